@@ -1,0 +1,1 @@
+export { recordReceipts, type Receipt, type ReceiptFacts, type ReceiptKind } from './record.ts';

@@ -1,0 +1,231 @@
+-- Messages -----------------------------------------------------------------------------------------------------
+
+-- One row a message. `id` is the dedupe key and stays 8 days; the text-bearing columns are nulled at their retention.
+create table messages (
+  id text primary key,
+  seq bigint generated always as identity,
+  channel text not null,
+  session_key text,
+  principal text,
+  event text not null,
+  state text not null default 'queued'
+    check (state in ('queued', 'limited', 'running', 'waiting', 'done', 'dead', 'handled', 'refused')),
+  envelope jsonb,
+  raw text,
+  reply_route jsonb,
+  problem jsonb,
+  received_at timestamptz not null default now(),
+  finished_at timestamptz
+);
+create index messages_received on messages (received_at);
+create index messages_session on messages (session_key, seq);
+create index messages_principal on messages (principal, seq) where channel = 'web';
+
+-- One row a dispatch of a message to n8n. The token itself is never stored.
+create table runs (
+  id uuid primary key,
+  message_id text not null,
+  token_hash bytea not null unique,
+  session_key text not null,
+  principal text,
+  actor jsonb not null,
+  attempt int not null default 1,
+  state text not null default 'running' check (state in ('running', 'waiting', 'done', 'lost')),
+  calls_left int not null,
+  execution_id text,
+  lease_until timestamptz not null,
+  created_at timestamptz not null default now(),
+  finished_at timestamptz
+);
+create index runs_message on runs (message_id);
+create index runs_lease on runs (lease_until) where state = 'running';
+
+-- Replies. `id` is given by whoever replies and makes a retry the same reply; `card` groups what is shown as one message.
+create table outbox (
+  id text primary key,
+  seq bigint generated always as identity,
+  message_id text,
+  session_key text not null,
+  principal text,
+  channel text not null,
+  route jsonb not null,
+  card text,
+  body jsonb,
+  state text not null default 'queued' check (state in ('queued', 'sent', 'dead')),
+  attempts int not null default 0,
+  native_id text,
+  problem text,
+  created_at timestamptz not null default now(),
+  sent_at timestamptz
+);
+create index outbox_open on outbox (session_key, seq) where state = 'queued';
+create index outbox_card on outbox (card, seq) where card is not null;
+create index outbox_principal on outbox (principal, seq) where channel = 'web';
+
+-- People -------------------------------------------------------------------------------------------------------
+
+-- Identities that an administrator paired; those of people.yaml are not repeated here.
+create table identities (
+  channel text not null,
+  account text not null,
+  native_id text not null,
+  principal text not null,
+  paired_at timestamptz not null default now(),
+  paired_by text not null,
+  primary key (channel, account, native_id)
+);
+create table pairings (
+  code_hash bytea primary key,
+  channel text not null,
+  account text not null,
+  native_id text not null,
+  display text not null,
+  created_at timestamptz not null default now(),
+  expires_at timestamptz not null,
+  unique (channel, account, native_id)
+);
+create table web_logins (
+  token_hash bytea primary key,
+  principal text not null,
+  expires_at timestamptz not null
+);
+create table web_sessions (
+  token_hash bytea primary key,
+  principal text not null,
+  csrf text not null,
+  created_at timestamptz not null default now(),
+  expires_at timestamptz not null
+);
+-- Clients of the internal API: n8n, the CLI, a worker.
+create table clients (
+  id text primary key,
+  token_hash bytea not null unique,
+  scopes text[] not null,
+  created_at timestamptz not null default now(),
+  revoked_at timestamptz
+);
+
+-- Decisions, grants, approvals ---------------------------------------------------------------------------------
+
+create table decisions (
+  id text primary key,
+  message_id text not null,
+  run_id uuid not null,
+  session_key text not null,
+  principal text,
+  step text not null,
+  tool text not null,
+  args jsonb,
+  digest text not null,
+  effect text not null check (effect in ('allow', 'confirm', 'approve', 'deny')),
+  reasons jsonb not null,
+  approvers jsonb,
+  provenance jsonb not null default '{}',
+  policy_version text not null,
+  created_at timestamptz not null default now(),
+  expires_at timestamptz not null,
+  unique (message_id, step, digest)
+);
+create index decisions_session on decisions (session_key, created_at);
+
+create table grants (
+  id text primary key,
+  decision_id text not null unique references decisions (id) on delete cascade,
+  message_id text not null,
+  session_key text not null,
+  tool text not null,
+  digest text not null,
+  policy_version text not null,
+  epoch bigint not null,
+  created_at timestamptz not null default now(),
+  expires_at timestamptz not null,
+  consumed_at timestamptz
+);
+
+-- An approval has the id of its decision: one decision is asked about once.
+create table approvals (
+  id text primary key references decisions (id) on delete cascade,
+  state text not null default 'pending'
+    check (state in ('pending', 'approved', 'rejected', 'expired', 'cancelled', 'undeliverable')),
+  kind text not null check (kind in ('confirm', 'approve')),
+  groups text[] not null,
+  quorum int not null check (quorum > 0),
+  requester text,
+  execution_id text,
+  node_id text,
+  resume_path text,
+  superseded boolean not null default false,
+  reason text,
+  deadline timestamptz not null,
+  created_at timestamptz not null default now(),
+  decided_at timestamptz,
+  delivered_at timestamptz
+);
+create index approvals_open on approvals (deadline) where state = 'pending';
+create index approvals_wait on approvals (execution_id, node_id);
+
+create table approval_tokens (
+  token_hash bytea primary key,
+  approval_id text not null references approvals (id) on delete cascade,
+  principal text not null
+);
+
+create table votes (
+  approval_id text not null references approvals (id) on delete cascade,
+  principal text not null,
+  verdict text not null check (verdict in ('approve', 'reject')),
+  comment text,
+  channel text not null,
+  shown_digest text not null,
+  voted_at timestamptz not null default now(),
+  primary key (approval_id, principal)
+);
+
+-- Executions ---------------------------------------------------------------------------------------------------
+
+create table attempts (
+  id text primary key,
+  grant_id text not null unique,
+  decision_id text not null,
+  message_id text not null,
+  tool text not null,
+  digest text not null,
+  state text not null check (state in ('started', 'succeeded', 'failed', 'unknown')),
+  result jsonb,
+  receipt_id uuid,
+  started_at timestamptz not null default now(),
+  finished_at timestamptz
+);
+create table leases (
+  id text primary key,
+  attempt_id text not null,
+  secret text not null,
+  issued_at timestamptz not null default now(),
+  ended_at timestamptz
+);
+create table kill_switch (
+  one boolean primary key default true check (one),
+  engaged boolean not null default false,
+  by_principal text,
+  reason text,
+  changed_at timestamptz not null default now()
+);
+insert into kill_switch default values;
+
+-- Receipts -----------------------------------------------------------------------------------------------------
+
+-- Written in the transaction of what they attest; `position`, `previous` and `hash` are the sealer's.
+create table receipts (
+  id uuid primary key,
+  kind text not null,
+  message_id text,
+  decision_id text,
+  facts jsonb not null,
+  created_at timestamptz not null default clock_timestamp(),
+  arrival bigint generated always as identity,
+  position bigint unique,
+  previous text,
+  hash text
+);
+create index receipts_unsealed on receipts (arrival) where position is null;
+create index receipts_message on receipts (message_id);

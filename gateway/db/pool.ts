@@ -1,0 +1,43 @@
+import pg from 'pg';
+
+/** Anything that runs a statement: the pool, or the client of an open transaction. */
+export type Queryable = Pick<pg.ClientBase, 'query'>;
+export type Pool = pg.Pool;
+export type Transaction = pg.PoolClient;
+
+// bigint counters stay below 2^53 here; a string would only invite bugs.
+pg.types.setTypeParser(pg.types.builtins.INT8, Number);
+
+/**
+ * Opens the connection pool. Connections are made lazily, and a lost one is replaced at the next use.
+ * @param url `postgres://user:password@host:port/database`
+ * @param size most connections at once
+ */
+export function openPool(url: string, size = 16): Pool {
+  const pool = new pg.Pool({ connectionString: url, max: size, connectionTimeoutMillis: 5000 });
+  // An idle client that loses its server emits here; the next query reports the outage to its caller.
+  pool.on('error', () => undefined);
+  return pool;
+}
+
+/**
+ * Runs `work` in one transaction: committed when it returns, rolled back when it throws.
+ * @throws what `work` throws, or the error of the commit
+ */
+export async function transaction<T>(pool: Pool, work: (tx: Transaction) => Promise<T>): Promise<T> {
+  const client = await pool.connect();
+  let broken = false;
+  try {
+    await client.query('begin');
+    const result = await work(client);
+    await client.query('commit');
+    return result;
+  } catch (error) {
+    await client.query('rollback').catch(() => {
+      broken = true;
+    });
+    throw error;
+  } finally {
+    client.release(broken);
+  }
+}
