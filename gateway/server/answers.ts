@@ -1,0 +1,49 @@
+import { z } from 'zod';
+
+const reasons = z.array(z.strictObject({ code: z.string(), text: z.string() }));
+const time = z.iso.datetime({ offset: true });
+
+/** What `POST /v1/decisions` answers. */
+export const DecisionAnswer = z.strictObject({
+  id: z.string(),
+  effect: z.enum(['allow', 'confirm', 'approve', 'deny']),
+  tool: z.string(),
+  digest: z.string(),
+  reasons,
+  approvers: z
+    .strictObject({ groups: z.array(z.string()), quorum: z.number().int(), excludeRequester: z.boolean() })
+    .nullable(),
+  grant: z.string().nullable().describe('single use, for exactly these arguments; null unless allowed'),
+  policy: z.strictObject({ version: z.string(), engine: z.string() }),
+  expiresAt: time,
+});
+
+/** What `POST /v1/executions` answers. */
+export const ExecutionAnswer = z.strictObject({
+  status: z.enum(['succeeded', 'failed', 'denied', 'needs_approval', 'unknown', 'dry_run']),
+  text: z.string().optional().describe('the outcome as one readable sentence'),
+  result: z.json().optional(),
+  reasons: reasons.optional(),
+  receipt: z.uuid().optional(),
+  attempt: z.string().optional(),
+  decision: z.string().optional(),
+  replayed: z.boolean().optional().describe('true when this is the recorded outcome of an earlier call'),
+});
+
+export const RunAnswer = z.strictObject({ token: z.string(), expiresAt: time });
+export const ApprovalsAnswer = z.strictObject({
+  approvals: z.array(z.looseObject({ id: z.string(), state: z.string(), deadline: time })),
+  waitUntil: time,
+});
+export const VoteAnswer = z.looseObject({ state: z.string(), message: z.string() });
+export const ToolsAnswer = z.strictObject({
+  tools: z.array(
+    z.strictObject({
+      name: z.string(),
+      title: z.string(),
+      description: z.string(),
+      risk: z.string(),
+      args: z.record(z.string(), z.json()).describe('JSON Schema of the arguments'),
+    }),
+  ),
+});

@@ -1,0 +1,115 @@
+import express, { type Express, type RequestHandler } from 'express';
+import { Counter, collectDefaultMetrics, register } from 'prom-client';
+import type { ChannelAdapter, Inbound } from '../channels/index.ts';
+import { GatehouseError, type Logger } from '../config/index.ts';
+import { healthRoutes, type Checks } from './health.ts';
+import { openApiDocument } from './openapi.ts';
+import { notFound, problemHandler } from './problem.ts';
+import { authenticate, mountRoutes, type Client, type Route } from './route.ts';
+
+collectDefaultMetrics();
+
+const unauthenticated = new Counter({
+  name: 'gatehouse_unauthenticated_total',
+  help: 'Calls refused because they did not prove who sent them',
+  labelNames: ['surface'],
+});
+const deliveries = new Counter({
+  name: 'gatehouse_deliveries_total',
+  help: 'Authenticated vendor deliveries by what became of them',
+  labelNames: ['channel', 'kind'],
+});
+
+function bareApp(): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.set('etag', false);
+  return app;
+}
+
+const counted =
+  (surface: string, handler: RequestHandler): RequestHandler =>
+  async (request, response, next) => {
+    try {
+      await handler(request, response, next);
+    } catch (error) {
+      if (error instanceof GatehouseError && error.status === 401) unauthenticated.inc({ surface });
+      throw error;
+    }
+  };
+
+/** The internal listener: API of nodes and CLI, metrics, health. */
+export function internalApp(options: {
+  routes: readonly Route[];
+  clients: { authenticate(token: string): Promise<Client | null> };
+  checks: Checks;
+  url: string;
+  log: Logger;
+}): Express {
+  const app = bareApp();
+  app.use(healthRoutes(options.checks));
+  app.get('/metrics', async (_request, response) => {
+    response.type(register.contentType).send(await register.metrics());
+  });
+  const document = openApiDocument(options.routes, options.url);
+  app.get('/openapi.json', (_request, response) => {
+    response.json(document);
+  });
+  app.use('/v1', counted('api', authenticate(options.clients)), express.json({ limit: '512kb' }));
+  mountRoutes(app, options.routes);
+  app.use(notFound);
+  app.use(problemHandler(options.log));
+  return app;
+}
+
+/** Where the deliveries of a vendor come in. */
+export interface VendorWebhook {
+  path: string;
+  adapter: ChannelAdapter;
+}
+
+/**
+ * The public listener: vendors' webhooks, pages, approval links.
+ * @param options.accept makes a delivery durable; when it throws, the vendor gets 503 and tries again
+ * @param options.pages mounts the web pages
+ */
+export function publicApp(options: {
+  webhooks: readonly VendorWebhook[];
+  accept(inbound: Inbound, channel: string): Promise<void>;
+  waiting: RequestHandler;
+  pages(app: Express): void;
+  checks: Checks;
+  log: Logger;
+}): Express {
+  const app = bareApp();
+  const raw = express.raw({ type: () => true, limit: '1mb' });
+  for (const { path, adapter } of options.webhooks) {
+    app.post(
+      path,
+      raw,
+      counted(adapter.kind, async (request, response) => {
+        const inbound = await adapter.receive({
+          path,
+          headers: request.headers as Record<string, string | undefined>,
+          body: Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0),
+          receivedAt: new Date(),
+        });
+        deliveries.inc({ channel: adapter.kind, kind: inbound.kind });
+        if (inbound.kind === 'respond') {
+          response.status(inbound.status).json(inbound.body);
+          return;
+        }
+        await options.accept(inbound, adapter.kind);
+        const ack = inbound.kind === 'messages' ? inbound.ack : undefined;
+        if (ack === undefined) response.status(200).end();
+        else response.status(200).json(ack);
+      }),
+    );
+  }
+  app.use('/webhook-waiting', options.waiting);
+  app.use(healthRoutes(options.checks));
+  options.pages(app);
+  app.use(notFound);
+  app.use(problemHandler(options.log));
+  return app;
+}

@@ -1,0 +1,6 @@
+export { apiRoutes } from './api.ts';
+export { internalApp, publicApp, type VendorWebhook } from './apps.ts';
+export { databaseCheck, type Check, type Checks } from './health.ts';
+export { close, listen } from './listen.ts';
+export { openApiDocument } from './openapi.ts';
+export { problemHandler } from './problem.ts';

@@ -1,0 +1,85 @@
+import { z } from 'zod';
+import { GatehouseError } from '../config/index.ts';
+
+const run = z.string().min(8).max(128).describe('the run token of a dispatched envelope');
+const step = z
+  .string()
+  .min(1)
+  .max(200)
+  .describe('which step of the workflow asks; repeats get the same answer');
+const tool = z.string().min(1).max(128);
+const args = z
+  .record(z.string().max(128), z.json())
+  .describe('the arguments of the call, exactly as they will be used');
+const grant = z.string().min(8).max(128).optional();
+
+/** Bodies of the internal API, by route. */
+export const PingRequest = z.strictObject({ id: z.string().min(8).max(128) });
+export const EnvelopeRequest = z.strictObject({
+  trigger: z.strictObject({
+    kind: z.string().min(1).max(64).describe('the kind of trigger: form, chat, email, schedule'),
+    text: z.string().max(20_000).optional(),
+    automation: z
+      .string()
+      .max(128)
+      .optional()
+      .describe('the automation of policies/automations.yaml that this runs as'),
+  }),
+  executionId: z.string().min(1).max(64),
+  workflowId: z.string().min(1).max(64),
+  nodeId: z.string().min(1).max(64),
+  itemIndex: z.number().int().min(0),
+});
+export const DecisionRequest = z.strictObject({ run, tool, args, step });
+export const ApprovalRequest = z.strictObject({
+  run,
+  executionId: z.string().min(1).max(64),
+  nodeId: z.string().min(1).max(64),
+  items: z
+    .array(z.strictObject({ decision: z.string().min(1).max(128), resumePath: z.string().min(1).max(1024) }))
+    .min(1)
+    .max(50),
+});
+export const VoteRequest = z.strictObject({
+  token: z.string().max(256).describe('the personal token from the link of the approver'),
+  verdict: z.enum(['approve', 'reject']),
+  comment: z.string().max(2000).optional(),
+});
+export const ExecutionRequest = z.strictObject({
+  run,
+  tool,
+  args,
+  grant,
+  step,
+  dryRun: z.boolean().optional(),
+});
+export const ReplyRequest = z.strictObject({ run, text: z.string().min(1).max(20_000), step });
+export const CodeRequest = z.strictObject({
+  run,
+  grant,
+  language: z.enum(['javascript', 'python', 'shell']),
+  code: z.string().min(1).max(100_000),
+  step,
+});
+export const AgentRequest = z.strictObject({ run, prompt: z.string().min(1).max(50_000), step });
+export const KillSwitchRequest = z.strictObject({ engaged: z.boolean(), reason: z.string().min(1).max(500) });
+
+/**
+ * Checks a body against its schema.
+ * @throws GatehouseError 400 `GH-HTTP-422` that names the first field at fault
+ */
+export function parseBody<Schema extends z.ZodType>(schema: Schema, body: unknown): z.output<Schema> {
+  const parsed = schema.safeParse(body);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
+  const field = issue?.path.join('.') ?? '';
+  throw new GatehouseError(
+    'GH-HTTP-422',
+    `The field ${field || 'body'} is not usable: ${issue?.message ?? 'wrong shape'}`,
+    {
+      status: 400,
+      field: field || 'body',
+      next: 'GET /openapi.json describes each body.',
+    },
+  );
+}
