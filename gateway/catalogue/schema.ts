@@ -1,0 +1,115 @@
+import { z } from 'zod';
+
+/** What a call can do to the world. `unclassified` always needs approval. */
+export const riskClasses = [
+  'read',
+  'write',
+  'prod_write',
+  'payment',
+  'delete',
+  'access',
+  'outbound',
+  'code',
+  'unclassified',
+] as const;
+export type RiskClass = (typeof riskClasses)[number];
+
+const argument = z.string().regex(/^[a-z][A-Za-z0-9]{0,39}$/);
+const secretName = z.string().regex(/^[a-z0-9][a-z0-9-]*(\/[a-z0-9][a-z0-9-]*)*$/);
+const host = z.string().regex(/^[a-z0-9.-]+(:[0-9]{1,5})?$|^\[[0-9a-f:.]+\](:[0-9]{1,5})?$/);
+
+const PostgresConnector = z.strictObject({
+  kind: z.literal('postgres'),
+  statement: z.string().min(1).describe('one parameterised statement; arguments reach it only as $1, $2, …'),
+  parameters: z.array(z.string().regex(/^(args\.[a-z][A-Za-z0-9]*|attempt|principal)$/)),
+  returns: z.enum(['row', 'rows']).describe('`row` fails with `missing` when there is none'),
+  missing: z.string().max(200).optional(),
+});
+const GatehouseConnector = z.strictObject({
+  kind: z.literal('gatehouse'),
+  action: z.enum(['help', 'whoami', 'pending', 'cancel', 'reply']),
+});
+const HttpConnector = z.strictObject({
+  kind: z.literal('http'),
+  maxResponseBytes: z.number().int().min(1).max(1_048_576).default(65_536),
+});
+const CodeConnector = z.strictObject({
+  kind: z.literal('code'),
+  limits: z
+    .strictObject({
+      seconds: z.number().int().min(1).max(120),
+      memoryMb: z.number().int().min(32).max(2048),
+      outputBytes: z.number().int().min(1).max(1_048_576),
+    })
+    .optional(),
+});
+
+/** How a call reaches its system of record. */
+export const ConnectorSchema = z.discriminatedUnion('kind', [
+  PostgresConnector,
+  GatehouseConnector,
+  HttpConnector,
+  CodeConnector,
+]);
+
+/** Where a call may go. An empty list blocks everything. */
+const EgressSchema = z.strictObject({
+  hosts: z.array(host).default([]).describe('hosts reachable without a secret'),
+  methods: z.array(z.enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'])).default(['GET', 'HEAD']),
+  privateNetworks: z
+    .array(z.union([z.cidrv4(), z.cidrv6()]))
+    .default([])
+    .describe('private address ranges that may be reached all the same'),
+  secrets: z
+    .array(
+      z.strictObject({
+        name: secretName,
+        hosts: z.array(host).min(1).describe('the only hosts that this secret is ever sent to'),
+        header: z
+          .string()
+          .regex(/^[a-z][a-z0-9-]*$/)
+          .default('authorization'),
+        prefix: z.string().max(32).default('Bearer '),
+      }),
+    )
+    .default([]),
+});
+
+const jsonSchema = z.looseObject({
+  type: z.literal('object'),
+  properties: z.record(argument, z.looseObject({})),
+  required: z.array(argument).default([]),
+  additionalProperties: z.literal(false, { error: 'must be false: a call carries no undeclared argument' }),
+});
+
+/** One file of `policies/tools/`. */
+export const ToolSchema = z.strictObject({
+  name: z.string().regex(/^[a-z][a-z0-9]*(\.[a-z][a-z0-9-]*)+$/),
+  title: z.string().min(1).max(60),
+  description: z.string().min(1).max(500),
+  risk: z.enum(riskClasses),
+  args: jsonSchema.describe('JSON Schema of the arguments'),
+  kinds: z
+    .record(argument, z.enum(['redirects', 'selects', 'sizes', 'content']))
+    .describe('what each argument decides'),
+  constants: z
+    .record(argument, z.string())
+    .default({})
+    .describe('argument values that the catalogue itself vouches for'),
+  money: z.strictObject({ amount: argument, currency: argument }).optional(),
+  sentence: z.string().min(1).max(300).describe('the call in words, for cards'),
+  done: z.string().min(1).max(300).describe('the outcome in words, for replies'),
+  idempotencyKey: z
+    .enum(['attempt', 'none'])
+    .describe('`attempt`: doing the call twice with one attempt id has one effect'),
+  timeoutSeconds: z.number().int().min(1).max(300).default(30),
+  secret: secretName.optional(),
+  egress: EgressSchema.optional(),
+  connector: ConnectorSchema,
+});
+
+/** A tool as its file declares it. */
+export type ToolFile = z.output<typeof ToolSchema>;
+export type Connector = ToolFile['connector'];
+export type Egress = z.output<typeof EgressSchema>;
+export type ArgumentKind = ToolFile['kinds'][string];

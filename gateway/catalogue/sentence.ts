@@ -1,0 +1,32 @@
+const placeholder = /\{([A-Za-z][A-Za-z0-9.]*)\}/g;
+
+/** The names that a template refers to, such as `amount` or `result.balance`. */
+export function placeholders(template: string): string[] {
+  return [...template.matchAll(placeholder)].map((match) => match[1] ?? '');
+}
+
+/**
+ * Fills a tool's template with values. What comes out is plain text: each channel escapes it for itself.
+ * @param template `Paid {amount} {currency} to {payee}`; `{result.x}` reads the outcome
+ * @param args the call's arguments
+ * @param result the outcome, where there is one
+ */
+export function renderSentence(template: string, args: Record<string, unknown>, result?: unknown): string {
+  return template.replace(placeholder, (_match, name: string) => {
+    const inResult = name.startsWith('result.');
+    const source = inResult ? result : args;
+    return show(own(source, inResult ? name.slice('result.'.length) : name));
+  });
+}
+
+function own(source: unknown, key: string): unknown {
+  return typeof source === 'object' && source !== null && Object.hasOwn(source, key)
+    ? (source as Record<string, unknown>)[key]
+    : undefined;
+}
+
+function show(value: unknown): string {
+  if (value === undefined || value === null) return '–';
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  return text.length > 500 ? `${text.slice(0, 500)}…` : text;
+}
