@@ -1,0 +1,159 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { GatehouseError, type Logger } from '../config/index.ts';
+import type { Pool, Transaction } from '../db/index.ts';
+import { genesis, link, receiptColumns, type StoredReceipt } from './chain.ts';
+import { HeadsFile } from './heads.ts';
+import { compareWithHeads, lastSealed, type ChainEnd } from './witness.ts';
+
+/** The running sealer of one gateway. */
+export interface Sealer {
+  /** Seals what is committed now. @returns how many receipts it linked; 0 also while another gateway seals */
+  seal(): Promise<number>;
+  /** Why sealing stopped for good, or undefined while all is well. */
+  problem(): GatehouseError | undefined;
+  /** Seals the tail a last time and gives the lock back. */
+  stop(): Promise<void>;
+}
+
+const batch = 1000;
+
+/**
+ * Starts linking receipts into the hash chain. One gateway of many does it, by an advisory lock that lives and dies
+ * with the connection that also writes the chain. A transaction that took its `arrival` early may commit late, so
+ * there is no cursor: each round takes whatever has no place yet, and the order of the chain is the order of sealing.
+ * @param headsFile where heads are kept outside Postgres
+ * @param everyMs how often to look; receipts send no signal, because NOTIFY would serialise their commits
+ * @throws GatehouseError `GH-AUDIT-001` when the chain is shorter than a head says, `GH-AUDIT-002` when it differs,
+ *   `GH-AUDIT-003` when the heads file is damaged
+ */
+export async function startSealer(options: {
+  pool: Pool;
+  headsFile: string;
+  log: Logger;
+  everyMs?: number;
+}): Promise<Sealer> {
+  const { pool, log } = options;
+  const file = new HeadsFile(options.headsFile);
+  await compareWithHeads(pool, await file.recover(), log);
+
+  const stopping = new AbortController();
+  let connection: Transaction | undefined;
+  let end: ChainEnd = { position: 0, hash: genesis };
+  let problem: GatehouseError | undefined;
+
+  /** Takes the lock, and compares again: the chain may have grown elsewhere, or lost its end, since we last held it. */
+  const acquire = async (): Promise<Transaction | undefined> => {
+    if (connection) return connection;
+    const client = await pool.connect();
+    let keep = false;
+    try {
+      const { rows } = await client.query<{ held: boolean }>(
+        `select pg_try_advisory_lock(hashtext('gatehouse.sealer')) as held`,
+      );
+      if (!rows[0]?.held) return undefined;
+      const heads = await file.recover();
+      await compareWithHeads(client, heads, log);
+      end = await lastSealed(client);
+      if (end.position > (heads.at(-1)?.position ?? 0)) await append(client, end);
+      client.on('error', drop);
+      connection = client;
+      keep = true;
+      return client;
+    } finally {
+      // A connection that took the lock and failed afterwards must not go back to the pool with it.
+      if (!keep) await client.query(`select pg_advisory_unlock_all()`).catch(() => undefined);
+      if (!keep) client.release();
+    }
+  };
+  const drop = (): void => {
+    const client = connection;
+    connection = undefined;
+    client?.off('error', drop);
+    client?.release(true);
+  };
+  const append = async (client: Transaction, head: ChainEnd): Promise<void> => {
+    const { rows } = await client.query<{ now: Date }>('select clock_timestamp() as now');
+    await file.append({ ...head, sealedAt: (rows[0]?.now ?? new Date()).toISOString() });
+  };
+
+  const round = async (): Promise<number> => {
+    const client = await acquire();
+    if (!client) return 0;
+    const { rows } = await client.query<StoredReceipt>(
+      `select ${receiptColumns} from receipts where position is null order by arrival limit ${batch}`,
+    );
+    if (rows.length === 0) return 0;
+    const sealed = link(end, rows);
+    await client.query('begin');
+    const now = await lastSealed(client);
+    if (now.position !== end.position || now.hash !== end.hash) {
+      throw new GatehouseError(
+        'GH-AUDIT-002',
+        `The end of the receipt chain changed under the sealer: position ${now.position}, expected ${end.position}.`,
+        {
+          status: 500,
+          next: 'Export the receipts, verify them against the heads file, and find who wrote to the table.',
+        },
+      );
+    }
+    await client.query(
+      `update receipts set position = link.position, previous = link.previous, hash = link.hash
+       from unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[]) as link (id, position, previous, hash)
+       where receipts.id = link.id`,
+      [
+        sealed.map((receipt) => receipt.id),
+        sealed.map((receipt) => receipt.position),
+        sealed.map((receipt) => receipt.previous),
+        sealed.map((receipt) => receipt.hash),
+      ],
+    );
+    await client.query('commit');
+    const last = sealed.at(-1);
+    if (last) end = { position: last.position, hash: last.hash };
+    // After the commit: a head must never attest what Postgres may still lose.
+    await append(client, end);
+    return sealed.length;
+  };
+
+  let turn: Promise<unknown> = Promise.resolve();
+  const seal = (): Promise<number> => {
+    const next = turn.then(async () => {
+      if (problem) throw problem;
+      let total = 0;
+      try {
+        for (let count = batch; count === batch; total += count) count = await round();
+      } catch (error) {
+        drop();
+        if (error instanceof GatehouseError) problem = error;
+        throw error;
+      }
+      return total;
+    });
+    turn = next.catch(() => undefined);
+    return next;
+  };
+
+  const loop = (async () => {
+    while (!stopping.signal.aborted && !problem) {
+      await seal().catch((error: unknown) => {
+        if (problem) log.fatal({ err: problem, code: problem.code }, 'receipts are no longer sealed');
+        else log.warn({ err: error }, 'sealing receipts failed and is tried again');
+      });
+      await sleep(options.everyMs ?? 500, undefined, { signal: stopping.signal }).catch(() => undefined);
+    }
+  })();
+
+  return {
+    seal,
+    problem: () => problem,
+    async stop() {
+      stopping.abort();
+      await loop;
+      if (!problem)
+        await seal().catch((error: unknown) =>
+          log.warn({ err: error }, 'the last receipts are not sealed yet'),
+        );
+      drop();
+    },
+  };
+}
