@@ -1,7 +1,7 @@
 export { exportReceipts, type ExportSummary } from './export.ts';
 export { readHeads } from './heads.ts';
 export { splitLines } from './lines.ts';
-export { listReceipts, type ListedReceipt, type ReceiptGroup } from './list.ts';
+export { listReceipts, type ListedReceipt } from './list.ts';
 export { recordReceipts, type Receipt, type ReceiptFacts, type ReceiptKind } from './record.ts';
 export { startSealer, type Sealer } from './sealer.ts';
 export { verifyExport, type AuditProblem, type Verification } from './verify.ts';
