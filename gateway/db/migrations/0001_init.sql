@@ -20,8 +20,10 @@ create table messages (
 create index messages_received on messages (received_at);
 create index messages_session on messages (session_key, seq);
 create index messages_principal on messages (principal, seq) where channel = 'web';
+create index messages_clicks on messages (received_at) where event = 'action' and state = 'queued';
 
--- One row a dispatch of a message to n8n. The token itself is never stored.
+-- One row a message's turn in n8n; a redispatch counts `attempt` up and gives it a new token, so that the earlier
+-- execution's token is void. The token itself is never stored. `job_id` is set while the turn holds its session.
 create table runs (
   id uuid primary key,
   message_id text not null,
@@ -30,6 +32,7 @@ create table runs (
   principal text,
   actor jsonb not null,
   attempt int not null default 1,
+  job_id uuid,
   state text not null default 'running' check (state in ('running', 'waiting', 'done', 'lost')),
   calls_left int not null,
   execution_id text,
@@ -38,7 +41,7 @@ create table runs (
   finished_at timestamptz
 );
 create index runs_message on runs (message_id);
-create index runs_lease on runs (lease_until) where state = 'running';
+create index runs_open on runs (state, lease_until) where state in ('running', 'waiting');
 
 -- Replies. `id` is given by whoever replies and makes a retry the same reply; `card` groups what is shown as one message.
 create table outbox (
@@ -53,6 +56,8 @@ create table outbox (
   body jsonb,
   state text not null default 'queued' check (state in ('queued', 'sent', 'dead')),
   attempts int not null default 0,
+  next_at timestamptz not null default now(),
+  claimed_until timestamptz,
   native_id text,
   problem text,
   created_at timestamptz not null default now(),
@@ -74,8 +79,9 @@ create table identities (
   paired_by text not null,
   primary key (channel, account, native_id)
 );
+-- The code is not hashed: it opens nothing by itself, an administrator has to confirm it.
 create table pairings (
-  code_hash bytea primary key,
+  code text primary key,
   channel text not null,
   account text not null,
   native_id text not null,
@@ -87,12 +93,14 @@ create table pairings (
 create table web_logins (
   token_hash bytea primary key,
   principal text not null,
+  reusable boolean not null default false,
   expires_at timestamptz not null
 );
 create table web_sessions (
   token_hash bytea primary key,
   principal text not null,
   csrf text not null,
+  rotated boolean not null default false,
   created_at timestamptz not null default now(),
   expires_at timestamptz not null
 );

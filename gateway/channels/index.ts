@@ -1,0 +1,10 @@
+export type {
+  AdapterContext,
+  ChannelAdapter,
+  Inbound,
+  InboundAttachment,
+  InboundMessage,
+  Outgoing,
+  RawDelivery,
+  Route,
+} from './adapter.ts';

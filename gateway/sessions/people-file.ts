@@ -1,0 +1,67 @@
+import { z } from 'zod';
+
+const name = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, 'lower-case letters, digits, dot, dash, underscore');
+
+const IdentitySchema = z.strictObject({
+  channel: z.enum(['web', 'slack', 'telegram']),
+  account: z
+    .string()
+    .min(1)
+    .max(128)
+    .describe('workspace, bot or tenant that the id belongs to; `local` for web'),
+  id: z
+    .string()
+    .min(1)
+    .max(256)
+    .describe("the vendor's immutable id, never a handle, address or phone number"),
+});
+
+const PersonSchema = z.strictObject({
+  principal: name,
+  display: z.string().min(1).max(128),
+  roles: z.array(name).max(32).default([]),
+  groups: z.array(name).max(32).default([]),
+  locale: z.string().max(35).optional().describe('BCP 47 tag'),
+  identities: z.array(IdentitySchema).max(32).default([]),
+});
+
+/** `policies/people.yaml`: who may be somebody here, and by which immutable ids. */
+export const PeopleFileSchema = z
+  .strictObject({ people: z.array(PersonSchema).max(10_000) })
+  .superRefine((file, context) => {
+    const principals = new Set<string>();
+    const identities = new Map<string, string>();
+    file.people.forEach((person, index) => {
+      if (principals.has(person.principal)) {
+        context.addIssue({
+          code: 'custom',
+          message: `the principal ${person.principal} stands here twice`,
+          path: ['people', index, 'principal'],
+        });
+      }
+      principals.add(person.principal);
+      person.identities.forEach((identity, at) => {
+        const key = identityKey(identity.channel, identity.account, identity.id);
+        const other = identities.get(key);
+        if (other !== undefined) {
+          context.addIssue({
+            code: 'custom',
+            message: `this identity already belongs to ${other}`,
+            path: ['people', index, 'identities', at],
+          });
+        }
+        identities.set(key, person.principal);
+      });
+    });
+  });
+
+/** One person as `people.yaml` describes them. */
+export type Person = z.output<typeof PersonSchema>;
+export type Identity = z.output<typeof IdentitySchema>;
+
+/** One unambiguous name for (channel, account, id): vendors' ids may hold any separator. */
+export function identityKey(channel: string, account: string, id: string): string {
+  return JSON.stringify([channel, account, id]);
+}
