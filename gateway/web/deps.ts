@@ -1,0 +1,111 @@
+import type { Logger, Problem } from '../config/index.ts';
+import type { Pool } from '../db/index.ts';
+
+/** What the pages need to know of a person. */
+export interface WebPerson {
+  principal: string;
+  display: string;
+  roles: readonly string[];
+  groups: readonly string[];
+}
+
+export type ApprovalState = 'pending' | 'approved' | 'rejected' | 'expired' | 'cancelled' | 'undeliverable';
+export type Verdict = 'approve' | 'reject';
+
+/** One approval as a person may see it; the order of the fields is the order on the card. */
+export interface ApprovalCard {
+  id: string;
+  state: ApprovalState;
+  kind: 'confirm' | 'approve';
+  /** One sentence: "Rita asks to pay 120.00 EUR to ACME". */
+  sentence: string;
+  /** Infinitive that the button names, without the verb of the vote: "120.00 EUR to ACME". */
+  effect: string;
+  tool: string;
+  digest: string;
+  requester: { principal: string | null; display: string };
+  reasons: readonly { code: string; text: string }[];
+  facts: readonly { label: string; value: string }[];
+  /** Only values that did not come from the requester. */
+  provenance: readonly { label: string; value: string; source: string }[];
+  /** What the sender or a model wrote; shown fenced, never as ours. */
+  quoted: string | null;
+  createdAt: Date | string;
+  deadline: Date | string;
+  decidedAt: Date | string | null;
+  quorum: number;
+  approvers: readonly { principal: string; display: string }[];
+  votes: readonly {
+    principal: string;
+    display: string;
+    verdict: Verdict;
+    comment: string | null;
+    channel: string;
+    at: Date | string;
+  }[];
+  /** Whether this viewer may vote now; `whyNot` says why not, in words. */
+  mayVote: boolean;
+  whyNot?: string | null;
+  /** Why it was closed without a vote, where it was. */
+  reason?: string | null;
+  /** The n8n form of this approver, where there is one. */
+  formUrl?: string | null;
+}
+
+export interface WebApprovals {
+  /** @throws GatehouseError 404 when there is none that `viewer` may see; null says the same */
+  card(id: string, viewer: string): Promise<ApprovalCard | null>;
+  /** @throws GatehouseError 403 or 409 when the vote does not count, in words for the voter */
+  vote(vote: {
+    approvalId: string;
+    principal: string;
+    verdict: Verdict;
+    comment: string | null;
+    channel: 'web';
+  }): Promise<unknown>;
+  pendingFor(principal: string): Promise<readonly ApprovalCard[]>;
+  requestedBy(principal: string): Promise<readonly ApprovalCard[]>;
+}
+
+/** One receipt as the audit room lists it. `position` and `hash` are null until the sealer has reached it. */
+export interface ReceiptRow {
+  id: string;
+  kind: string;
+  messageId: string | null;
+  decisionId: string | null;
+  facts: Record<string, unknown>;
+  createdAt: Date | string;
+  position: number | null;
+  hash: string | null;
+}
+
+export interface WebSignIn {
+  /** Whom a login token would sign in; does not use it up. */
+  peek(token: string): Promise<string | null>;
+  redeem(token: string): Promise<{ session: string; csrf: string; principal: string } | null>;
+  session(token: string): Promise<{ principal: string; csrf: string } | null>;
+  end(token: string): Promise<void>;
+}
+
+export type SubmitOutcome = 'accepted' | 'duplicate' | 'dead' | 'refused' | 'handled';
+
+/** Everything the pages use, injected by the composition root. */
+export interface WebDeps {
+  /** Origin that people see; decides `Secure` cookies and the Origin check. */
+  publicUrl: string;
+  pool: Pool;
+  signals: { on(channel: string, handler: (payload: string) => void): () => void };
+  people: { get(principal: string): WebPerson | null | undefined };
+  signIn: WebSignIn;
+  /** Hands a typed message to delivery as `principal`; resolves once it is stored. */
+  submit(principal: string, text: string): Promise<SubmitOutcome>;
+  approvals: WebApprovals;
+  audit: {
+    listReceipts(pool: Pool, filter: { principal: string } | { all: true }): Promise<readonly ReceiptRow[]>;
+  };
+  /** The OpenAPI 3.1 document of the internal API. */
+  openapi(): unknown;
+  /** Problem details of anything thrown; the listener's own mapping, which also knows an outage (503). */
+  problemOf(error: unknown): Problem;
+  log: Pick<Logger, 'error'>;
+}

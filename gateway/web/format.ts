@@ -1,0 +1,94 @@
+/** How far a request is, or how it ended: always a word and an icon, never colour alone. */
+export type Status =
+  | 'received'
+  | 'deciding'
+  | 'waiting'
+  | 'needs-you'
+  | 'done'
+  | 'approved'
+  | 'refused'
+  | 'rejected'
+  | 'expired'
+  | 'cancelled'
+  | 'unknown';
+
+type Tone = 'neutral' | 'wait' | 'ok' | 'bad';
+type IconName = 'inbox' | 'cog' | 'clock' | 'hand' | 'check' | 'cross' | 'alarm' | 'question';
+
+const statuses: Record<Status, { word: string; icon: IconName; tone: Tone }> = {
+  received: { word: 'Received', icon: 'inbox', tone: 'neutral' },
+  deciding: { word: 'Deciding', icon: 'cog', tone: 'neutral' },
+  waiting: { word: 'Waiting for approval', icon: 'clock', tone: 'wait' },
+  'needs-you': { word: 'Needs you', icon: 'hand', tone: 'wait' },
+  done: { word: 'Done', icon: 'check', tone: 'ok' },
+  approved: { word: 'Approved', icon: 'check', tone: 'ok' },
+  refused: { word: 'Refused', icon: 'cross', tone: 'bad' },
+  rejected: { word: 'Rejected', icon: 'cross', tone: 'bad' },
+  expired: { word: 'Expired', icon: 'alarm', tone: 'bad' },
+  cancelled: { word: 'Cancelled', icon: 'cross', tone: 'neutral' },
+  unknown: { word: 'Outcome unknown', icon: 'question', tone: 'bad' },
+};
+
+/** Word, icon and tone of a status. */
+export function statusOf(status: Status): { word: string; icon: IconName; tone: Tone } {
+  return statuses[status];
+}
+
+/**
+ * An amount for people: grouped, with the digits of its currency, exact (the decimal string is never a float).
+ * @param text `"5000"`; @param currency ISO 4217
+ */
+export function money(text: string, currency: string, locale = 'en'): string {
+  const digits = new Intl.NumberFormat(locale, { style: 'currency', currency }).resolvedOptions();
+  const number = new Intl.NumberFormat(locale, {
+    minimumFractionDigits: digits.minimumFractionDigits ?? 2,
+    // More digits than the currency has are shown, not rounded away: an approver sees what will be sent.
+    maximumFractionDigits: 20,
+  });
+  return `${number.format(text as Intl.StringNumericLiteral)} ${currency}`;
+}
+
+const amount = /(?<![\w.,])(-?\d+(?:\.\d+)?) ([A-Z]{3})\b/g;
+const currencies = new Set(Intl.supportedValuesOf('currency'));
+
+/** Writes each `120 EUR` inside a text as money; everything else stays as it is. */
+export function withMoney(text: string): string {
+  return text.replace(amount, (whole, value: string, code: string) => (currencies.has(code) ? money(value, code) : whole));
+}
+
+const receiptLike = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
+/** Tells whether a value is an id that people copy rather than read. */
+export function isId(value: string): boolean {
+  return receiptLike.test(value) || /^(dec|att|lea|gra|run|apr)_[\w-]{8,}$/.test(value) || /^sha256:[0-9a-f]{64}$/.test(value);
+}
+
+/** An id cut to its ends; the page keeps the whole one for copying. The end varies most in a UUIDv7. */
+export function shortId(id: string): string {
+  const bare = id.replace(/^sha256:/, '');
+  return bare.length <= 14 ? bare : `${bare.slice(0, 6)}…${bare.slice(-6)}`;
+}
+
+/** `2026-11-23 22:24 UTC`, which a script then writes in the reader's zone. */
+export function utc(time: Date | string): string {
+  return `${iso(time).slice(0, 16).replace('T', ' ')} UTC`;
+}
+
+/** The exact instant for `datetime=`. */
+export function iso(time: Date | string): string {
+  return new Date(time).toISOString();
+}
+
+/** Where a value is so long that it is folded: its beginning and its length, which stay in view. */
+export function fold(text: string, limit = 240): { head: string; count: string } | null {
+  const characters = [...text];
+  if (characters.length <= limit) return null;
+  return { head: characters.slice(0, 120).join(''), count: new Intl.NumberFormat('en').format(characters.length) };
+}
+
+/** The address of a link if it may stand on a page: this site, or http(s). Anything else is dropped. */
+export function safeUrl(url: string): string | null {
+  if (url.startsWith('/') && !url.startsWith('//') && !url.includes('\\')) return url;
+  const parsed = URL.parse(url);
+  return parsed && (parsed.protocol === 'https:' || parsed.protocol === 'http:') ? parsed.href : null;
+}

@@ -1,0 +1,145 @@
+import { createHash, randomUUID } from 'node:crypto';
+import type { Response } from 'express';
+import type { Entry } from './history.ts';
+
+/** What a page on some screen shows now: the hash of each entry by its DOM id. */
+interface Screen {
+  principal: string;
+  shown: Map<string, string>;
+  usedAt: number;
+}
+
+interface Stream {
+  principal: string;
+  stop(): void;
+  wake(): void;
+}
+
+interface LiveOptions {
+  load(principal: string): Promise<Entry[]>;
+  render(entry: Entry, swap: string | null): string;
+  /** Milliseconds between looks while something is under way, and while nothing is. */
+  busyMs?: number;
+  idleMs?: number;
+}
+
+const maxScreens = 2000;
+const maxStreamsEach = 10;
+
+/**
+ * Keeps open chat pages up to date over server-sent events. The server remembers what each page shows and sends only
+ * what changed, as htmx out-of-band fragments; a page it does not remember (a restart) gets the whole history once.
+ */
+export class Live {
+  readonly #options: LiveOptions;
+  readonly #screens = new Map<string, Screen>();
+  readonly #streams = new Set<Stream>();
+
+  constructor(options: LiveOptions) {
+    this.#options = options;
+  }
+
+  /** Remembers what a page that is being sent shows. @returns the id under which it opens its stream */
+  remember(principal: string, entries: Entry[]): string {
+    const id = randomUUID();
+    const oldest = this.#screens.keys().next();
+    if (this.#screens.size >= maxScreens && !oldest.done) this.#screens.delete(oldest.value);
+    this.#screens.set(id, { principal, shown: this.#hashes(entries), usedAt: Date.now() });
+    return id;
+  }
+
+  /** Looks again for this person's pages, or for all of them when `principal` is empty. */
+  wake(principal: string): void {
+    for (const stream of this.#streams) if (principal === '' || stream.principal === principal) stream.wake();
+  }
+
+  /** Ends every stream; browsers come back by themselves. */
+  stop(): void {
+    for (const stream of this.#streams) stream.stop();
+  }
+
+  /**
+   * Serves one stream until the page goes away or `valid` says that its session ended.
+   * @param pageId what `remember` returned for this page
+   */
+  async serve(principal: string, pageId: string, response: Response, valid: () => Promise<boolean>): Promise<void> {
+    const own = [...this.#streams].filter((stream) => stream.principal === principal);
+    // A browser that leaks streams loses its oldest, not its newest.
+    if (own.length >= maxStreamsEach) own[0]?.stop();
+    response.set({ 'Content-Type': 'text/event-stream', 'X-Accel-Buffering': 'no' });
+    response.flushHeaders();
+    let remembered = this.#screens.get(pageId);
+    if (remembered?.principal !== principal) remembered = undefined;
+    const screen = remembered ?? { principal, shown: null as Map<string, string> | null, usedAt: 0 };
+
+    let open = true;
+    let wake = (): void => undefined;
+    let dirty = true;
+    const stream: Stream = {
+      principal,
+      stop: () => response.end(),
+      wake: () => {
+        dirty = true;
+        wake();
+      },
+    };
+    this.#streams.add(stream);
+    response.once('close', () => {
+      open = false;
+      this.#streams.delete(stream);
+      wake();
+    });
+    while (open) {
+      if (!(await valid())) {
+        response.end();
+        return;
+      }
+      dirty = false;
+      const entries = await this.#options.load(principal);
+      const changes = screen.shown === null ? this.#whole(entries) : this.#difference(entries, screen.shown);
+      screen.shown = this.#hashes(entries);
+      if (open) response.write(changes === '' ? ': still here\n\n' : event(changes));
+      const busy = entries.some((entry) => entry.status === 'received' || entry.status === 'deciding');
+      if (dirty) continue;
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, busy ? (this.#options.busyMs ?? 1500) : (this.#options.idleMs ?? 20_000));
+        wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+        if (!open || dirty) wake();
+      });
+    }
+  }
+
+  #whole(entries: Entry[]): string {
+    const items = entries.map((entry) => this.#options.render(entry, null)).join('');
+    return `<ol id="history" hx-swap-oob="innerHTML">${items}</ol>`;
+  }
+
+  #difference(entries: Entry[], shown: Map<string, string>): string {
+    return entries
+      .map((entry) => {
+        const before = shown.get(entry.id);
+        if (before === undefined) return `<ol hx-swap-oob="beforeend:#history">${this.#options.render(entry, null)}</ol>`;
+        return before === this.#hash(entry) ? '' : this.#options.render(entry, 'outerHTML');
+      })
+      .join('');
+  }
+
+  #hashes(entries: Entry[]): Map<string, string> {
+    return new Map(entries.map((entry) => [entry.id, this.#hash(entry)]));
+  }
+
+  #hash(entry: Entry): string {
+    return createHash('sha256').update(JSON.stringify(entry)).digest('base64url');
+  }
+}
+
+/** One `update` event; each line of the fragment is a data line of its own. */
+function event(html: string): string {
+  return `event: update\n${html
+    .split(/\r\n|\r|\n/)
+    .map((line) => `data: ${line}\n`)
+    .join('')}\n`;
+}

@@ -1,0 +1,28 @@
+import { Router, type Express } from 'express';
+import { approvalRoutes } from './approvals.ts';
+import { chatRoutes } from './chat.ts';
+import type { WebDeps } from './deps.ts';
+import { docsRoutes } from './docs.ts';
+import { loginRoutes } from './login.ts';
+import { receiptRoutes } from './receipts.ts';
+import { assetRoutes } from './render.ts';
+import { pageHeaders } from './security.ts';
+
+/** Addresses of the pages; other routes of the same listener keep their own headers. */
+const paths = /^\/(?:(?:login|logout|events|messages|approvals(?:\/.*)?|receipts|docs|openapi\.json)\/?)?$/;
+
+/**
+ * Puts the pages on the public listener: chat, sign-in, approvals, receipts, API docs.
+ * Mount `webNotFound` and `webErrorPages` after all other routes, before the problem+json handler.
+ * @returns how to end the live streams, so that the listener can close
+ */
+export function mountWeb(app: Express, deps: WebDeps): { stop(): void } {
+  const headers = pageHeaders(deps.publicUrl.startsWith('https:'));
+  const chat = chatRoutes(deps);
+  const web = Router();
+  web.use(assetRoutes());
+  web.all(paths, headers);
+  web.use(loginRoutes(deps), chat.router, approvalRoutes(deps), receiptRoutes(deps), docsRoutes(deps));
+  app.use(web);
+  return { stop: () => chat.stop() };
+}

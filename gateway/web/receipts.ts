@@ -1,0 +1,78 @@
+import { Router } from 'express';
+import type { ReceiptRow, WebDeps } from './deps.ts';
+import { page } from './render.ts';
+import { signedIn } from './session.ts';
+
+/** All receipts of one message, in order of writing. */
+interface Chain {
+  messageId: string | null;
+  title: string;
+  at: Date | string;
+  sealed: boolean;
+  links: { row: ReceiptRow; name: string; facts: [string, string][] }[];
+}
+
+const names: Record<string, string> = {
+  envelope: 'Message received',
+  decision: 'Policy decided',
+  'approval.requested': 'Approval asked',
+  'approval.vote': 'Vote',
+  'approval.outcome': 'Approval settled',
+  'secret.lease': 'Secret lent for the call',
+  attempt: 'Call started',
+  outcome: 'Call ended',
+  reply: 'Reply sent',
+  'kill-switch': 'Kill switch',
+  pairing: 'Identity paired',
+};
+
+/** `GET /receipts`: what was done, one chain of receipts a message. */
+export function receiptRoutes(deps: WebDeps): Router {
+  const router = Router();
+  router.get(
+    '/receipts',
+    signedIn(deps, async (viewer, _request, response) => {
+      const rows = await deps.audit.listReceipts(
+        deps.pool,
+        viewer.seesAllReceipts ? { all: true } : { principal: viewer.principal },
+      );
+      page(response, 'receipts', { title: 'Receipts', current: 'receipts', chains: chainsOf(rows), all: viewer.seesAllReceipts });
+    }),
+  );
+  return router;
+}
+
+/** Groups receipts by message, newest message first; a receipt without a message stands alone. */
+export function chainsOf(rows: readonly ReceiptRow[]): Chain[] {
+  const groups = new Map<string, ReceiptRow[]>();
+  for (const row of rows) {
+    const key = row.messageId ?? row.id;
+    groups.set(key, [...(groups.get(key) ?? []), row]);
+  }
+  const chains = [...groups.values()].map((group): Chain => {
+    // Receipt ids are UUIDv7, so their order is the order of writing.
+    const ordered = [...group].sort((left, right) => (left.id < right.id ? -1 : 1));
+    return {
+      messageId: ordered[0]?.messageId ?? null,
+      title: titleOf(ordered),
+      at: ordered[0]?.createdAt ?? new Date(0),
+      sealed: ordered.every((row) => row.position !== null),
+      links: ordered.map((row) => ({ row, name: names[row.kind] ?? row.kind, facts: factsOf(row) })),
+    };
+  });
+  return chains.sort((left, right) => Number(new Date(right.at)) - Number(new Date(left.at)));
+}
+
+function titleOf(rows: readonly ReceiptRow[]): string {
+  const tools = new Set(rows.map((row) => row.facts.tool).filter((tool) => typeof tool === 'string'));
+  tools.delete('conversation.reply');
+  if (tools.size > 0) return [...tools].join(', ');
+  const first = rows[0];
+  return first?.kind === 'envelope' ? 'Conversation' : (names[first?.kind ?? ''] ?? 'Receipt');
+}
+
+function factsOf(row: ReceiptRow): [string, string][] {
+  return Object.entries(row.facts)
+    .filter(([, value]) => value !== null && value !== '' && !(Array.isArray(value) && value.length === 0))
+    .map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : String(value)]);
+}
