@@ -1,0 +1,74 @@
+import { openPool, migrate } from '../../db/index.ts';
+import { loadSettings } from '../../config/index.ts';
+import { createClients, createSignIn } from '../../sessions/index.ts';
+import { createSecretStore } from '../../vault/index.ts';
+import { randomBytes } from 'node:crypto';
+import { randomSecret } from './files.ts';
+
+/** What n8n shares with the gateway: its client token, and the key that signs what the gateway sends to it. */
+export interface SharedSecrets {
+  token: string;
+  signingSecret: string;
+}
+
+/** What n8n may do at the internal API; it can neither read receipts nor touch the kill switch. */
+const n8nScopes = ['run'];
+
+/**
+ * Makes n8n's client token anew and reads the signing secret, or makes it at the first start, before the gateway and
+ * n8n run.
+ * @param environment the gateway's own settings
+ */
+export async function issueSharedSecrets(environment: NodeJS.ProcessEnv): Promise<SharedSecrets> {
+  const settings = loadSettings(environment);
+  const pool = openPool(settings.databaseUrl, 2);
+  try {
+    await migrate(pool);
+    const token = await createClients({ pool }).issue('n8n', n8nScopes);
+    const store = await createSecretStore({ dataDir: settings.dataDir, keyFile: settings.keyFile });
+    const known = await store.get('n8n/signing-secret');
+    if (known) return { token, signingSecret: known };
+    const signingSecret = `whsec_${randomBytes(32).toString('base64')}`;
+    await store.set('n8n/signing-secret', signingSecret);
+    return { token, signingSecret };
+  } finally {
+    await pool.end();
+  }
+}
+
+/**
+ * The password of the demo's own database role: in the secret store as part of `demo/postgres`, and nowhere else.
+ * @returns the password that the role is to have
+ */
+export async function demoPassword(environment: NodeJS.ProcessEnv, port: number): Promise<string> {
+  const settings = loadSettings(environment);
+  const store = await createSecretStore({ dataDir: settings.dataDir, keyFile: settings.keyFile });
+  const known = await store.get('demo/postgres');
+  const password = (known && new URL(known).password) || randomSecret();
+  const url = `postgres://gatehouse_demo:${password}@127.0.0.1:${port}/gatehouse_demo`;
+  if (known !== url) await store.set('demo/postgres', url);
+  return password;
+}
+
+/** The demo accounts of `policies/people.yaml`, in the order in which they are shown. */
+export const demoAccounts = ['requester', 'approver-a', 'approver-b'] as const;
+
+/** Makes a sign-in link for each demo account; the links work for a day, any number of times. */
+export async function demoLinks(
+  environment: NodeJS.ProcessEnv,
+): Promise<Record<(typeof demoAccounts)[number], string>> {
+  const settings = loadSettings(environment);
+  const pool = openPool(settings.databaseUrl, 1);
+  try {
+    const signIn = createSignIn({ pool, demo: true });
+    const links = await Promise.all(
+      demoAccounts.map(async (account) => {
+        const token = await signIn.issueLogin(account, 24 * 3600, { reusable: true });
+        return [account, `${settings.publicUrl}/login?token=${token}`] as const;
+      }),
+    );
+    return Object.fromEntries(links) as Record<(typeof demoAccounts)[number], string>;
+  } finally {
+    await pool.end();
+  }
+}

@@ -1,0 +1,223 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { GatehouseError } from '../../config/index.ts';
+import { ensureDatabases } from './databases.ts';
+import { gatewayAnswers, gatewayEnvironment, notReady, spawnGateway } from './gateway.ts';
+import { demoLinks, demoPassword, issueSharedSecrets, type demoAccounts } from './identities.ts';
+import { layout, repository } from './layout.ts';
+import { acquireLock } from './lock.ts';
+import { credentialsFor, importContent, readWorkflows } from './n8n-content.ts';
+import type { N8nOptions } from './n8n-environment.ts';
+import { installN8n, n8nInstalled } from './n8n-install.ts';
+import { n8nAnswers, spawnN8n } from './n8n.ts';
+import { installNodes } from './nodes-package.ts';
+import { loadOwner } from './owner.ts';
+import { postgresPart } from './own-postgres.ts';
+import { Part, type PartDefinition } from './part.ts';
+import { checkPorts, readPorts, type Ports } from './ports.ts';
+import { postgresUrl } from './postgres.ts';
+import { endLeftovers, ProcessList } from './processes.ts';
+import { loadState } from './state.ts';
+import { silentReporter, type Reporter } from './steps.ts';
+import { supervise } from './supervise.ts';
+
+type PartName = PartDefinition['name'];
+
+/** What a stack is started with; everything has a default. */
+export interface StackOptions {
+  /** folder for all that it writes */
+  dir: string;
+  ports?: Partial<Ports>;
+  /** settings of the gateway and of n8n, laid over this process's environment */
+  env?: NodeJS.ProcessEnv;
+  report?: Reporter;
+  /** false leaves a part down that died, until `restart`; crash tests want that */
+  supervise?: boolean;
+  /** called when a part died too often and is not started any more */
+  gaveUp?: (part: PartName) => void;
+}
+
+/** A stack that runs and is ready. */
+export interface Stack {
+  urls: { chat: string; approvals: string; receipts: string; internal: string; n8n: string };
+  links: Record<(typeof demoAccounts)[number], string>;
+  databaseUrl: string;
+  n8nDatabaseUrl: string;
+  /** the superuser's connection, for tests that look at the demo's tables */
+  postgresUrl: string;
+  ports: Ports;
+  owner: { email: string; password: string; file: string };
+  /** process numbers now; undefined while a part is down */
+  readonly processes: Record<PartName, number | undefined>;
+  /** Ends a part if it runs, starts it, and waits until it answers. */
+  restart(part: PartName): Promise<void>;
+  /** Waits until every workflow's webhook answered a signed ping. */
+  ready(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts Postgres, the gateway and n8n with our nodes and workflows, and waits until a signed ping went through n8n.
+ * @throws GatehouseError when another one runs here, a port is in use, or a part does not start; what was started is
+ *   stopped again
+ */
+export async function startStack(options: StackOptions): Promise<Stack> {
+  const report = options.report ?? silentReporter;
+  const environment = { ...process.env, ...options.env };
+  const paths = layout(options.dir);
+  const ports = readPorts(environment, options.ports);
+  await mkdir(paths.dir, { recursive: true, mode: 0o700 });
+  await mkdir(paths.n8n, { recursive: true, mode: 0o700 });
+  const release = await acquireLock(paths.lock);
+  const parts: Part[] = [];
+  const unwatch: (() => void)[] = [];
+  const stop = async (): Promise<void> => {
+    for (const end of unwatch) end();
+    for (const part of [...parts].reverse()) await part.stop();
+    await release();
+  };
+  try {
+    const leftovers = await endLeftovers(paths.processes);
+    if (leftovers.length > 0) report.warn(`ended what an earlier start left running: ${leftovers.join(', ')}`);
+    await checkPorts(ports);
+    const list = new ProcessList(paths.processes);
+    const state = await loadState(paths);
+    const gatewayEnv = gatewayEnvironment(paths, ports, state, environment);
+
+    const server = { port: ports.postgres, password: state.postgres.superuser };
+    const shared = await report.step('Postgres', async () => {
+      const log = join(paths.logs, 'postgres.log');
+      const postgres = await postgresPart({ ...server, dir: paths.postgres, log }, list);
+      parts.push(postgres);
+      await postgres.start();
+      await ensureDatabases(postgresUrl(server, 'postgres'), [
+        { role: 'gatehouse', password: state.postgres.gatehouse, database: 'gatehouse' },
+        { role: 'n8n', password: state.postgres.n8n, database: 'n8n' },
+        {
+          role: 'gatehouse_demo',
+          password: await demoPassword(gatewayEnv, ports.postgres),
+          database: 'gatehouse_demo',
+        },
+      ]);
+      return issueSharedSecrets(gatewayEnv);
+    });
+
+    const gateway = new Part(
+      {
+        name: 'gateway',
+        spawn: () => spawnGateway(gatewayEnv, join(paths.logs, 'gateway.log')),
+        healthy: () => gatewayAnswers(ports.internal),
+        signals: ['SIGTERM', 'SIGKILL'],
+        graceMs: 3000,
+        startMs: 60_000,
+        log: join(paths.logs, 'gateway.log'),
+      },
+      list,
+    );
+    parts.push(gateway);
+    await report.step('Gateway', () => gateway.start());
+
+    const program = await installProgram(report);
+    const overwrite = join(paths.n8n, 'credentials-overwrite.json');
+    await writeFile(overwrite, JSON.stringify({ gatehouseApi: shared }), { mode: 0o600 });
+    const owner = await loadOwner(paths.owner, `http://localhost:${ports.n8n}`);
+    const publicUrl = (gatewayEnv.GATEHOUSE_PUBLIC_URL ?? `http://localhost:${ports.public}`).replace(/\/$/, '');
+    const n8nOptions: N8nOptions = {
+      program,
+      userFolder: paths.n8n,
+      port: ports.n8n,
+      brokerPort: ports.broker,
+      postgres: { port: ports.postgres, password: state.postgres.n8n },
+      keys: state.n8n,
+      owner,
+      publicUrl,
+      credentialsOverwrite: overwrite,
+      log: join(paths.logs, 'n8n.log'),
+      user: environment,
+    };
+    await report.step('Nodes packed and installed into n8n', () => installNodes(paths.n8n));
+    await bringContent(n8nOptions, ports, report);
+    const n8n = new Part(
+      {
+        name: 'n8n',
+        spawn: () => spawnN8n(n8nOptions),
+        healthy: () => n8nAnswers(n8nOptions),
+        signals: ['SIGTERM', 'SIGKILL'],
+        graceMs: 3500,
+        startMs: 180_000,
+        log: n8nOptions.log,
+      },
+      list,
+    );
+    parts.push(n8n);
+    await report.step('n8n', () => n8n.start());
+    const ready = (): Promise<void> => waitUntilReady(ports.internal, paths.logs);
+    await report.step('Signed ping through every workflow', ready);
+
+    if (options.supervise !== false) {
+      for (const part of parts) unwatch.push(supervise(part, report, (dead) => options.gaveUp?.(dead.name)));
+    }
+    const byName = (name: PartName): Part => parts.find((part) => part.name === name) as Part;
+    return {
+      urls: {
+        chat: `${publicUrl}/`,
+        approvals: `${publicUrl}/approvals`,
+        receipts: `${publicUrl}/receipts`,
+        internal: `http://127.0.0.1:${ports.internal}`,
+        n8n: owner.url,
+      },
+      links: await demoLinks(gatewayEnv),
+      databaseUrl: gatewayEnv.GATEHOUSE_DATABASE_URL as string,
+      n8nDatabaseUrl: `postgres://n8n:${state.postgres.n8n}@127.0.0.1:${ports.postgres}/n8n`,
+      postgresUrl: postgresUrl(server, 'postgres'),
+      ports,
+      owner: { email: owner.email, password: owner.password, file: paths.owner },
+      get processes() {
+        return { postgres: byName('postgres').pid, gateway: byName('gateway').pid, n8n: byName('n8n').pid };
+      },
+      async restart(name) {
+        await byName(name).stop();
+        await byName(name).start();
+      },
+      ready,
+      stop,
+    };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function installProgram(report: Reporter): Promise<string> {
+  const hint = n8nInstalled() ? undefined : '2.8 GB by its lockfile, once for this user; 3 to 10 minutes';
+  return report.step('n8n installed', installN8n, hint);
+}
+
+async function bringContent(options: N8nOptions, ports: Ports, report: Reporter): Promise<void> {
+  const memory = join(options.userFolder, 'imported.json');
+  const workflows = await readWorkflows(join(repository, 'workflows-json'));
+  const credentials = credentialsFor(`http://127.0.0.1:${ports.internal}`);
+  const { imported, offered } = await report.step('Workflows and credential in n8n', () =>
+    importContent(options, workflows, credentials, memory),
+  );
+  if (imported.length > 0) report.say(`        imported and published: ${imported.join(', ')}`);
+  for (const { name, path } of offered) {
+    report.warn(`"${name}" was edited in n8n and is kept. To take the newer version, import ${path} in n8n's menu.`);
+  }
+}
+
+async function waitUntilReady(internalPort: number, logs: string): Promise<void> {
+  const until = Date.now() + 60_000;
+  for (;;) {
+    const missing = await notReady(internalPort);
+    if (missing.length === 0) return;
+    if (Date.now() > until) {
+      throw new GatehouseError('GH-UP-008', `Not ready after a minute. ${missing.join('; ')}.`, {
+        status: 500,
+        next: `Read the logs in ${logs}`,
+      });
+    }
+    await sleep(200);
+  }
+}
