@@ -1,0 +1,50 @@
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { GatehouseError } from '../config/index.ts';
+
+/**
+ * A counter kept outside Postgres and part of every grant. A restored or promoted database carries the grants of the
+ * past; a bump voids all of them.
+ */
+export interface Epoch {
+  current(): number;
+  /** Voids every grant that was not used yet. @returns the new epoch */
+  bump(): number;
+}
+
+/**
+ * Opens the counter, made at the first start. It starts at the time in seconds, so that a lost file is itself a bump.
+ * @param dataDir folder outside the database
+ * @throws GatehouseError `GH-POLICY-012` for a file that is not a counter
+ */
+export function openEpoch(dataDir: string): Epoch {
+  const path = join(dataDir, 'epoch');
+  const write = (value: number): number => {
+    mkdirSync(dataDir, { recursive: true });
+    writeFileSync(`${path}.new`, `${value}\n`, { mode: 0o600, flush: true });
+    renameSync(`${path}.new`, path);
+    return value;
+  };
+  let current = read(path) ?? write(Math.floor(Date.now() / 1000));
+  return {
+    current: () => current,
+    bump: () => (current = write(Math.max(current + 1, Math.floor(Date.now() / 1000)))),
+  };
+}
+
+function read(path: string): number | null {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8').trim();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
+  if (!/^[1-9][0-9]{0,15}$/.test(text)) {
+    throw new GatehouseError('GH-POLICY-012', `${path} does not hold a counter.`, {
+      status: 500,
+      next: 'Delete the file; a new one is made, and every unused grant is void.',
+    });
+  }
+  return Number(text);
+}

@@ -1,0 +1,157 @@
+import { recordReceipts } from '../audit/index.ts';
+import { GatehouseError } from '../config/index.ts';
+import { transaction, type Pool, type Queryable, type Transaction } from '../db/index.ts';
+import { newToken } from '../envelope/index.ts';
+
+/** What an execution presents. */
+export interface Presented {
+  grant: string;
+  messageId: string;
+  sessionKey: string;
+  tool: string;
+  digest: string;
+}
+
+/** What a grant is bound to and has to find unchanged when it is used. */
+export interface GrantBinding {
+  version: string;
+  epoch: number;
+}
+
+const refusals = {
+  grant_unknown: ['GH-GRANT-001', 'There is no such grant.'],
+  grant_spent: ['GH-GRANT-002', 'This grant was used already; a grant serves one call.'],
+  grant_late: ['GH-GRANT-003', 'This grant has expired.'],
+  grant_other_run: ['GH-GRANT-004', 'This grant belongs to another message.'],
+  grant_other_call: ['GH-GRANT-005', 'The call is not the one that was decided: its tool or an argument differs.'],
+  grant_old_rules: ['GH-GRANT-006', 'The rules changed after this call was decided.'],
+  grant_old_epoch: ['GH-GRANT-007', 'This grant is from before the database was restored.'],
+  kill_switch: ['GH-GRANT-008', 'The kill switch is on: no tool runs.'],
+} as const;
+
+/** A grant that was refused. `reason` is the stable code that people and programs see. */
+export class GrantRefused extends GatehouseError {
+  readonly reason: keyof typeof refusals;
+
+  constructor(reason: keyof typeof refusals) {
+    const [code, text] = refusals[reason];
+    super(code, text, {
+      status: 403,
+      next: reason === 'kill_switch' ? 'Ask an operator.' : 'Ask for a new decision of this call.',
+    });
+    this.reason = reason;
+  }
+}
+
+interface GrantRow {
+  decision_id: string;
+  message_id: string;
+  session_key: string;
+  tool: string;
+  digest: string;
+  policy_version: string;
+  epoch: number;
+  consumed: boolean;
+  late: boolean;
+}
+
+/**
+ * Spends a grant in the caller's transaction. The kill switch is read there with a lock, so that once it is engaged
+ * no call that it did not see can still commit.
+ * @returns the decision that the grant came from
+ * @throws GrantRefused
+ */
+export async function consumeGrant(
+  tx: Transaction,
+  presented: Presented,
+  binding: GrantBinding,
+): Promise<{ decisionId: string }> {
+  const decisionId = await checkGrant(tx, presented, binding, true);
+  await tx.query('update grants set consumed_at = now() where id = $1', [presented.grant]);
+  return { decisionId };
+}
+
+/**
+ * Says whether a grant would be accepted now.
+ * @param lock holds grant and kill switch until the end of the transaction
+ * @returns the decision that the grant came from
+ * @throws GrantRefused
+ */
+export async function checkGrant(
+  db: Queryable,
+  presented: Presented,
+  binding: GrantBinding,
+  lock = false,
+): Promise<string> {
+  const { rows: switches } = await db.query<{ engaged: boolean }>(
+    `select engaged from kill_switch ${lock ? 'for share' : ''}`,
+  );
+  if (switches[0]?.engaged !== false) throw new GrantRefused('kill_switch');
+  const { rows } = await db.query<GrantRow>(
+    `select decision_id, message_id, session_key, tool, digest, policy_version, epoch,
+       consumed_at is not null as consumed, expires_at <= clock_timestamp() as late
+     from grants where id = $1 ${lock ? 'for update' : ''}`,
+    [presented.grant],
+  );
+  const grant = rows[0];
+  if (!grant) throw new GrantRefused('grant_unknown');
+  if (grant.message_id !== presented.messageId || grant.session_key !== presented.sessionKey) {
+    throw new GrantRefused('grant_other_run');
+  }
+  if (grant.tool !== presented.tool || grant.digest !== presented.digest) throw new GrantRefused('grant_other_call');
+  if (grant.consumed) throw new GrantRefused('grant_spent');
+  if (grant.epoch !== binding.epoch) throw new GrantRefused('grant_old_epoch');
+  if (grant.policy_version !== binding.version) throw new GrantRefused('grant_old_rules');
+  if (grant.late) throw new GrantRefused('grant_late');
+  return grant.decision_id;
+}
+
+/**
+ * Makes the grant of a decision that was approved or confirmed, in the transaction that settles the approval.
+ * Calling it again for one decision returns the same grant.
+ * @param seconds how long it may wait for its execution
+ * @throws GrantRefused where the rules changed since the question was asked
+ * @throws GatehouseError `GH-POLICY-030` for a decision that cannot be granted
+ */
+export async function issueGrant(
+  tx: Queryable,
+  decisionId: string,
+  binding: GrantBinding,
+  seconds: number,
+): Promise<string> {
+  const { rows } = await tx.query<{ policy_version: string; grant_id: string | null }>(
+    `select d.policy_version, g.id as grant_id from decisions d left join grants g on g.decision_id = d.id
+     where d.id = $1 and d.effect in ('confirm', 'approve') for update of d`,
+    [decisionId],
+  );
+  const decision = rows[0];
+  if (!decision) throw new GatehouseError('GH-POLICY-030', 'This decision does not wait for anybody.', { status: 409 });
+  if (decision.grant_id) return decision.grant_id;
+  if (decision.policy_version !== binding.version) throw new GrantRefused('grant_old_rules');
+  const grant = newToken('grant');
+  await tx.query(
+    `insert into grants (id, decision_id, message_id, session_key, tool, digest, policy_version, epoch, expires_at)
+     select $2, id, message_id, session_key, tool, digest, policy_version, $3, now() + make_interval(secs => $4)
+     from decisions where id = $1`,
+    [decisionId, grant, binding.epoch, seconds],
+  );
+  return grant;
+}
+
+/**
+ * Turns the kill switch. Once this returns with `engaged`, no call starts until it is turned off.
+ * @param by principal or client that turned it
+ */
+export async function setKillSwitch(
+  pool: Pool,
+  change: { engaged: boolean; reason: string; by: string },
+): Promise<void> {
+  await transaction(pool, async (tx) => {
+    await tx.query(`update kill_switch set engaged = $1, reason = $2, by_principal = $3, changed_at = now()`, [
+      change.engaged,
+      change.reason,
+      change.by,
+    ]);
+    await recordReceipts(tx, [{ kind: 'kill-switch', facts: { engaged: change.engaged, by: change.by } }]);
+  });
+}

@@ -1,0 +1,104 @@
+import type { Catalogue, Tool } from '../catalogue/index.ts';
+import { GatehouseError } from '../config/index.ts';
+import { digestOfText, newToken } from '../envelope/index.ts';
+import canonicalize from 'canonicalize';
+import type { Engine } from './engine.ts';
+import { askPolicy } from './fail-closed.ts';
+import { toCents } from './money.ts';
+import { provenanceOf } from './provenance.ts';
+import type { Call, Origin, PolicyInput, RunContext, Verdict } from './types.ts';
+
+/** A call that was canonicalised and evaluated, with the ids it gets once it is stored. */
+export interface Judgement {
+  run: RunContext;
+  call: Call;
+  id: string;
+  digest: string;
+  verdict: Verdict;
+  provenance: Record<string, Origin>;
+  /** Canonical arguments; null for a denied call, whose arguments nobody needs again. */
+  args: string | null;
+  grant: string | null;
+}
+
+/** What evaluation needs besides the call. */
+export interface Rules {
+  engine: Engine | null;
+  catalogue: Catalogue;
+  clock: () => Date;
+}
+
+// Printable, bounded: a step is a node id, a run index and an item index.
+const stepPattern = /^[\x21-\x7e][\x20-\x7e]{0,299}$/;
+const escapedNul = /(?<!\\)(?:\\\\)*\\u0000/;
+
+/**
+ * Decides in process: no I/O, nothing stored.
+ * @throws GatehouseError `GH-POLICY-020` (arguments that are not JSON, or hold a NUL), `GH-POLICY-021` (step)
+ */
+export function judge(rules: Rules, run: RunContext, call: Call): Judgement {
+  if (!stepPattern.test(call.step)) {
+    throw new GatehouseError('GH-POLICY-021', 'The step of a call is 1 to 300 printable characters.', { field: 'step' });
+  }
+  const tool = rules.catalogue.get(call.tool);
+  const problem = tool?.check(call.args) ?? null;
+  const { digest, args } = callDigest(call.tool, call.args);
+  if (!tool) return denied(run, call, digest, 'tool_unknown', 'There is no tool of this name. /help lists what there is.');
+  if (problem) return denied(run, call, digest, 'args_invalid', `The argument ${problem.field} ${problem.text}.`);
+  const input = policyInput(run, tool, call.args as Record<string, unknown>, rules.clock());
+  const verdict = askPolicy(rules.engine, input, performance.now.bind(performance));
+  return {
+    run,
+    call,
+    id: newToken('dec'),
+    digest,
+    verdict,
+    provenance: input.provenance,
+    args: verdict.effect === 'deny' ? null : args,
+    grant: verdict.effect === 'allow' ? newToken('grant') : null,
+  };
+}
+
+/**
+ * The digest that a decision, its approval and its grant are bound to: tool and arguments in canonical form.
+ * @throws GatehouseError `GH-POLICY-020`
+ */
+export function callDigest(tool: string, args: unknown): { digest: string; args: string } {
+  let canonical: string | undefined;
+  try {
+    canonical = canonicalize(args);
+  } catch {
+    // Too deep, a lone surrogate, or a number that JSON does not have: refused below.
+  }
+  if (canonical === undefined || escapedNul.test(canonical)) {
+    throw new GatehouseError('GH-POLICY-020', 'The arguments are not JSON that can be stored and compared.', {
+      field: 'args',
+      next: 'Send plain JSON without NUL characters and lone surrogates.',
+    });
+  }
+  return { digest: digestOfText(`{"args":${canonical},"tool":${JSON.stringify(tool)}}`), args: canonical };
+}
+
+/** What the rules see of a call. */
+export function policyInput(run: RunContext, tool: Tool, args: Record<string, unknown>, now: Date): PolicyInput {
+  return {
+    tool: { name: tool.name, risk: tool.risk, kinds: tool.kinds },
+    args,
+    money: tool.money ? money(args[tool.money.amount], args[tool.money.currency]) : null,
+    provenance: provenanceOf(run, tool, args),
+    actor: run.actor,
+    channel: run.channel,
+    ingress: run.ingress,
+    now: now.toISOString(),
+  };
+}
+
+function money(amount: unknown, currency: unknown): PolicyInput['money'] {
+  const cents = toCents(amount);
+  return cents === null || typeof currency !== 'string' ? null : { cents, currency };
+}
+
+function denied(run: RunContext, call: Call, digest: string, code: string, text: string): Judgement {
+  const verdict: Verdict = { effect: 'deny', reasons: [{ code, text }], approvers: null };
+  return { run, call, id: newToken('dec'), digest, verdict, provenance: {}, args: null, grant: null };
+}

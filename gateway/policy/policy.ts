@@ -1,0 +1,113 @@
+import type { Catalogue } from '../catalogue/index.ts';
+import type { Logger, Settings } from '../config/index.ts';
+import { GroupCommit, type Pool, type Queryable, type Transaction } from '../db/index.ts';
+import { digestOfText } from '../envelope/index.ts';
+import { readApprovalClasses, type ApprovalClass, type ApprovalClasses } from './approval-classes.ts';
+import { loadEngine, type Engine } from './engine.ts';
+import type { Epoch } from './epoch.ts';
+import { askPolicy } from './fail-closed.ts';
+import { checkGrant, consumeGrant, issueGrant, setKillSwitch, type GrantBinding, type Presented } from './grants.ts';
+import { judge, type Judgement } from './judge.ts';
+import { storeDecisions } from './store.ts';
+import type { Call, Decision, PolicyInput, RunContext, Verdict } from './types.ts';
+
+/** Decides calls, and makes and spends the grants that let them run. */
+export interface Policy {
+  /** Digest of the rules, the approval classes and the catalogue; grants are bound to it. */
+  readonly version: string;
+  /** Asks the rules alone; never throws. */
+  evaluate(input: PolicyInput): Verdict;
+  /** Canonicalises, evaluates and mints a grant in process; stores nothing. */
+  judge(run: RunContext, call: Call): Judgement;
+  /** Decides and stores: the same message, step and arguments get the same decision. */
+  decide(run: RunContext, call: Call): Promise<Decision>;
+  issueGrant(tx: Queryable, decisionId: string): Promise<string>;
+  consumeGrant(tx: Transaction, presented: Presented): Promise<{ decisionId: string }>;
+  checkGrant(db: Queryable, presented: Presented): Promise<string>;
+  /** Who is asked for a risk class, as `approvals.yaml` says. */
+  approvalClass(risk: string): ApprovalClass | undefined;
+  setKillSwitch(change: { engaged: boolean; reason: string; by: string }): Promise<void>;
+  /** Reads catalogue, approval classes and rules again. Where one is broken, all of the last good ones stay. */
+  reload(): Promise<void>;
+  /** What the last reload found wrong; empty when all is well. */
+  warnings(): string[];
+}
+
+interface Loaded {
+  engine: Engine;
+  classes: ApprovalClasses;
+  version: string;
+}
+
+/**
+ * Loads the rules and starts deciding.
+ * @param deps.policiesDir folder with `rego/`, `policy.wasm`, `policy.wasm.json` and `approvals.yaml`
+ * @param deps.settings seconds that an allowed call waits for its execution, and a question for its answer
+ * @throws GatehouseError `GH-POLICY-001` to `-003` and `-011`, each naming the file and the remedy
+ */
+export async function createPolicy(deps: {
+  pool: Pool;
+  policiesDir: string;
+  catalogue: Catalogue;
+  clock: () => Date;
+  epoch: Epoch;
+  log: Logger;
+  settings: Pick<Settings, 'decisionSeconds' | 'approvalSeconds'>;
+}): Promise<Policy> {
+  const { pool, policiesDir, catalogue, clock, epoch, log, settings } = deps;
+  let current = await load(policiesDir, catalogue);
+  let warnings: string[] = [];
+  const binding = (): GrantBinding => ({ version: current.version, epoch: epoch.current() });
+  const askRules = (run: RunContext, call: Call): Judgement =>
+    judge({ engine: current.engine, catalogue, clock }, run, call);
+  // One lane for each version, so that a batch never mixes the rules before and after a reload.
+  const openLane = (loaded: Loaded): GroupCommit<Judgement, Decision> =>
+    new GroupCommit((batch) =>
+      storeDecisions(pool, batch, {
+        version: loaded.version,
+        engine: loaded.engine.name,
+        epoch: epoch.current(),
+        allowSeconds: settings.decisionSeconds,
+        askSeconds: settings.approvalSeconds,
+      }),
+    );
+  let lane = openLane(current);
+
+  return {
+    get version() {
+      return current.version;
+    },
+    evaluate: (input) => askPolicy(current.engine, input, () => performance.now()),
+    judge: askRules,
+    // Async, so that unusable arguments reject like every other failure.
+    async decide(run, call) {
+      return lane.add(askRules(run, call));
+    },
+    issueGrant: (tx, decisionId) => issueGrant(tx, decisionId, binding(), settings.decisionSeconds),
+    consumeGrant: (tx, presented) => consumeGrant(tx, presented, binding()),
+    checkGrant: (db, presented) => checkGrant(db, presented, binding()),
+    approvalClass: (risk) => current.classes.get(risk),
+    setKillSwitch: (change) => setKillSwitch(pool, change),
+    async reload() {
+      try {
+        current = await load(policiesDir, catalogue, () => catalogue.reload());
+        lane = openLane(current);
+        warnings = [];
+      } catch (error) {
+        const text = error instanceof Error ? error.message : String(error);
+        warnings = [`The rules were not reloaded; the last good ones stay. ${text}`];
+        log.error({ err: error }, 'policy reload refused');
+      }
+    },
+    warnings: () => warnings,
+  };
+}
+
+/** @param swap runs once everything else was read well; what it throws keeps the old state */
+async function load(policiesDir: string, catalogue: Catalogue, swap?: () => void): Promise<Loaded> {
+  const classes = await readApprovalClasses(policiesDir);
+  const { engine, wasm } = await loadEngine(policiesDir, { approvals: classes.data });
+  swap?.();
+  const version = digestOfText(JSON.stringify([wasm, classes.data, catalogue.version]));
+  return { engine, classes, version };
+}

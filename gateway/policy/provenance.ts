@@ -1,0 +1,43 @@
+import type { Tool } from '../catalogue/index.ts';
+import { toCents } from './money.ts';
+import type { Origin, RunContext } from './types.ts';
+
+const known = new Set(['owner', 'member', 'paired']);
+
+/**
+ * Finds where each argument came from. `user` is a whole word of the command that this call's actor typed, compared
+ * exactly after NFC; an amount may differ in how its decimals are written. A word vouches for one value only, so
+ * that digits of an amount never become a record's number. Nothing in a call can claim an origin.
+ * @param tool its catalogue entry, whose constants vouch for themselves
+ * @param args checked arguments
+ */
+export function provenanceOf(run: RunContext, tool: Tool, args: Record<string, unknown>): Record<string, Origin> {
+  const words = ownWords(run);
+  const origins: Record<string, Origin> = {};
+  const amount = tool.money?.amount;
+  // The amount takes its word first: it is the only value whose match is not letter by letter.
+  for (const name of Object.keys(args).sort((a, b) => Number(b === amount) - Number(a === amount))) {
+    const value = args[name];
+    if (typeof value === 'string' && Object.hasOwn(tool.constants, name) && tool.constants[name] === value) {
+      origins[name] = 'constant';
+    } else {
+      origins[name] = take(words, value, name === amount) ? 'user' : 'unknown';
+    }
+  }
+  return origins;
+}
+
+function ownWords(run: RunContext): string[] {
+  const typed = run.principal !== null && run.ingress !== 'none' && known.has(run.actor.standing);
+  return typed && run.command ? run.command.words.map((word) => word.normalize('NFC')) : [];
+}
+
+function take(words: string[], value: unknown, isAmount: boolean): boolean {
+  if (typeof value !== 'string' || words.length === 0) return false;
+  const wanted = value.normalize('NFC');
+  const cents = isAmount ? toCents(wanted) : null;
+  const index = words.findIndex((word) => word === wanted || (cents !== null && toCents(word) === cents));
+  if (index === -1) return false;
+  words.splice(index, 1);
+  return true;
+}

@@ -1,0 +1,189 @@
+import { recordReceipts } from '../audit/index.ts';
+import { transaction, type Pool, type Transaction } from '../db/index.ts';
+import type { Judgement } from './judge.ts';
+import type { Approvers, Decision, Effect, Reason } from './types.ts';
+
+/** What a stored decision is bound to besides its call. */
+export interface Binding {
+  version: string;
+  engine: string;
+  epoch: number;
+  /** Seconds that an allowed call may wait for its execution, and a question for its answer. */
+  allowSeconds: number;
+  askSeconds: number;
+}
+
+interface StoredRow {
+  message_id: string;
+  step: string;
+  digest: string;
+  id: string;
+  effect: Effect;
+  tool: string;
+  reasons: Reason[];
+  approvers: Approvers | null;
+  policy_version: string;
+  expires_at: Date;
+  grant_id: string | null;
+}
+
+/**
+ * Stores many judgements, their grants and receipts in one transaction. A call that was decided before, by message,
+ * step and digest, gets its stored decision instead: a redispatched message asks the same question and gets the same
+ * answer, unless that answer was never used and is void by now.
+ * @returns one decision a judgement, in their order
+ */
+export async function storeDecisions(pool: Pool, batch: Judgement[], binding: Binding): Promise<Decision[]> {
+  return transaction(pool, async (tx) => {
+    const decisions = new Map<Judgement, Decision>();
+    await insert(tx, batch, binding, decisions);
+    const repeated = batch.filter((judgement) => !decisions.has(judgement));
+    if (repeated.length > 0) {
+      if (await dropVoid(tx, repeated, binding)) await insert(tx, repeated, binding, decisions);
+      await findStored(tx, repeated.filter((judgement) => !decisions.has(judgement)), binding, decisions);
+    }
+    return batch.map((judgement) => decisions.get(judgement) as Decision);
+  });
+}
+
+async function insert(
+  tx: Transaction,
+  batch: Judgement[],
+  binding: Binding,
+  decisions: Map<Judgement, Decision>,
+): Promise<void> {
+  const { rows } = await tx.query<{ id: string; expires_at: Date }>({
+    name: 'insert-decisions',
+    text: `with given as (
+      select * from unnest($1::text[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[],
+        $8::jsonb[], $9::text[], $10::text[], $11::jsonb[], $12::jsonb[], $13::jsonb[], $14::int[], $15::text[])
+        as t (id, message_id, run_id, session_key, principal, step, tool, args, digest, effect, reasons, approvers,
+          provenance, seconds, grant_id)
+    ), decided as (
+      insert into decisions (id, message_id, run_id, session_key, principal, step, tool, args, digest, effect, reasons,
+        approvers, provenance, policy_version, expires_at)
+      select id, message_id, run_id, session_key, principal, step, tool, args, digest, effect, reasons, approvers,
+        provenance, $16, now() + make_interval(secs => seconds) from given
+      on conflict (message_id, step, digest) do nothing
+      returning id, expires_at
+    ), granted as (
+      insert into grants (id, decision_id, message_id, session_key, tool, digest, policy_version, epoch, expires_at)
+      select grant_id, given.id, message_id, session_key, tool, digest, $16, $17, expires_at
+      from given join decided using (id) where grant_id is not null
+    )
+    select id, expires_at from decided`,
+    values: [
+      batch.map((entry) => entry.id),
+      batch.map((entry) => entry.run.messageId),
+      batch.map((entry) => entry.run.runId),
+      batch.map((entry) => entry.run.sessionKey),
+      batch.map((entry) => entry.run.principal),
+      batch.map((entry) => entry.call.step),
+      batch.map((entry) => entry.call.tool),
+      batch.map((entry) => entry.args),
+      batch.map((entry) => entry.digest),
+      batch.map((entry) => entry.verdict.effect),
+      batch.map((entry) => JSON.stringify(entry.verdict.reasons)),
+      batch.map((entry) => (entry.verdict.approvers ? JSON.stringify(entry.verdict.approvers) : null)),
+      batch.map((entry) => JSON.stringify(entry.provenance)),
+      batch.map((entry) => secondsOf(entry, binding)),
+      batch.map((entry) => entry.grant),
+      binding.version,
+      binding.epoch,
+    ],
+  });
+  const expiry = new Map(rows.map((row) => [row.id, row.expires_at]));
+  const stored = batch.filter((entry) => expiry.has(entry.id));
+  for (const entry of stored) {
+    decisions.set(entry, {
+      id: entry.id,
+      effect: entry.verdict.effect,
+      tool: entry.call.tool,
+      digest: entry.digest,
+      reasons: entry.verdict.reasons,
+      approvers: entry.verdict.approvers,
+      grant: entry.grant,
+      policy: { version: binding.version, engine: binding.engine },
+      expiresAt: (expiry.get(entry.id) as Date).toISOString(),
+    });
+  }
+  if (stored.length > 0) await recordReceipts(tx, stored.map((entry) => receiptOf(entry, binding)));
+}
+
+const secondsOf = (entry: Judgement, binding: Binding): number =>
+  entry.verdict.effect === 'approve' || entry.verdict.effect === 'confirm' ? binding.askSeconds : binding.allowSeconds;
+
+const receiptOf = (entry: Judgement, binding: Binding): Parameters<typeof recordReceipts>[1][number] => ({
+  kind: 'decision',
+  messageId: entry.run.messageId,
+  decisionId: entry.id,
+  facts: {
+    effect: entry.verdict.effect,
+    tool: knownTool(entry),
+    digest: entry.digest,
+    reasons: entry.verdict.reasons.map((reason) => reason.code),
+    principal: entry.run.principal,
+    policy: binding.version,
+    epoch: binding.epoch,
+  },
+});
+
+/** A name that is in no catalogue is the caller's text and stays out of receipts. */
+const knownTool = (entry: Judgement): string | null =>
+  entry.verdict.reasons[0]?.code === 'tool_unknown' ? null : entry.call.tool;
+
+/** Drops decisions that were never asked about or used, and whose time, rules or epoch are over. */
+async function dropVoid(tx: Transaction, repeated: Judgement[], binding: Binding): Promise<boolean> {
+  const { rowCount } = await tx.query(
+    `delete from decisions d using unnest($1::text[], $2::text[], $3::text[]) as t (message_id, step, digest)
+     where d.message_id = t.message_id and d.step = t.step and d.digest = t.digest
+       and (d.expires_at <= now() or d.policy_version <> $4
+            or exists (select from grants g where g.decision_id = d.id and g.epoch <> $5))
+       and not exists (select from approvals a where a.id = d.id)
+       and not exists (select from grants g where g.decision_id = d.id and g.consumed_at is not null)`,
+    [...keysOf(repeated), binding.version, binding.epoch],
+  );
+  return (rowCount ?? 0) > 0;
+}
+
+async function findStored(
+  tx: Transaction,
+  repeated: Judgement[],
+  binding: Binding,
+  decisions: Map<Judgement, Decision>,
+): Promise<void> {
+  if (repeated.length === 0) return;
+  const { rows } = await tx.query<StoredRow>(
+    `select d.message_id, d.step, d.digest, d.id, d.effect, d.tool, d.reasons, d.approvers, d.policy_version,
+       d.expires_at, g.id as grant_id
+     from unnest($1::text[], $2::text[], $3::text[]) as t (message_id, step, digest)
+     join decisions d using (message_id, step, digest)
+     left join grants g on g.decision_id = d.id`,
+    keysOf(repeated),
+  );
+  const stored = new Map(rows.map((row) => [keyOf(row.message_id, row.step, row.digest), row]));
+  for (const entry of repeated) {
+    const row = stored.get(keyOf(entry.run.messageId, entry.call.step, entry.digest));
+    if (!row) throw new Error('a decision that was in conflict is gone');
+    decisions.set(entry, {
+      id: row.id,
+      effect: row.effect,
+      tool: row.tool,
+      digest: row.digest,
+      reasons: row.reasons,
+      approvers: row.approvers,
+      // The grant of an approval travels with its outcome only.
+      grant: row.effect === 'allow' ? row.grant_id : null,
+      policy: { version: row.policy_version, engine: binding.engine },
+      expiresAt: row.expires_at.toISOString(),
+    });
+  }
+}
+
+const keyOf = (messageId: string, step: string, digest: string): string => JSON.stringify([messageId, step, digest]);
+
+const keysOf = (batch: Judgement[]): [string[], string[], string[]] => [
+  batch.map((entry) => entry.run.messageId),
+  batch.map((entry) => entry.call.step),
+  batch.map((entry) => entry.digest),
+];

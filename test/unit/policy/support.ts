@@ -1,0 +1,25 @@
+import { fileURLToPath } from 'node:url';
+import type { Command } from '../../../gateway/envelope/index.ts';
+import type { RunContext } from '../../../gateway/policy/index.ts';
+
+/** The policies of the repository, which the tests read as they are shipped. */
+export const policiesDir = fileURLToPath(new URL('../../../policies', import.meta.url));
+
+/** A member's command in the web chat; `change` replaces what a test is about. */
+export function runOf(change: Partial<RunContext> & { words?: string[] } = {}): RunContext {
+  const { words, ...rest } = change;
+  const command: Command | null = words ? { name: 'do', words } : null;
+  return {
+    runId: '00000000-0000-7000-8000-000000000001',
+    messageId: 'web:local:c1:1:0',
+    sessionKey: 'session-key-of-the-requester',
+    principal: 'requester',
+    actor: { principal: 'requester', display: 'Robin', roles: ['member'], groups: [], standing: 'member' },
+    channel: { kind: 'web', visibility: 'dm' },
+    command,
+    text: words ? `/do ${words.join(' ')}` : 'hello',
+    ingress: 'session',
+    callsLeft: 50,
+    ...rest,
+  };
+}
