@@ -80,8 +80,6 @@ export interface ReceiptRow {
 }
 
 export interface WebSignIn {
-  /** Whom a login token would sign in; does not use it up. */
-  peek(token: string): Promise<string | null>;
   redeem(token: string): Promise<{ session: string; csrf: string; principal: string } | null>;
   session(token: string): Promise<{ principal: string; csrf: string } | null>;
   end(token: string): Promise<void>;

@@ -43,7 +43,7 @@ export async function loadHistory(pool: Pool, principal: string, limit = 50): Pr
        where channel = 'web' and principal = $1 and event in ('created', 'command', 'edited')
        order by seq desc limit $2
      ), told as (
-       select coalesce(card, id) as key, message_id, body, created_at, seq
+       select coalesce(card, message_id, id) as key, body, created_at, seq
        from outbox where channel = 'web' and principal = $1
        order by seq desc limit $2 * 8
      ), latest as (

@@ -1,5 +1,6 @@
 import { Router } from 'express';
 import { GatehouseError } from '../config/index.ts';
+import { hashToken } from '../envelope/index.ts';
 import type { WebDeps } from './deps.ts';
 import { page } from './render.ts';
 import { originCheck } from './security.ts';
@@ -15,7 +16,7 @@ export function loginRoutes(deps: WebDeps): Router {
   router.get('/login', async (request, response) => {
     response.locals.viewer = await findViewer(request, deps);
     const token = typeof request.query.token === 'string' ? request.query.token : '';
-    const principal = token === '' ? null : await deps.signIn.peek(token);
+    const principal = token === '' ? null : await principalOf(token, deps);
     const person = principal === null ? null : deps.people.get(principal);
     if (token !== '' && !person) throw staleLink();
     page(response, 'login', { title: 'Sign in', person: person ?? null, token });
@@ -44,6 +45,15 @@ export function loginRoutes(deps: WebDeps): Router {
     }),
   );
   return router;
+}
+
+/** Whom a login token would sign in; looking does not use it up. */
+async function principalOf(token: string, deps: WebDeps): Promise<string | null> {
+  const { rows } = await deps.pool.query<{ principal: string }>(
+    'select principal from web_logins where token_hash = $1 and expires_at > now()',
+    [hashToken(token)],
+  );
+  return rows[0]?.principal ?? null;
 }
 
 function staleLink(): GatehouseError {

@@ -42,7 +42,7 @@ export function receiptRoutes(deps: WebDeps): Router {
   return router;
 }
 
-/** Groups receipts by message, newest message first; a receipt without a message stands alone. */
+/** Groups receipts (given in order of writing) by message, newest first; one without a message stands alone. */
 export function chainsOf(rows: readonly ReceiptRow[]): Chain[] {
   const groups = new Map<string, ReceiptRow[]>();
   for (const row of rows) {
@@ -50,14 +50,12 @@ export function chainsOf(rows: readonly ReceiptRow[]): Chain[] {
     groups.set(key, [...(groups.get(key) ?? []), row]);
   }
   const chains = [...groups.values()].map((group): Chain => {
-    // Receipt ids are UUIDv7, so their order is the order of writing.
-    const ordered = [...group].sort((left, right) => (left.id < right.id ? -1 : 1));
     return {
-      messageId: ordered[0]?.messageId ?? null,
-      title: titleOf(ordered),
-      at: ordered[0]?.createdAt ?? new Date(0),
-      sealed: ordered.every((row) => row.position !== null),
-      links: ordered.map((row) => ({ row, name: names[row.kind] ?? row.kind, facts: factsOf(row) })),
+      messageId: group[0]?.messageId ?? null,
+      title: titleOf(group),
+      at: group[0]?.createdAt ?? new Date(0),
+      sealed: group.every((row) => row.position !== null),
+      links: group.map((row) => ({ row, name: names[row.kind] ?? row.kind, facts: factsOf(row) })),
     };
   });
   return chains.sort((left, right) => Number(new Date(right.at)) - Number(new Date(left.at)));

@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { fold, isId, money, safeUrl, shortId, withMoney } from '../../../gateway/web/format.ts';
+
+describe('values on a page', () => {
+  it('writes money grouped, with the digits of its currency and never rounded', () => {
+    assert.equal(money('5000', 'EUR'), '5,000.00 EUR');
+    assert.equal(money('5000', 'JPY'), '5,000 JPY');
+    assert.equal(money('0.125', 'EUR'), '0.125 EUR');
+    assert.equal(money('9007199254740993.01', 'EUR'), '9,007,199,254,740,993.01 EUR');
+  });
+
+  it('finds money in a sentence and leaves everything else alone', () => {
+    assert.equal(withMoney('pay 5000.00 EUR to ACME'), 'pay 5,000.00 EUR to ACME');
+    assert.equal(withMoney('order 5000 ABC, v1.5000 EUR, 5,000 EUR'), 'order 5000 ABC, v1.5000 EUR, 5,000 EUR');
+  });
+
+  it('shortens ids only, and folds long values with their count', () => {
+    assert.equal(shortId(`sha256:${'ab'.repeat(32)}`), 'ababab…ababab');
+    assert.ok(isId('0193fd0a-4c1e-7b12-8aaa-0123456789ab'));
+    assert.ok(!isId('ACME'));
+    assert.equal(fold('short'), null);
+    assert.equal(fold('x'.repeat(1234))?.count, '1,234');
+  });
+
+  it('keeps links to this site and the web, and drops what could run or deceive', () => {
+    assert.equal(safeUrl('/approvals/dec_1'), '/approvals/dec_1');
+    assert.equal(safeUrl('https://example.com/x'), 'https://example.com/x');
+    for (const url of ['javascript:alert(1)', ' javascript:alert(1)', '//evil.example', '/\\evil.example', 'data:text/html,x', '']) {
+      assert.equal(safeUrl(url), null, url);
+    }
+  });
+});

@@ -1,0 +1,279 @@
+import assert from 'node:assert/strict';
+import { after, before, beforeEach, describe, it } from 'node:test';
+import { paymentCard, startWeb, type WebStandIn } from './stand-in.ts';
+
+let web: WebStandIn;
+before(async () => {
+  web = await startWeb();
+});
+after(() => web.stop());
+beforeEach(() => {
+  web.state.votes.length = 0;
+  web.state.submitted.length = 0;
+  web.state.outcome = 'accepted';
+  web.state.cards.clear();
+});
+
+const html = { accept: 'text/html' };
+
+async function get(path: string, headers: Record<string, string> = {}): Promise<{ status: number; text: string; headers: Headers }> {
+  const response = await fetch(web.base + path, { headers: { ...html, ...headers }, redirect: 'manual' });
+  return { status: response.status, text: await response.text(), headers: response.headers };
+}
+
+async function post(
+  path: string,
+  fields: Record<string, string>,
+  headers: Record<string, string> = {},
+): Promise<{ status: number; text: string; headers: Headers }> {
+  const response = await fetch(web.base + path, {
+    method: 'POST',
+    body: new URLSearchParams(fields),
+    headers: { ...html, origin: web.base, ...headers },
+    redirect: 'manual',
+  });
+  return { status: response.status, text: await response.text(), headers: response.headers };
+}
+
+describe('signing in', () => {
+  it('shows whom a link signs in, and never signs in by looking', async () => {
+    const link = new URL(await web.loginLink('requester'));
+    for (let look = 0; look < 3; look += 1) {
+      const page = await get(link.pathname + link.search);
+      assert.equal(page.status, 200);
+      assert.match(page.text, /Sign in as Robin Requester/);
+      assert.equal(page.headers.get('set-cookie'), null);
+    }
+    const token = link.searchParams.get('token') ?? '';
+    const signedIn = await post('/login', { token });
+    assert.equal(signedIn.status, 303);
+    const cookie = signedIn.headers.get('set-cookie') ?? '';
+    assert.match(cookie, /^gatehouse=sess_.*Path=\/; HttpOnly; SameSite=Lax$/);
+    assert.equal((await post('/login', { token })).status, 401);
+    assert.equal((await get(link.pathname + link.search)).status, 401);
+  });
+
+  it('refuses a sign-in form that another site sent', async () => {
+    const token = new URL(await web.loginLink('requester')).searchParams.get('token') ?? '';
+    for (const origin of ['https://evil.example', 'null', '']) {
+      const answer = await post('/login', { token }, { origin });
+      assert.equal(answer.status, 403, origin);
+      assert.equal(answer.headers.get('set-cookie'), null);
+    }
+    assert.equal((await post('/login', { token })).status, 303);
+  });
+
+  it('ends the session at sign-out', async () => {
+    const { cookie, csrf } = web.signInAs('requester');
+    assert.equal((await get('/', { cookie })).status, 200);
+    const out = await post('/logout', { csrf }, { cookie });
+    assert.equal(out.status, 303);
+    assert.equal((await get('/', { cookie })).status, 401);
+  });
+
+  it('tells a stranger how to sign in, on every page', async () => {
+    for (const path of ['/', '/approvals', '/approvals/dec_x', '/receipts']) {
+      const page = await get(path);
+      assert.equal(page.status, 401, path);
+      assert.match(page.text, /Please sign in/);
+      assert.match(page.text, /href="\/login"/);
+    }
+  });
+});
+
+describe('page security', () => {
+  it('sends a strict CSP with a fresh nonce, and no inline script, style or handler', async () => {
+    const { cookie } = web.signInAs('requester');
+    const nonces = new Set<string>();
+    for (const path of ['/', '/approvals', '/receipts', '/docs', '/login', '/nowhere']) {
+      const page = await get(path, { cookie });
+      const policy = page.headers.get('content-security-policy') ?? '';
+      const nonce = /script-src 'nonce-([^']+)'/.exec(policy)?.[1] ?? '';
+      assert.ok(nonce.length >= 22, path);
+      nonces.add(nonce);
+      assert.match(policy, /default-src 'none'.*frame-ancestors 'none'/);
+      assert.doesNotMatch(policy, /unsafe|\*/);
+      assert.equal(page.headers.get('x-content-type-options'), 'nosniff');
+      assert.equal(page.headers.get('cache-control'), 'no-store');
+      assert.doesNotMatch(page.text, /<script(?![^>]*\ssrc=)|<style|\sstyle=|\son[a-z]+=/i, path);
+    }
+    assert.equal(nonces.size, 6);
+  });
+
+  it('does nothing for a form with a wrong origin, a missing or a stolen CSRF token', async () => {
+    const mine = web.signInAs('requester');
+    const other = web.signInAs('approver-a');
+    const send = (fields: Record<string, string>, headers: Record<string, string>): Promise<{ status: number }> =>
+      post('/messages', { text: '/balance', ...fields }, { cookie: mine.cookie, ...headers });
+    assert.equal((await send({ csrf: mine.csrf }, { origin: 'https://evil.example' })).status, 403);
+    assert.equal((await send({ csrf: mine.csrf }, { origin: 'null' })).status, 403);
+    assert.equal((await send({}, {})).status, 403);
+    assert.equal((await send({ csrf: '' }, {})).status, 403);
+    assert.equal((await send({ csrf: other.csrf }, {})).status, 403);
+    assert.deepEqual(web.state.submitted, []);
+    assert.equal((await send({ csrf: mine.csrf }, {})).status, 303);
+    assert.deepEqual(web.state.submitted, ['/balance']);
+  });
+
+  it('answers programs with the error itself and people with a page; neither learns the cause of a bug', async () => {
+    const { cookie } = web.signInAs('requester');
+    const program = await fetch(`${web.base}/v1/boom`, { headers: html });
+    assert.match(program.headers.get('content-type') ?? '', /problem\+json/);
+    const bug = await get('/boom', { cookie });
+    assert.equal(bug.status, 500);
+    assert.match(bug.text, /GH-INTERNAL-001/);
+    assert.doesNotMatch(bug.text, /secret detail/);
+    assert.equal(web.state.failures.length, 1);
+    const lost = await get('/nowhere', { cookie });
+    assert.equal(lost.status, 404);
+    assert.match(lost.text, /Robin Requester/);
+  });
+});
+
+describe('the chat page', () => {
+  it('shows each request once, with the latest text of its card, escaped', async () => {
+    const { cookie } = web.signInAs('requester');
+    const id = await web.addMessage('requester', '/pay 120 EUR <script>alert(1)</script>', 'waiting');
+    await web.addReply('requester', id, { text: 'Received.', tone: 'info' });
+    await web.addReply('requester', id, {
+      text: 'Approval is needed for 5000 EUR.',
+      tone: 'waiting',
+      facts: [{ label: 'Receipt', value: '0193fd0a-4c1e-7b12-8aaa-0123456789ab' }],
+      link: { label: 'Open', url: 'javascript:alert(1)' },
+    });
+    const { text } = await get('/', { cookie });
+    assert.match(text, /&lt;script&gt;alert\(1\)/);
+    assert.doesNotMatch(text, /Received\.</);
+    assert.match(text, /Approval is needed for 5,000\.00 EUR\./);
+    assert.match(text, /Waiting for approval/);
+    assert.match(text, /data-copy="0193fd0a-4c1e-7b12-8aaa-0123456789ab"/);
+    assert.doesNotMatch(text, /javascript:/);
+  });
+
+  it('shows nobody the conversation of another', async () => {
+    await web.addMessage('requester', 'only-for-robin', 'queued');
+    const { cookie } = web.signInAs('approver-a');
+    assert.doesNotMatch((await get('/', { cookie })).text, /only-for-robin/);
+  });
+
+  it('works without scripts: a form post comes back to the chat', async () => {
+    const { cookie, csrf } = web.signInAs('requester');
+    const sent = await post('/messages', { csrf, text: 'one\r\ntwo' }, { cookie });
+    assert.equal(sent.headers.get('location'), '/#latest');
+    assert.deepEqual(web.state.submitted, ['one\ntwo']);
+  });
+
+  it('keeps what was typed when it is not taken, and says why', async () => {
+    const { cookie, csrf } = web.signInAs('requester');
+    web.state.outcome = 'refused';
+    const page = await post('/messages', { csrf, text: 'draft-of-mine' }, { cookie });
+    assert.equal(page.status, 429);
+    assert.match(page.text, /draft-of-mine<\/textarea>/);
+    assert.match(page.text, /GH-WEB-007/);
+    const part = await post('/messages', { csrf, text: ' ' }, { cookie, 'hx-request': 'true' });
+    assert.equal(part.status, 400);
+    assert.match(part.text, /^<div class="problem" role="alert">/);
+  });
+});
+
+describe('an approval', () => {
+  it('stands on its page in reading order, and the button names the effect', async () => {
+    const card = paymentCard();
+    web.state.cards.set(card.id, card);
+    const { cookie } = web.signInAs('approver-a');
+    const { text } = await get(`/approvals/${card.id}`, { cookie });
+    const order = ['asks to pay 5,000.00 EUR', 'Why you are asked', 'What will happen', 'Not written by', 'Text, not verified', 'Deadline and votes', 'Approve 5,000.00 EUR to ACME', 'Reject<'];
+    const places = order.map((part) => text.indexOf(part, text.indexOf('<main')));
+    assert.ok(places.every((place) => place > 0), String(places));
+    assert.deepEqual(places, [...places].sort((left, right) => left - right));
+    assert.match(text, /please pay &lt;b&gt;/);
+  });
+
+  it('is never decided by a GET', async () => {
+    const card = paymentCard();
+    web.state.cards.set(card.id, card);
+    const { cookie, csrf } = web.signInAs('approver-a');
+    const path = `/approvals/${card.id}/votes?verdict=approve&csrf=${csrf}&digest=${card.digest}`;
+    assert.equal((await get(path, { cookie })).status, 404);
+    assert.deepEqual(web.state.votes, []);
+  });
+
+  it('takes a vote for exactly what was shown', async () => {
+    const card = paymentCard();
+    web.state.cards.set(card.id, card);
+    const { cookie, csrf } = web.signInAs('approver-a');
+    const vote = (fields: Record<string, string>): Promise<{ status: number; text: string }> =>
+      post(`/approvals/${card.id}/votes`, { csrf, digest: card.digest, ...fields }, { cookie });
+    assert.equal((await vote({ verdict: 'approve', digest: `sha256:${'00'.repeat(32)}` })).status, 409);
+    assert.equal((await vote({})).status, 400);
+    assert.equal((await vote({ verdict: 'maybe' })).status, 400);
+    const silent = await vote({ verdict: 'reject' });
+    assert.equal(silent.status, 400);
+    assert.match(silent.text, /A rejection needs a reason/);
+    assert.deepEqual(web.state.votes, []);
+    assert.equal((await vote({ verdict: 'approve', comment: ' fine ' })).status, 303);
+    assert.deepEqual(web.state.votes, [
+      { approvalId: card.id, principal: 'approver-a', verdict: 'approve', comment: 'fine', channel: 'web' },
+    ]);
+  });
+
+  it('tells the requester why their own vote does not count', async () => {
+    const card = paymentCard();
+    web.state.cards.set(card.id, card);
+    const { cookie, csrf } = web.signInAs('requester');
+    const answer = await post(`/approvals/${card.id}/votes`, { csrf, digest: card.digest, verdict: 'approve' }, { cookie });
+    assert.equal(answer.status, 403);
+    assert.match(answer.text, /You asked for this yourself/);
+  });
+
+  it('offers no form to those who may not vote', async () => {
+    const card = paymentCard({ mayVote: false, whyNot: 'You asked for this yourself.' });
+    web.state.cards.set(card.id, card);
+    const { text } = await get(`/approvals/${card.id}`, web.signInAs('requester'));
+    assert.doesNotMatch(text, /name="verdict"/);
+    assert.match(text, /You asked for this yourself\./);
+  });
+
+  it('says 404 for one that is not there', async () => {
+    assert.equal((await get('/approvals/dec_none', web.signInAs('requester'))).status, 404);
+  });
+});
+
+describe('receipts', () => {
+  it('shows a requester their own, an approver all', async () => {
+    web.state.asked.length = 0;
+    await get('/receipts', web.signInAs('requester'));
+    await get('/receipts', web.signInAs('approver-a'));
+    assert.deepEqual(web.state.asked, [{ principal: 'requester' }, { all: true }]);
+  });
+
+  it('shows each step with its place in the chain', async () => {
+    const base = { messageId: 'web:1', decisionId: null, createdAt: new Date() };
+    web.state.receipts = [
+      { ...base, id: '0193fd0a-4c1e-7b12-8aaa-000000000001', kind: 'envelope', facts: {}, position: 7, hash: `sha256:${'cd'.repeat(32)}` },
+      { ...base, id: '0193fd0a-4c1e-7b12-8aaa-000000000002', kind: 'decision', facts: { tool: 'ledger.balance' }, position: null, hash: null },
+    ];
+    const { text } = await get('/receipts', web.signInAs('requester'));
+    assert.match(text, /chain-title">ledger\.balance/);
+    assert.ok(text.indexOf('Message received') < text.indexOf('Policy decided'));
+    assert.match(text, /number 7, /);
+    assert.match(text, /not yet/);
+  });
+});
+
+describe('the API page', () => {
+  it('reads the OpenAPI document out, with links between shapes', async () => {
+    web.state.openapi = {
+      info: { title: 'Gatehouse API', version: '1' },
+      paths: { '/v1/tools': { get: { summary: 'Lists tools', responses: { 200: { description: 'all', content: { 'application/json': { schema: { type: 'array', items: { $ref: '#/components/schemas/Tool' } } } } } } } } },
+      components: { schemas: { Tool: { type: 'object', required: ['name'], properties: { name: { type: 'string', description: 'its name' } } } } },
+    };
+    const { status, text } = await get('/docs');
+    assert.equal(status, 200);
+    assert.match(text, /GET \/v1\/tools/);
+    assert.match(text, /href="#schema-Tool"><code>Tool\[\]/);
+    assert.match(text, /its name/);
+    const raw = await fetch(`${web.base}/openapi.json`);
+    assert.deepEqual(await raw.json(), web.state.openapi);
+  });
+});

@@ -1,0 +1,204 @@
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import express from 'express';
+import { GatehouseError, toProblem } from '../../../gateway/config/index.ts';
+import { Signals } from '../../../gateway/db/index.ts';
+import { hashToken, newToken } from '../../../gateway/envelope/index.ts';
+import { mountWeb, webErrorPages, webNotFound } from '../../../gateway/web/index.ts';
+import type { ApprovalCard, ReceiptRow, SubmitOutcome, WebDeps, WebPerson } from '../../../gateway/web/index.ts';
+import { testDatabase } from '../../support/postgres.ts';
+
+/** Two people as in the demo. */
+export const people: Record<string, WebPerson> = {
+  requester: { principal: 'requester', display: 'Robin Requester', roles: ['member'], groups: [] },
+  'approver-a': { principal: 'approver-a', display: 'Alex Approver', roles: ['approver'], groups: ['approvers'] },
+};
+
+/** A pending payment that `approver-a` may decide. */
+export function paymentCard(change: Partial<ApprovalCard> = {}): ApprovalCard {
+  return {
+    id: 'dec_0193fd0a4c1e7b12',
+    state: 'pending',
+    kind: 'approve',
+    sentence: 'Robin Requester asks to pay 5000.00 EUR to ACME (new recipient)',
+    effect: '5000.00 EUR to ACME',
+    tool: 'ledger.transfer',
+    digest: `sha256:${'ab'.repeat(32)}`,
+    requester: { principal: 'requester', display: 'Robin Requester' },
+    reasons: [{ code: 'payment_needs_approval', text: 'Payments of 1000 EUR and more need two approvers.' }],
+    facts: [
+      { label: 'Amount', value: '5000.00 EUR' },
+      { label: 'To', value: 'ACME' },
+      { label: 'Reference', value: 'invoice-42' },
+    ],
+    provenance: [{ label: 'Reference', value: 'invoice-42', source: 'a tool result (tool:crm-1)' }],
+    quoted: 'please pay <b>quickly</b>, the boss agreed',
+    createdAt: new Date(),
+    deadline: new Date(Date.now() + 3_600_000),
+    decidedAt: null,
+    quorum: 2,
+    approvers: [
+      { principal: 'approver-a', display: 'Alex Approver' },
+      { principal: 'approver-b', display: 'Blake Approver' },
+    ],
+    votes: [],
+    mayVote: true,
+    ...change,
+  };
+}
+
+/**
+ * The pages over a real Postgres, with rooms that are not under test stood in for: approvals keep one card a person
+ * sees by `cards`, `submit` stores a message row, sign-in keeps sessions in memory. Nothing else is simulated.
+ */
+export async function startWeb(options: { publicUrl?: (port: number) => string } = {}) {
+  const database = await testDatabase();
+  const signals = new Signals(database.url);
+  const app = express();
+  const server = app.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const port = (server.address() as AddressInfo).port;
+  const base = `http://127.0.0.1:${port}`;
+  const publicUrl = options.publicUrl?.(port) ?? base;
+
+  const sessions = new Map<string, { principal: string; csrf: string }>();
+  const state = {
+    cards: new Map<string, ApprovalCard>(),
+    votes: [] as unknown[],
+    submitted: [] as string[],
+    outcome: 'accepted' as SubmitOutcome,
+    receipts: [] as ReceiptRow[],
+    asked: [] as unknown[],
+    openapi: {} as unknown,
+    failures: [] as unknown[],
+  };
+  const deps: WebDeps = {
+    publicUrl,
+    pool: database.pool,
+    signals,
+    people: { get: (principal) => people[principal] },
+    signIn: {
+      async redeem(token) {
+        const { rows } = await database.pool.query<{ principal: string }>(
+          'delete from web_logins where token_hash = $1 returning principal',
+          [hashToken(token)],
+        );
+        if (!rows[0]) return null;
+        const fresh = { session: newToken('sess'), csrf: newToken('csrf'), principal: rows[0].principal };
+        sessions.set(fresh.session, fresh);
+        return fresh;
+      },
+      session: async (token) => sessions.get(token) ?? null,
+      end: async (token) => void sessions.delete(token),
+    },
+    async submit(principal, text) {
+      if (state.outcome !== 'accepted') return state.outcome;
+      state.submitted.push(text);
+      await addMessage(principal, text, 'queued');
+      return 'accepted';
+    },
+    approvals: {
+      card: async (id) => state.cards.get(id) ?? null,
+      async vote(vote) {
+        if (state.cards.get(vote.approvalId)?.requester.principal === vote.principal) {
+          throw new GatehouseError('GH-APPROVALS-003', 'You asked for this yourself, so your vote does not count.', {
+            status: 403,
+            next: 'Another approver has to decide.',
+          });
+        }
+        state.votes.push(vote);
+      },
+      pendingFor: async (principal) => (principal === 'approver-a' ? [...state.cards.values()].filter((card) => card.mayVote) : []),
+      requestedBy: async (principal) => [...state.cards.values()].filter((card) => card.requester.principal === principal),
+    },
+    audit: {
+      async listReceipts(_pool, filter) {
+        state.asked.push(filter);
+        return state.receipts;
+      },
+    },
+    openapi: () => state.openapi,
+    problemOf: toProblem,
+    log: { error: (...entry: unknown[]) => void state.failures.push(entry) } as unknown as WebDeps['log'],
+  };
+
+  /** Stores a web message as delivery would. @returns its id */
+  async function addMessage(principal: string, text: string, messageState: string): Promise<string> {
+    const id = `web:local:${principal}:${randomUUID()}:0`;
+    await database.pool.query(
+      `insert into messages (id, channel, session_key, principal, event, state, envelope)
+       values ($1, 'web', 's', $2, 'created', $3, $4)`,
+      [id, principal, messageState, JSON.stringify({ data: { content: { text } } })],
+    );
+    return id;
+  }
+
+  /** Stores a reply as the outbox would, and signals it. */
+  async function addReply(principal: string, card: string, body: unknown): Promise<void> {
+    await database.pool.query(
+      `insert into outbox (id, session_key, principal, channel, route, card, body, state)
+       values ($1, 's', $2, 'web', '{}', $3, $4, 'sent')`,
+      [randomUUID(), principal, card, JSON.stringify(body)],
+    );
+    await database.pool.query(`select pg_notify('web_reply', $1)`, [principal]);
+  }
+
+  async function setState(id: string, to: string): Promise<void> {
+    await database.pool.query('update messages set state = $2 where id = $1', [id, to]);
+  }
+
+  async function loginLink(principal: string): Promise<string> {
+    const token = newToken('login');
+    await database.pool.query(
+      `insert into web_logins (token_hash, principal, expires_at) values ($1, $2, now() + interval '1 hour')`,
+      [hashToken(token), principal],
+    );
+    return `${base}/login?token=${token}`;
+  }
+
+  /** Signs in without the pages. @returns the cookie header and the CSRF token */
+  function signInAs(principal: string): { cookie: string; csrf: string } {
+    const session = { session: newToken('sess'), csrf: newToken('csrf'), principal };
+    sessions.set(session.session, session);
+    const name = publicUrl.startsWith('https:') ? '__Host-gatehouse' : 'gatehouse';
+    return { cookie: `${name}=${session.session}`, csrf: session.csrf };
+  }
+
+  const web = mountWeb(app, deps);
+  app.get('/v1/boom', () => {
+    throw new GatehouseError('GH-TEST-001', 'for programs', { status: 400 });
+  });
+  app.get('/boom', () => {
+    throw new Error('secret detail');
+  });
+  app.use(webNotFound, webErrorPages(deps));
+  app.use(((error, _request, response, next) => {
+    if (response.headersSent) return next(error);
+    const problem = toProblem(error);
+    response.status(problem.status).type('application/problem+json').send(problem);
+  }) satisfies express.ErrorRequestHandler);
+  await signals.start();
+
+  return {
+    base,
+    publicUrl,
+    state,
+    pool: database.pool,
+    sessions,
+    addMessage,
+    addReply,
+    setState,
+    loginLink,
+    signInAs,
+    async stop() {
+      web.stop();
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+      await signals.stop();
+      await database.drop();
+    },
+  };
+}
+
+export type WebStandIn = Awaited<ReturnType<typeof startWeb>>;
