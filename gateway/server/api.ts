@@ -206,7 +206,7 @@ function readRoutes({ pool, policy, catalogue }: ApiParts): Route[] {
       path: '/v1/receipts',
       summary: 'Receipts, newest action first',
       scope: 'read',
-      handle: async () => ({ actions: await listReceipts(pool, { principal: null }) }),
+      handle: async () => ({ actions: await listReceipts(pool, { all: true }) }),
     }),
     route({
       method: 'post',

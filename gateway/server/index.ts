@@ -3,4 +3,4 @@ export { internalApp, publicApp, type VendorWebhook } from './apps.ts';
 export { databaseCheck, type Check, type Checks } from './health.ts';
 export { close, listen } from './listen.ts';
 export { openApiDocument } from './openapi.ts';
-export { problemHandler } from './problem.ts';
+export { problemOf } from './problem.ts';

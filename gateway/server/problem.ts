@@ -1,5 +1,5 @@
 import type { ErrorRequestHandler, RequestHandler } from 'express';
-import { GatehouseError, toProblem, type Logger } from '../config/index.ts';
+import { GatehouseError, toProblem, type Logger, type Problem } from '../config/index.ts';
 
 /** SQLSTATE classes that say "not now": connection lost, shutting down, too many clients, disk full. */
 const outage = /^(08|57P|53)/;
@@ -35,6 +35,11 @@ function asGatehouseError(error: unknown): GatehouseError | undefined {
     return new GatehouseError(`GH-HTTP-${status}`, 'The request cannot be read.', { status });
   }
   return undefined;
+}
+
+/** Problem details of whatever was thrown, for whoever shows them in another form. */
+export function problemOf(error: unknown): Problem {
+  return toProblem(asGatehouseError(error) ?? error);
 }
 
 /** The one place where an error becomes an answer: RFC 9457 problem details, never a stack or an echo. */

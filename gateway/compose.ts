@@ -1,0 +1,299 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Express } from 'express';
+import { PgBoss } from 'pg-boss';
+import { createApprovals, waitingProxy } from './approvals/index.ts';
+import { listReceipts, startSealer, type Sealer } from './audit/index.ts';
+import { loadCatalogue } from './catalogue/index.ts';
+import {
+  createSlack,
+  createTelegram,
+  createWeb,
+  type ChannelAdapter,
+  type Inbound,
+} from './channels/index.ts';
+import type { Logger, Settings } from './config/index.ts';
+import { migrate, openPool, Signals } from './db/index.ts';
+import { createDelivery, type Delivery } from './delivery/index.ts';
+import { createPolicy, openEpoch, type Policy } from './policy/index.ts';
+import { createSandbox } from './sandbox/index.ts';
+import {
+  apiRoutes,
+  close,
+  databaseCheck,
+  internalApp,
+  listen,
+  openApiDocument,
+  problemOf,
+  publicApp,
+  type Check,
+  type Checks,
+  type VendorWebhook,
+} from './server/index.ts';
+import { createClients, createLimits, createPairing, createPeople, createSignIn } from './sessions/index.ts';
+import { createTools } from './tools/index.ts';
+import { createLeases, createSecretStore, type SecretStore } from './vault/index.ts';
+import { mountWeb, webErrorPages, webNotFound } from './web/index.ts';
+
+/** A gateway that was put together and listens. */
+export interface Gateway {
+  stop(): Promise<void>;
+}
+
+type Stops = (() => unknown)[];
+
+/**
+ * Puts the rooms together and starts them: the one place that knows all of them.
+ * @throws GatehouseError naming what has to be mended before the gateway can start
+ */
+export async function startGateway(settings: Settings, log: Logger): Promise<Gateway> {
+  const stops: Stops = [];
+  const stop = async (): Promise<void> => {
+    for (const step of stops.splice(0).reverse()) {
+      await Promise.resolve(step()).catch((error: unknown) =>
+        log.warn({ err: error }, 'a part did not stop cleanly'),
+      );
+    }
+  };
+  try {
+    await assemble(settings, log, stops);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { stop };
+}
+
+async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<void> {
+  const clock = (): Date => new Date();
+  await mkdir(settings.dataDir, { recursive: true, mode: 0o700 });
+  const pool = openPool(settings.databaseUrl, 20);
+  stops.push(() => pool.end());
+  await migrate(pool);
+  const signals = new Signals(settings.databaseUrl);
+  stops.push(() => signals.stop());
+  const boss = new PgBoss({ connectionString: settings.databaseUrl, max: 4 });
+  boss.on('error', (error) => log.error({ err: error }, 'the queue reported an error'));
+  await boss.start();
+  stops.push(() => boss.stop({ graceful: false }));
+
+  const store = createSecretStore({ dataDir: settings.dataDir, keyFile: settings.keyFile });
+  const signingSecret = await installationSecret(store, 'n8n/signing-secret', 'whsec_');
+  const catalogue = await loadCatalogue(settings.policiesDir);
+  const people = await createPeople({ pool, policiesDir: settings.policiesDir });
+  const epoch = openEpoch(settings.dataDir);
+  const policy = await createPolicy({
+    pool,
+    policiesDir: settings.policiesDir,
+    catalogue,
+    clock,
+    epoch,
+    log,
+    settings,
+  });
+  const web = createWeb();
+  const channels = vendorChannels(settings, (name) => store.get(name), log);
+  const delivery = createDelivery({
+    pool,
+    signals,
+    boss,
+    settings,
+    adapters: new Map([web, ...channels].map((adapter) => [adapter.kind, adapter])),
+    people,
+    pairing: createPairing({ pool, people }),
+    limits: await createLimits({ policiesDir: settings.policiesDir }),
+    signingSecret,
+    sessionSecret: Buffer.from(await installationSecret(store, 'gateway/session-key', ''), 'base64'),
+    clock,
+    log,
+  });
+  const approvals = createApprovals({
+    pool,
+    signals,
+    policy,
+    delivery,
+    people,
+    settings,
+    signingSecret,
+    clock,
+    log,
+  });
+  const tools = createTools({
+    pool,
+    policy,
+    catalogue,
+    leases: createLeases({ store, pool }),
+    delivery,
+    approvals,
+    people,
+    sandbox: createSandbox({ runnerUrl: settings.runnerUrl, token: await store.get('runner/token') }),
+    log,
+  });
+  const sealer = await startSealer({ pool, headsFile: join(settings.dataDir, 'receipt-heads.jsonl'), log });
+  stops.push(() => sealer.stop());
+
+  delivery.onAction((click) => approvals.click(click));
+  const accept = acceptor(delivery);
+  const routes = apiRoutes({ pool, policy, catalogue: () => catalogue, approvals, delivery, tools });
+  const checks = readiness(settings, databaseCheck(pool), delivery, policy, sealer);
+  const clients = createClients({ pool });
+  const signIn = createSignIn({ pool, demo: settings.demo });
+
+  await signals.start();
+  await tools.recover();
+  await delivery.start();
+  stops.push(() => delivery.stop());
+  await approvals.start();
+  stops.push(() => approvals.stop());
+
+  const internal = internalApp({ routes, clients, checks, url: settings.internalUrl, log });
+  const internalServer = await listen(
+    internal,
+    settings.internalHost,
+    settings.internalPort,
+    'GATEHOUSE_INTERNAL_PORT',
+  );
+  stops.push(() => close(internalServer));
+  const document = openApiDocument(routes, settings.internalUrl);
+  const pages = (app: Express): void => {
+    const deps = {
+      publicUrl: settings.publicUrl,
+      pool,
+      signals,
+      people,
+      signIn,
+      submit: async (principal: string, text: string) => {
+        const message = web.message(principal, people.get(principal)?.display ?? principal, text);
+        const [outcome] = await delivery.ingest([message]);
+        return outcome ?? 'dead';
+      },
+      approvals,
+      audit: { listReceipts },
+      openapi: () => document,
+      problemOf,
+      log,
+    };
+    const mounted = mountWeb(app, deps);
+    stops.push(() => mounted.stop());
+    app.use(webNotFound);
+    app.use(webErrorPages(deps));
+  };
+  const publicServer = await listen(
+    publicApp({
+      webhooks: vendorWebhooks(settings, channels),
+      accept,
+      waiting: waitingProxy({ n8nUrl: settings.n8nUrl, log }),
+      pages,
+      checks,
+      log,
+    }),
+    settings.publicHost,
+    settings.publicPort,
+    'GATEHOUSE_PUBLIC_PORT',
+  );
+  // Stops run backwards: live streams end before the listener waits for its connections.
+  stops.splice(stops.length - 1, 0, () => close(publicServer));
+
+  for (const adapter of channels) {
+    await adapter.start((inbound) => accept(inbound, adapter.kind));
+    stops.push(() => adapter.stop());
+  }
+}
+
+/** A secret of the installation itself: made at the first start, the same ever after. */
+async function installationSecret(store: SecretStore, name: string, prefix: string): Promise<string> {
+  const known = await store.get(name);
+  if (known !== undefined) return known;
+  const made = `${prefix}${randomBytes(32).toString('base64')}`;
+  await store.set(name, made);
+  return made;
+}
+
+function vendorChannels(
+  settings: Settings,
+  secrets: (name: string) => Promise<string | undefined>,
+  log: Logger,
+): ChannelAdapter[] {
+  const { slackMode, telegramMode } = settings;
+  return [
+    ...(slackMode === 'off'
+      ? []
+      : [createSlack({ mode: slackMode, apiUrl: settings.slackApiUrl, secrets, log })]),
+    ...(telegramMode === 'off'
+      ? []
+      : [
+          createTelegram({
+            mode: telegramMode,
+            apiRoot: settings.telegramApiRoot,
+            publicUrl: settings.publicUrl,
+            secrets,
+            log,
+          }),
+        ]),
+  ];
+}
+
+/** Only a channel that is switched to webhooks gets its addresses; the others cannot be reached from outside. */
+function vendorWebhooks(settings: Settings, channels: readonly ChannelAdapter[]): VendorWebhook[] {
+  const paths: Record<string, string[]> = {
+    slack:
+      settings.slackMode === 'events'
+        ? ['events', 'interactions', 'commands'].map((at) => `/channels/slack/${at}`)
+        : [],
+    telegram: settings.telegramMode === 'webhook' ? ['/channels/telegram'] : [],
+  };
+  return channels.flatMap((adapter) => (paths[adapter.kind] ?? []).map((path) => ({ path, adapter })));
+}
+
+function acceptor(delivery: Delivery): (inbound: Inbound, channel: string) => Promise<void> {
+  return async (inbound, channel) => {
+    if (inbound.kind === 'messages') await delivery.ingest(inbound.messages);
+    else if (inbound.kind === 'unusable') {
+      const { kind: _kind, ...unusable } = inbound;
+      await delivery.deadLetter(channel, unusable);
+    }
+  };
+}
+
+/** `/readyz`: each dependency by name. n8n counts as ready once a signed ping came back through the workflow. */
+function readiness(
+  settings: Settings,
+  database: () => Promise<Check>,
+  delivery: Delivery,
+  policy: Policy,
+  sealer: Sealer,
+): Checks {
+  let answered = false;
+  let pinging: Promise<void> | undefined;
+  return {
+    database,
+    async n8n() {
+      const { n8n } = await delivery.health();
+      if (!n8n.ok) {
+        answered = false;
+        return { state: 'down', text: `${n8n.detail} Messages wait; nothing is lost.` };
+      }
+      if (!answered) {
+        pinging ??= delivery.ping().then((pong) => {
+          answered = pong;
+          pinging = undefined;
+        });
+      }
+      return answered
+        ? { state: 'ok' }
+        : {
+            state: 'down',
+            text: `The workflow at ${settings.n8nWebhookPath} has not answered a signed ping yet.`,
+          };
+    },
+    policy: () => {
+      const warnings = policy.warnings();
+      return warnings.length === 0 ? { state: 'ok' } : { state: 'warn', text: warnings.join(' ') };
+    },
+    receipts: () => {
+      const problem = sealer.problem();
+      return problem === undefined ? { state: 'ok' } : { state: 'down', text: problem.message };
+    },
+  };
+}
