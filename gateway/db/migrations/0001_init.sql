@@ -149,6 +149,7 @@ create table grants (
   expires_at timestamptz not null,
   consumed_at timestamptz
 );
+create index grants_unused on grants (message_id) where consumed_at is null;
 
 -- An approval has the id of its decision: one decision is asked about once.
 create table approvals (
@@ -159,24 +160,34 @@ create table approvals (
   groups text[] not null,
   quorum int not null check (quorum > 0),
   requester text,
-  execution_id text,
-  node_id text,
-  resume_path text,
+  run_id uuid not null,
+  execution_id text not null,
+  node_id text not null,
+  item_index int not null,
+  resume_path text not null,
   superseded boolean not null default false,
   reason text,
   deadline timestamptz not null,
   created_at timestamptz not null default now(),
   decided_at timestamptz,
-  delivered_at timestamptz
+  -- Null until the waiting run has its outcome: these rows are the resumer's queue.
+  delivered_at timestamptz,
+  delivery_attempts int not null default 0,
+  next_attempt_at timestamptz not null default now(),
+  refused_since timestamptz
 );
 create index approvals_open on approvals (deadline) where state = 'pending';
 create index approvals_wait on approvals (execution_id, node_id);
+create index approvals_undelivered on approvals (next_attempt_at) where delivered_at is null;
+create index approvals_requester on approvals (requester) where state = 'pending';
 
 create table approval_tokens (
   token_hash bytea primary key,
   approval_id text not null references approvals (id) on delete cascade,
-  principal text not null
+  principal text not null,
+  made_at timestamptz not null default clock_timestamp()
 );
+create index approval_tokens_approval on approval_tokens (approval_id, principal);
 
 create table votes (
   approval_id text not null references approvals (id) on delete cascade,
@@ -196,14 +207,17 @@ create table attempts (
   grant_id text not null unique,
   decision_id text not null,
   message_id text not null,
+  step text not null,
   tool text not null,
   digest text not null,
   state text not null check (state in ('started', 'succeeded', 'failed', 'unknown')),
   result jsonb,
   receipt_id uuid,
   started_at timestamptz not null default now(),
-  finished_at timestamptz
+  finished_at timestamptz,
+  unique (message_id, step, digest)
 );
+create index attempts_started on attempts (started_at) where state = 'started';
 create table leases (
   id text primary key,
   attempt_id text not null,

@@ -1,0 +1,238 @@
+import { recordReceipts } from '../audit/index.ts';
+import type { Route } from '../channels/index.ts';
+import { GatehouseError } from '../config/index.ts';
+import { transaction, type Transaction } from '../db/index.ts';
+import { messageId, sessionKey } from '../envelope/index.ts';
+import { Actions } from './actions.ts';
+import { actorOf, Dispatcher } from './dispatcher.ts';
+import { triggerEnvelope } from './envelope.ts';
+import { Inbox } from './inbox.ts';
+import { runOver } from './live-runs.ts';
+import { N8n } from './n8n.ts';
+import { Outbox, post, type Parcel } from './outbox.ts';
+import { Queue } from './queue.ts';
+import { sweepRetention } from './retention.ts';
+import { Runs } from './runs.ts';
+import type { Delivery, DeliveryDeps, DeliveryHealth, Notice, OtherTrigger, Reply } from './types.ts';
+
+const sweepEveryMs = 15 * 60_000;
+const pingTimeoutMs = 10_000;
+
+/**
+ * Builds delivery. `start` begins to dispatch and to send; before it, messages can be taken in as soon as `boss` runs
+ * and its queue exists.
+ */
+export function createDelivery(deps: DeliveryDeps): Delivery {
+  const queue = new Queue(deps.boss);
+  const runs = new Runs(deps, queue);
+  const n8n = new N8n(deps);
+  const dispatcher = new Dispatcher(deps, queue, runs, n8n);
+  const outbox = new Outbox(deps);
+  const actions = new Actions(deps);
+  const inbox = new Inbox(deps, queue, (stored) => {
+    if (stored === 'turn') dispatcher.loop.wake();
+    else actions.loop.wake();
+  });
+  const silence: (() => void)[] = [];
+  let sweeper: NodeJS.Timeout | undefined;
+  let counted: { at: number; queue: Promise<DeliveryHealth['queue']> } | undefined;
+
+  return {
+    ingest: (messages) => inbox.ingest(messages),
+    deadLetter: (channel, unusable) => inbox.deadLetter(channel, unusable),
+    openRun: (from) => openRun(deps, runs, from),
+    authenticateRun: (token) => runs.live.authenticate(token),
+    runWaiting: (tx, runId, executionId) => runs.waiting(tx, runId, executionId),
+    runResumed: (tx, runId) => runs.resumed(tx, runId),
+    runDone: (tx, runId) => runs.done(tx, { runId }),
+    reply: (tx, reply) => sendReply(tx, runs, reply),
+    notify: (tx, notice) => sendNotice(tx, deps, notice),
+    onAction: (handler) => actions.handleWith(handler),
+    pong: (id) => n8n.pong(id),
+    ping: () => n8n.ping(pingTimeoutMs),
+    requeue: async (id) => {
+      await transaction(deps.pool, (tx) => requeue(tx, queue, id));
+      dispatcher.loop.wake();
+    },
+    sweep: () => sweepRetention(deps),
+    pause: () => dispatcher.pause(),
+    resume: () => dispatcher.resume(),
+
+    async health() {
+      const now = performance.now();
+      if (!counted || now - counted.at > 2000) counted = { at: now, queue: countQueue(deps, queue) };
+      return { n8n: await n8n.health(), queue: await counted.queue };
+    },
+
+    async start() {
+      await queue.create();
+      await inbox.start();
+      silence.push(
+        deps.signals.on('delivery_queue', () => dispatcher.loop.wake()),
+        deps.signals.on('delivery_outbox', () => outbox.loop.wake()),
+        deps.signals.on('delivery_run', (runId) => runs.live.doubt(runId)),
+      );
+      runs.live.start();
+      dispatcher.loop.start();
+      outbox.loop.start();
+      actions.loop.start();
+      sweeper = setInterval(() => {
+        sweepRetention(deps).catch((error: unknown) =>
+          deps.log.warn({ err: error }, 'the retention sweep failed'),
+        );
+      }, sweepEveryMs);
+    },
+
+    async stop() {
+      clearInterval(sweeper);
+      for (const end of silence.splice(0)) end();
+      await Promise.all([dispatcher.stop(), outbox.stop(), actions.loop.stop()]);
+      await runs.live.stop();
+      await n8n.close();
+    },
+  };
+}
+
+async function openRun(deps: DeliveryDeps, runs: Runs, from: OtherTrigger): ReturnType<Delivery['openRun']> {
+  const kind = from.trigger.automation === undefined ? 'n8n' : 'automation';
+  const id = messageId({
+    channel: kind,
+    account: from.workflowId,
+    conversation: from.executionId,
+    nativeId: `${from.nodeId}.${from.itemIndex}`,
+    revision: 0,
+  });
+  const session = sessionKey(deps.sessionSecret, {
+    channel: kind,
+    account: from.workflowId,
+    conversation: from.executionId,
+    sender: from.trigger.automation ?? from.workflowId,
+  });
+  const leaseSeconds = deps.settings.runLeaseSeconds;
+  return transaction(deps.pool, async (tx) => {
+    const envelope = triggerEnvelope(from, id, session, deps.clock());
+    const { rowCount } = await tx.query(
+      `insert into messages (id, channel, session_key, event, state, envelope, reply_route)
+       values ($1, $2, $3, 'created', 'running', $4, '{}') on conflict (id) do nothing`,
+      [id, kind, session, JSON.stringify(envelope)],
+    );
+    if (rowCount === 1) {
+      const facts = {
+        channel: kind,
+        event: 'created',
+        session,
+        principal: null,
+        evidence: envelope.data.raw.sha256,
+      };
+      await recordReceipts(tx, [{ kind: 'envelope', messageId: id, facts }]);
+      const actor = actorOf(envelope, deps.people);
+      const [opened] = await runs.open(tx, [{ envelope, actor, job: null, leaseSeconds }]);
+      if (!opened) throw runOver();
+      return { envelope, run: opened.grant };
+    }
+    const { rows } = await tx.query<{ id: string }>(
+      `select id from runs where message_id = $1 and state in ('running', 'waiting') for update`,
+      [id],
+    );
+    if (!rows[0]) throw runOver();
+    const again = await runs.reopen(tx, rows[0].id, envelope, leaseSeconds);
+    return { envelope, run: again.grant };
+  });
+}
+
+async function sendReply(tx: Transaction, runs: Runs, reply: Reply): Promise<string | null> {
+  const { rows } = await tx.query<{
+    id: string;
+    session_key: string;
+    principal: string | null;
+    channel: string;
+    reply_route: Route | null;
+  }>(
+    `select id, session_key, principal, channel, reply_route from messages
+     where id = coalesce($1, (select message_id from runs where id = $2))`,
+    [reply.messageId ?? null, reply.runId ?? null],
+  );
+  const message = rows[0];
+  if (!message) {
+    throw new GatehouseError('GH-DELIVERY-008', 'The message to reply to is unknown.', { status: 404 });
+  }
+  const fresh = await post(tx, [
+    {
+      id: reply.id,
+      messageId: message.id,
+      session: message.session_key,
+      principal: message.principal,
+      channel: message.channel,
+      route: message.reply_route ?? {},
+      card: message.id,
+      body: reply.body,
+    },
+  ]);
+  let receipt: string | null = null;
+  if (fresh.size > 0) {
+    const facts = { reply: reply.id, channel: message.channel, final: reply.final };
+    receipt = (await recordReceipts(tx, [{ kind: 'reply', messageId: message.id, facts }]))[0] ?? null;
+  }
+  if (reply.final)
+    await runs.done(tx, reply.runId === undefined ? { messageId: message.id } : { runId: reply.runId });
+  return receipt;
+}
+
+async function sendNotice(tx: Transaction, deps: DeliveryDeps, notice: Notice): Promise<number> {
+  const identities = await deps.people.identitiesOf(notice.principal);
+  const parcels: Parcel[] = [];
+  for (const { channel, account, id } of identities) {
+    const adapter = deps.adapters.get(channel);
+    const route = adapter?.account() === account ? adapter.directRoute(id) : null;
+    if (!route) continue;
+    parcels.push({
+      id: `${notice.id}:${channel}:${account}:${id}`,
+      messageId: null,
+      session: sessionKey(deps.sessionSecret, {
+        channel,
+        account,
+        conversation: `notices ${id}`,
+        sender: id,
+      }),
+      principal: notice.principal,
+      channel,
+      route,
+      card: notice.card,
+      body: notice.body,
+    });
+  }
+  await post(tx, parcels);
+  return parcels.length;
+}
+
+async function requeue(tx: Transaction, queue: Queue, id: string): Promise<void> {
+  const { rows } = await tx.query<{ session_key: string }>(
+    `update messages set state = 'queued', problem = null, finished_at = null
+     where id = $1 and state = 'dead' and envelope is not null returning session_key`,
+    [id],
+  );
+  if (!rows[0]) {
+    throw new GatehouseError(
+      'GH-DELIVERY-004',
+      'Only a dead message whose text is still there can be queued again.',
+      {
+        status: 409,
+        field: 'message',
+      },
+    );
+  }
+  await queue.append(tx, [{ message: id, session: rows[0].session_key }]);
+}
+
+async function countQueue(deps: DeliveryDeps, queue: Queue): Promise<DeliveryHealth['queue']> {
+  const [sizes, { rows }] = await Promise.all([
+    queue.sizes(),
+    deps.pool.query<{ running: number; waiting: number; outbox: number }>(
+      `select (select count(*) from runs where state = 'running') as running,
+         (select count(*) from runs where state = 'waiting') as waiting,
+         (select count(*) from outbox where state = 'queued') as outbox`,
+    ),
+  ]);
+  const open = rows[0] ?? { running: 0, waiting: 0, outbox: 0 };
+  return { ...sizes, ...open };
+}

@@ -1,0 +1,226 @@
+import { transaction, type Transaction } from '../db/index.ts';
+import type { Envelope } from '../envelope/index.ts';
+import type { RunContext } from '../policy/index.ts';
+import type { People } from '../sessions/index.ts';
+import { Loop } from './loop.ts';
+import { dispatchTimeoutMs, type N8n, type Posted } from './n8n.ts';
+import { post } from './outbox.ts';
+import type { Queue, Turn } from './queue.ts';
+import type { Opened, Opening, Runs } from './runs.ts';
+import { texts } from './texts.ts';
+import type { DeliveryDeps } from './types.ts';
+
+interface Lapsed {
+  id: string;
+  message_id: string;
+  attempt: number;
+  job_id: string | null;
+  session_key: string;
+  principal: string | null;
+  channel: string;
+  reply_route: Record<string, string | null> | null;
+  envelope: Envelope | null;
+}
+
+type DispatcherDeps = Pick<DeliveryDeps, 'pool' | 'settings' | 'people' | 'log'>;
+
+/** Between the commit of a run and n8n's answer only this short lease holds, so that a crash there is soon mended. */
+const handoverSeconds = dispatchTimeoutMs / 1000 + 2;
+const firstPauseMs = 250;
+const longestPauseMs = 5000;
+
+/**
+ * Hands messages to n8n: one at a time a session, at most `n8nInflight` at once, again when a run falls silent. While
+ * n8n does not answer, one dispatch at a time probes it, and everything else waits in the queue.
+ */
+export class Dispatcher {
+  readonly loop: Loop;
+  readonly #deps: DispatcherDeps;
+  readonly #queue: Queue;
+  readonly #runs: Runs;
+  readonly #n8n: N8n;
+  readonly #posting = new Set<Promise<void>>();
+  #paused = false;
+  #pauseMs = 0;
+  #closedUntil = 0;
+  #probe: NodeJS.Timeout | undefined;
+
+  constructor(deps: DispatcherDeps, queue: Queue, runs: Runs, n8n: N8n) {
+    this.#deps = deps;
+    this.#queue = queue;
+    this.#runs = runs;
+    this.#n8n = n8n;
+    this.loop = new Loop(() => this.#pass(), 1000, deps.log);
+  }
+
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.loop.wake();
+  }
+
+  async stop(): Promise<void> {
+    clearTimeout(this.#probe);
+    await this.loop.stop();
+    await Promise.all(this.#posting);
+  }
+
+  async #pass(): Promise<void> {
+    if (this.#paused || performance.now() < this.#closedUntil) return;
+    const probing = this.#pauseMs > 0;
+    if (probing && this.#posting.size > 0) return;
+    await this.#runs.live.flush();
+    const opened = await transaction(this.#deps.pool, (tx) =>
+      this.#take(tx, probing ? 1 : this.#deps.settings.n8nInflight),
+    );
+    for (const run of opened) {
+      const posting = this.#post(run).finally(() => this.#posting.delete(posting));
+      this.#posting.add(posting);
+    }
+  }
+
+  /** Redispatches what fell silent, then fills the free slots from the queue. */
+  async #take(tx: Transaction, most: number): Promise<Opened[]> {
+    // Gateways that share the database take turns here, so that together they keep to the slots.
+    await tx.query(`select pg_advisory_xact_lock(hashtext('gatehouse.dispatch'))`);
+    const { rows } = await tx.query<{ open: number; lapsed: number }>(
+      `select count(*)::int as open, (count(*) filter (where lease_until < now()))::int as lapsed
+       from runs where state = 'running'`,
+    );
+    const { open = 0, lapsed = 0 } = rows[0] ?? {};
+    const opened = lapsed > 0 ? await this.#again(tx, most) : [];
+    const free = Math.min(this.#deps.settings.n8nInflight - open, most - opened.length);
+    if (free > 0) {
+      const turns = await this.#queue.take(tx, free);
+      if (turns.length > 0) opened.push(...(await this.#open(tx, turns)));
+    }
+    return opened;
+  }
+
+  async #open(tx: Transaction, turns: readonly Turn[]): Promise<Opened[]> {
+    const { rows } = await tx.query<{ id: string; envelope: Envelope | null }>(
+      `select id, envelope from messages where id = any($1) and state in ('queued', 'limited')`,
+      [turns.map((turn) => turn.message)],
+    );
+    const envelopes = new Map(rows.map((row) => [row.id, row.envelope]));
+    const openings: Opening[] = [];
+    const void_: string[] = [];
+    for (const turn of turns) {
+      const envelope = envelopes.get(turn.message);
+      // Not open any more (requeued twice, deleted, or past its retention): the turn is over before it began.
+      if (envelope)
+        openings.push({
+          envelope,
+          actor: actorOf(envelope, this.#deps.people),
+          job: turn.job,
+          leaseSeconds: handoverSeconds,
+        });
+      else void_.push(turn.job);
+    }
+    await this.#queue.end(tx, void_);
+    return this.#runs.open(tx, openings);
+  }
+
+  async #again(tx: Transaction, most: number): Promise<Opened[]> {
+    const { rows } = await tx.query<Lapsed>(
+      `select r.id, r.message_id, r.attempt, r.job_id, r.session_key, r.principal, m.channel, m.reply_route, m.envelope
+       from runs r join messages m on m.id = r.message_id
+       where r.state = 'running' and r.lease_until < now() order by r.lease_until limit $1 for update of r skip locked`,
+      [most],
+    );
+    const opened: Opened[] = [];
+    for (const run of rows) {
+      if (run.channel === 'n8n' || run.channel === 'automation') await this.#end(tx, run, 'done');
+      else if (!run.envelope || run.attempt >= this.#deps.settings.runMaxDispatches)
+        await this.#end(tx, run, 'dead');
+      else opened.push(await this.#runs.reopen(tx, run.id, run.envelope, handoverSeconds));
+    }
+    return opened;
+  }
+
+  /** The last try is over: the sender is told and the session goes on, in this transaction. */
+  async #end(tx: Transaction, run: Lapsed, state: 'done' | 'dead'): Promise<void> {
+    const problem =
+      state === 'dead' ? { code: 'GH-DELIVERY-007', reason: 'No run of n8n finished it.' } : null;
+    await tx.query(
+      `with run as (update runs set state = 'lost', finished_at = now(), job_id = null where id = $1 returning id)
+       update messages set state = $3, finished_at = now(), problem = $4 where id = $2`,
+      [run.id, run.message_id, state, problem === null ? null : JSON.stringify(problem)],
+    );
+    if (run.job_id !== null) await this.#queue.end(tx, [run.job_id]);
+    await tx.query(`select pg_notify('delivery_run', $1)`, [run.id]);
+    if (state === 'done') return;
+    this.#deps.log.error(
+      { message: run.message_id, attempts: run.attempt },
+      'a message is dead: no run finished it',
+    );
+    if (run.reply_route === null) return;
+    await post(tx, [
+      {
+        id: `dead:${run.id}:${run.attempt}`,
+        messageId: run.message_id,
+        session: run.session_key,
+        principal: run.principal,
+        channel: run.channel,
+        route: run.reply_route,
+        card: run.message_id,
+        body: texts.undeliverable(),
+      },
+    ]);
+  }
+
+  async #post(run: Opened): Promise<void> {
+    const posted = await this.#n8n.post(run.envelope, run.grant, `${run.runId}-${run.attempt}`);
+    try {
+      await this.#settle(run, posted);
+    } catch (error) {
+      // The short lease lapses by itself, and the run is dispatched again.
+      this.#deps.log.warn({ err: error, run: run.runId }, 'the outcome of a dispatch could not be written');
+    }
+  }
+
+  async #settle(run: Opened, posted: Posted): Promise<void> {
+    if (posted.kind === 'started') {
+      this.#pauseMs = 0;
+      await this.#runs.started(run);
+      this.loop.wake();
+      return;
+    }
+    this.#deps.log.warn(
+      { run: run.runId, attempt: run.attempt, detail: posted.detail },
+      'n8n did not take a dispatch',
+    );
+    if (posted.kind === 'refused') {
+      this.#pauseMs = 0;
+      await this.#runs.notStarted(run, Math.min(60, 5 * 3 ** (run.attempt - 1)), true);
+      return;
+    }
+    this.#n8n.doubt();
+    this.#holdBack();
+    // Unclear: it may run, so its short lease decides whether it is dispatched again.
+    if (posted.kind === 'unavailable') await this.#runs.notStarted(run, 0, false);
+  }
+
+  #holdBack(): void {
+    this.#pauseMs = Math.min(longestPauseMs, Math.max(firstPauseMs, this.#pauseMs * 2));
+    this.#closedUntil = performance.now() + this.#pauseMs;
+    clearTimeout(this.#probe);
+    this.#probe = setTimeout(() => this.loop.wake(), this.#pauseMs + 1);
+  }
+}
+
+/** Who the message's sender is today; who left people.yaml since has no role and no group. */
+export function actorOf(envelope: Envelope, people: Pick<People, 'get'>): RunContext['actor'] {
+  const { sender, trust } = envelope.data;
+  const person = sender.principal === null ? undefined : people.get(sender.principal);
+  return {
+    principal: sender.principal,
+    display: person?.display ?? sender.display,
+    roles: person?.roles ?? [],
+    groups: person?.groups ?? [],
+    standing: trust.sender,
+  };
+}

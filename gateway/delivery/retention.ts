@@ -1,0 +1,45 @@
+import type { DeliveryDeps } from './types.ts';
+
+/** How long an id is remembered, whatever became of its message: vendors retry for up to seven days. */
+const dedupeDays = 8;
+const finished = `('done', 'dead', 'handled', 'refused')`;
+
+/**
+ * Deletes what is past its retention: raw payloads first, then texts, at last the rows. A message that is still
+ * waiting keeps its text, since without it nothing could be done for its sender.
+ * @returns rows touched by each rule
+ */
+export async function sweepRetention(
+  deps: Pick<DeliveryDeps, 'pool' | 'settings'>,
+): Promise<{ raw: number; text: number; messages: number }> {
+  const { pool, settings } = deps;
+  const raw = await pool.query(
+    `update messages set raw = null where raw is not null and received_at < now() - $1 * interval '1 hour'`,
+    [settings.rawRetentionHours],
+  );
+  const envelopes = await pool.query(
+    `update messages set envelope = null where envelope is not null and state in ${finished}
+     and received_at < now() - $1 * interval '1 hour'`,
+    [settings.textRetentionHours],
+  );
+  const bodies = await pool.query(
+    `update outbox set body = null where body is not null and state <> 'queued'
+     and created_at < now() - $1 * interval '1 hour'`,
+    [settings.textRetentionHours],
+  );
+  const messages = await pool.query(
+    `delete from messages where state in ${finished} and received_at < now() - ${dedupeDays} * interval '1 day'`,
+  );
+  await pool.query(
+    `delete from runs r where r.finished_at < now() - ${dedupeDays} * interval '1 day'
+     and not exists (select 1 from messages m where m.id = r.message_id)`,
+  );
+  await pool.query(
+    `delete from outbox where body is null and created_at < now() - ${dedupeDays} * interval '1 day'`,
+  );
+  return {
+    raw: raw.rowCount ?? 0,
+    text: (envelopes.rowCount ?? 0) + (bodies.rowCount ?? 0),
+    messages: messages.rowCount ?? 0,
+  };
+}

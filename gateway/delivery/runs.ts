@@ -1,0 +1,161 @@
+import type { Queryable, Transaction } from '../db/index.ts';
+import { hashToken, newToken, uuidv7, type Envelope } from '../envelope/index.ts';
+import type { RunContext } from '../policy/index.ts';
+import { LiveRuns, runOver } from './live-runs.ts';
+import type { Queue } from './queue.ts';
+import type { DeliveryDeps, RunGrant } from './types.ts';
+
+/** A message about to be worked on by n8n. */
+export interface Opening {
+  envelope: Envelope;
+  actor: RunContext['actor'];
+  /** The queue job whose session this turn holds; null for a run that n8n itself started. */
+  job: string | null;
+  leaseSeconds: number;
+}
+
+/** A run that was opened or dispatched again, with the token only its dispatch carries. */
+export interface Opened {
+  runId: string;
+  attempt: number;
+  grant: RunGrant;
+  envelope: Envelope;
+}
+
+/** The runs: which message n8n works on, with which token, for how long. */
+export class Runs {
+  readonly live: LiveRuns;
+  readonly #deps: Pick<DeliveryDeps, 'pool' | 'settings' | 'clock' | 'log'>;
+  readonly #queue: Queue;
+
+  constructor(deps: Pick<DeliveryDeps, 'pool' | 'settings' | 'clock' | 'log'>, queue: Queue) {
+    this.#deps = deps;
+    this.#queue = queue;
+    this.live = new LiveRuns(deps);
+  }
+
+  /** Opens runs and marks their messages running. */
+  async open(tx: Queryable, openings: readonly Opening[]): Promise<Opened[]> {
+    if (openings.length === 0) return [];
+    const opened = openings.map((opening) => ({
+      runId: uuidv7(),
+      attempt: 1,
+      grant: this.#newGrant(),
+      envelope: opening.envelope,
+    }));
+    await tx.query(
+      `with opened as (
+         insert into runs (id, message_id, token_hash, session_key, principal, actor, job_id, calls_left, lease_until)
+         select id, message_id, token_hash, session_key, principal, actor, job_id, $8, now() + lease * interval '1 s'
+         from unnest($1::uuid[], $2::text[], $3::bytea[], $4::text[], $5::text[], $6::jsonb[], $7::uuid[], $9::int[])
+           as run (id, message_id, token_hash, session_key, principal, actor, job_id, lease)
+         returning message_id
+       )
+       update messages m set state = 'running' from opened where m.id = opened.message_id`,
+      [
+        opened.map((run) => run.runId),
+        opened.map((run) => run.envelope.id),
+        opened.map((run) => hashToken(run.grant.token)),
+        opened.map((run) => run.envelope.data.session.key),
+        opened.map((run) => run.envelope.data.sender.principal),
+        openings.map((opening) => JSON.stringify(opening.actor)),
+        openings.map((opening) => opening.job),
+        this.#deps.settings.runCallBudget,
+        openings.map((opening) => opening.leaseSeconds),
+      ],
+    );
+    return opened;
+  }
+
+  /** Gives a run a new token, which voids the earlier execution's, and a fresh budget. */
+  async reopen(tx: Queryable, runId: string, envelope: Envelope, leaseSeconds: number): Promise<Opened> {
+    const grant = this.#newGrant();
+    const { rows } = await tx.query<{ attempt: number }>(
+      `with reopened as (
+         update runs set token_hash = $2, attempt = attempt + 1, calls_left = $3, state = 'running', execution_id = null,
+           lease_until = now() + $4 * interval '1 s' where id = $1 returning attempt, message_id, id
+       ), message as (
+         update messages m set state = 'running' from reopened where m.id = reopened.message_id
+       )
+       select attempt, pg_notify('delivery_run', id::text) from reopened`,
+      [runId, hashToken(grant.token), this.#deps.settings.runCallBudget, leaseSeconds],
+    );
+    return { runId, attempt: rows[0]?.attempt ?? 1, grant, envelope };
+  }
+
+  /** n8n took the dispatch: the run has its full lease from now. */
+  async started(run: Opened): Promise<void> {
+    await this.#deps.pool.query(
+      `update runs set lease_until = greatest(lease_until, now() + $3 * interval '1 s')
+       where id = $1 and token_hash = $2 and state = 'running'`,
+      [run.runId, hashToken(run.grant.token), this.#deps.settings.runLeaseSeconds],
+    );
+  }
+
+  /** n8n did not take the dispatch: it is due again in `seconds`, and counts as an attempt or not. */
+  async notStarted(run: Opened, seconds: number, counted: boolean): Promise<void> {
+    await this.#deps.pool.query(
+      `update runs set attempt = attempt - $4, lease_until = now() + $3 * interval '1 s'
+       where id = $1 and token_hash = $2 and state = 'running'`,
+      [run.runId, hashToken(run.grant.token), seconds, counted ? 0 : 1],
+    );
+  }
+
+  async waiting(tx: Transaction, runId: string, executionId: string): Promise<void> {
+    const { rows } = await tx.query<{ job_id: string | null }>(
+      `with held as (select id, job_id from runs where id = $1 and state in ('running', 'waiting') for update),
+       run as (
+         update runs r set state = 'waiting', execution_id = $2, job_id = null from held where r.id = held.id
+         returning r.message_id
+       ), message as (update messages m set state = 'waiting' from run where m.id = run.message_id)
+       select job_id, pg_notify('delivery_queue', '') from held`,
+      [runId, executionId],
+    );
+    if (!rows[0]) throw runOver();
+    await this.#queue.end(tx, jobsOf(rows));
+  }
+
+  async resumed(tx: Transaction, runId: string): Promise<boolean> {
+    const { rowCount } = await tx.query(
+      `with run as (
+         update runs set state = 'running', lease_until = now() + $2 * interval '1 s'
+         where id = $1 and state = 'waiting' returning message_id
+       )
+       update messages m set state = 'running' from run where m.id = run.message_id`,
+      [runId, this.#deps.settings.runLeaseSeconds],
+    );
+    return rowCount === 1;
+  }
+
+  /** Ends the open run with this id or of this message. */
+  async done(tx: Transaction, which: { runId: string } | { messageId: string }): Promise<boolean> {
+    const column = 'runId' in which ? 'id' : 'message_id';
+    const { rows } = await tx.query<{ job_id: string | null }>(
+      `with held as (
+         select id, job_id from runs where ${column} = $1 and state in ('running', 'waiting') for update
+       ), run as (
+         update runs r set state = 'done', finished_at = now(), job_id = null from held where r.id = held.id
+         returning r.id, r.message_id
+       ), message as (
+         update messages m set state = 'done', finished_at = now() from run where m.id = run.message_id
+         returning m.channel, m.principal
+       )
+       select job_id, pg_notify('delivery_queue', ''), pg_notify('delivery_run', held.id::text),
+         (select pg_notify('web_reply', principal) from message where channel = 'web' and principal is not null limit 1)
+       from held`,
+      ['runId' in which ? which.runId : which.messageId],
+    );
+    await this.#queue.end(tx, jobsOf(rows));
+    return rows.length > 0;
+  }
+
+  #newGrant(): RunGrant {
+    const { approvalSeconds, runLeaseSeconds } = this.#deps.settings;
+    const expires = this.#deps.clock().getTime() + (approvalSeconds + 2 * runLeaseSeconds) * 1000;
+    return { token: newToken('run'), expiresAt: new Date(expires).toISOString() };
+  }
+}
+
+function jobsOf(rows: readonly { job_id: string | null }[]): string[] {
+  return rows.flatMap((row) => (row.job_id === null ? [] : [row.job_id]));
+}

@@ -1,0 +1,138 @@
+import type { PgBoss } from 'pg-boss';
+import type { ChannelAdapter, Inbound, InboundMessage, Outgoing } from '../channels/index.ts';
+import type { Logger, Settings } from '../config/index.ts';
+import type { Pool, Signals, Transaction } from '../db/index.ts';
+import type { Envelope } from '../envelope/index.ts';
+import type { RunContext } from '../policy/index.ts';
+import type { Limits, Pairing, People } from '../sessions/index.ts';
+
+/** What became of one inbound message. */
+export type Ingested = 'accepted' | 'duplicate' | 'dead' | 'refused' | 'handled';
+
+/** A click on a button that this gateway drew, by a known person. */
+export interface Click {
+  id: string;
+  value: string;
+  principal: string;
+  channel: string;
+  messageId: string;
+}
+
+/** A delivery that its channel authenticated but could not turn into a message. */
+export type Unusable = Omit<Extract<Inbound, { kind: 'unusable' }>, 'kind'>;
+
+/** What `POST /v1/envelopes` says of another n8n trigger's item. */
+export interface OtherTrigger {
+  trigger: { kind: string; text?: string; automation?: string };
+  executionId: string;
+  workflowId: string;
+  nodeId: string;
+  itemIndex: number;
+}
+
+/** The token that lets a workflow act for one message, as it travels in n8n items. */
+export interface RunGrant {
+  token: string;
+  expiresAt: string;
+}
+
+/** A reply to the message of a run, or straight to a message. */
+export interface Reply {
+  runId?: string;
+  messageId?: string;
+  /** Makes a retry the same reply. */
+  id: string;
+  body: Outgoing;
+  /** Ends the message's run in the same transaction. */
+  final: boolean;
+}
+
+export interface Notice {
+  principal: string;
+  id: string;
+  /** Notices of one card are shown as edits of one message, on each route of its own. */
+  card: string;
+  body: Outgoing;
+}
+
+export interface DeliveryHealth {
+  n8n: { ok: boolean; detail: string };
+  queue: { ready: number; limited: number; running: number; waiting: number; outbox: number };
+}
+
+/** What delivery is built from. Time is passed in so that a test can hold it still. */
+export interface DeliveryDeps {
+  pool: Pool;
+  signals: Signals;
+  boss: PgBoss;
+  settings: Pick<
+    Settings,
+    | 'n8nUrl'
+    | 'n8nWebhookPath'
+    | 'n8nInflight'
+    | 'runLeaseSeconds'
+    | 'runMaxDispatches'
+    | 'runCallBudget'
+    | 'approvalSeconds'
+    | 'rawRetentionHours'
+    | 'textRetentionHours'
+  >;
+  adapters: ReadonlyMap<string, ChannelAdapter>;
+  people: People;
+  pairing: Pairing;
+  limits: Limits;
+  /** `whsec_<base64>`, shared with the nodes' credential. */
+  signingSecret: string;
+  /** Keys the session names, so that none can be computed from public ids. */
+  sessionSecret: Uint8Array;
+  clock: () => Date;
+  log: Logger;
+}
+
+/** Inbox, queue, dispatch to n8n and outbox: the way of a message through the gateway. */
+export interface Delivery {
+  /**
+   * Stores, dedupes and queues messages durably; resolved once their transaction is committed.
+   * @throws GatehouseError `GH-DELIVERY-001` (503) when nothing was stored
+   */
+  ingest(messages: readonly InboundMessage[]): Promise<Ingested[]>;
+  /** Keeps an unusable delivery with its fault and tells the sender. @returns false for a repeat */
+  deadLetter(channel: string, unusable: Unusable): Promise<boolean>;
+  /** Gives another n8n trigger's item an envelope and a run. The same item again gets a fresh token for the same run. */
+  openRun(from: OtherTrigger): Promise<{ envelope: Envelope; run: RunGrant }>;
+  /**
+   * Counts one call against the run's budget.
+   * @throws GatehouseError `GH-RUN-001` (403) for an unknown, ended or superseded token; `GH-RUN-002` when the budget is spent
+   */
+  authenticateRun(token: string): Promise<RunContext>;
+  /** The run began to wait for people: it leaves n8n's slots and lets the session's next message go. */
+  runWaiting(tx: Transaction, runId: string, executionId: string): Promise<void>;
+  /** The wait ended and n8n executes again. @returns false when the run was not waiting */
+  runResumed(tx: Transaction, runId: string): Promise<boolean>;
+  /** The run closed itself. @returns false when it was over already */
+  runDone(tx: Transaction, runId: string): Promise<boolean>;
+  /** @returns the reply's receipt, or null when a reply with this id exists already */
+  reply(tx: Transaction, reply: Reply): Promise<string | null>;
+  /** Tells a person on every channel where they can be reached. @returns the number of routes */
+  notify(tx: Transaction, notice: Notice): Promise<number>;
+  /** Registers who handles clicks. The handler may see a click twice (after a crash) and must not act twice. */
+  onAction(handler: (click: Click) => Promise<Outgoing | null>): void;
+  /** A workflow answered the ping `id`. */
+  pong(id: string): void;
+  /** Sends a signed ping through the workflow's webhook. @returns whether its answer came within 10 s */
+  ping(): Promise<boolean>;
+  health(): Promise<DeliveryHealth>;
+  /**
+   * Queues a dead message again, at the tail of its session.
+   * @throws GatehouseError `GH-DELIVERY-004` when it is not dead or its text is gone
+   */
+  requeue(messageId: string): Promise<void>;
+  /** Deletes what is past its retention. @returns rows touched */
+  sweep(): Promise<{ raw: number; text: number; messages: number }>;
+  start(): Promise<void>;
+  /** Stops taking turns and waits for what is under way; unfinished runs go on in n8n. */
+  stop(): Promise<void>;
+  /** Holds dispatch to n8n back; ingest and replies go on. */
+  pause(): void;
+  resume(): void;
+}
