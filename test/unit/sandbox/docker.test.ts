@@ -1,0 +1,201 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { after, before, test, type TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import Docker from 'dockerode';
+import { createLogger } from '../../../gateway/config/index.ts';
+import {
+  createSandbox,
+  startRunner,
+  type Runner,
+  type RunResult,
+  type Sandbox,
+} from '../../../gateway/sandbox/index.ts';
+import { containerOf, runnerLabel } from '../../../gateway/sandbox/container.ts';
+import { RunRequestSchema } from '../../../gateway/sandbox/contract.ts';
+
+const image = process.env.GATEHOUSE_TEST_SANDBOX_IMAGE ?? 'debian:bookworm-slim';
+const docker = new Docker();
+const log = createLogger('silent');
+const token = randomBytes(32).toString('hex');
+let runner: Runner | undefined;
+let sandbox: Sandbox;
+
+before(async () => {
+  const reachable = await docker
+    .getImage(image)
+    .inspect()
+    .then(
+      () => true,
+      () => false,
+    );
+  if (!reachable && process.env.CI)
+    throw new Error(`no Docker engine with ${image}; the sandbox cannot be tested`);
+  if (!reachable) return;
+  runner = await startRunner({ host: '127.0.0.1', port: 0, token, image, log, docker });
+  sandbox = createSandbox({ runnerUrl: runner.url, token });
+});
+after(() => runner?.stop());
+
+/** A test that needs Docker; without it, it is skipped by name. */
+function live(name: string, body: () => Promise<void>): void {
+  test(name, async (context: TestContext) => {
+    if (runner) await body();
+    else context.skip(`NOT TESTED: no Docker engine with ${image}`);
+  });
+}
+const shell = (code: string, limits: object = {}, stdin?: string): Promise<RunResult> =>
+  sandbox.run({ language: 'shell', code, limits, stdin });
+const containers = async (): Promise<number> =>
+  (await docker.listContainers({ all: true, filters: { label: [runnerLabel] } })).length;
+
+live('a snippet runs, reads its stdin, and answers with its output and exit code', async () => {
+  const result = await shell('cat; echo out; echo err >&2; exit 3', {}, 'given ');
+  assert.equal(result.status, 'error');
+  assert.equal(result.exitCode, 3);
+  assert.equal(result.stdout, 'given out\n');
+  assert.equal(result.stderr, 'err\n');
+  const fine = await shell('printf "a\\0b"');
+  assert.equal(fine.status, 'ok');
+  assert.equal(fine.stdout, 'a\uFFFDb');
+});
+
+live('nothing of a run is left behind', async () => {
+  await shell('echo x > /tmp/kept');
+  assert.equal((await shell('cat /tmp/kept')).status, 'error');
+  assert.equal(await containers(), 0);
+});
+
+live('attack: the network is not there, not even loopback to the host or a resolver', async () => {
+  const code = `ls /sys/class/net; perl -MSocket -e '
+    for my $to (["127.0.0.1", ${new URL(runner?.url ?? '').port}], ["172.17.0.1", 22], ["1.1.1.1", 53], ["169.254.169.254", 80]) {
+      socket(my $s, PF_INET, SOCK_STREAM, 0) or next;
+      print connect($s, sockaddr_in($to->[1], inet_aton($to->[0]))) ? "REACHED @$to\\n" : "no @$to\\n";
+    }
+    print gethostbyname("example.com") ? "RESOLVED\\n" : "no name\\n";'`;
+  const { stdout } = await shell(code);
+  assert.match(stdout, /^lo\nno 127/);
+  assert.doesNotMatch(stdout, /REACHED|RESOLVED|eth/);
+  assert.match(stdout, /no name/);
+});
+
+live('attack: nothing but /tmp can be written, and nothing there can be executed', async () => {
+  const { stdout } = await shell(`
+    for at in / /etc /usr/bin /var/tmp /dev /dev/shm /run /proc/sys/kernel /sys/fs/cgroup /home /root; do
+      touch $at/x 2>/dev/null && echo WROTE $at; done
+    cp /bin/true /tmp/t && chmod +x /tmp/t && /tmp/t 2>/dev/null && echo EXECUTED; echo end`);
+  assert.equal(stdout, 'end\n');
+});
+
+live('attack: no privilege is left or can be won', async () => {
+  const { stdout } = await shell(`
+    id -u; grep -E '^(CapEff|CapBnd|CapPrm|NoNewPrivs|Seccomp):' /proc/self/status | tr -s '\\t' ' '
+    mount -t tmpfs none /tmp 2>/dev/null && echo MOUNTED
+    unshare -U true 2>/dev/null && echo UNSHARED
+    chroot / true 2>/dev/null && echo CHROOT; su -c id 2>/dev/null && echo SU
+    ls /var/run/docker.sock 2>/dev/null; env | sort | cut -d= -f1 | tr '\\n' ' '`);
+  assert.match(stdout, /^65534\n/);
+  for (const set of ['CapEff', 'CapPrm', 'CapBnd'])
+    assert.match(stdout, new RegExp(`${set}: 0000000000000000`));
+  assert.match(stdout, /NoNewPrivs: 1\n/);
+  assert.match(stdout, /Seccomp: 2\n/);
+  assert.doesNotMatch(stdout, /MOUNTED|UNSHARED|CHROOT|SU|docker\.sock/);
+  assert.match(stdout, /HOME HOSTNAME LANG PATH PWD/, 'nothing of the runner is in the environment');
+});
+
+live('attack: no more processes than the limit can be made', async () => {
+  const fork = `my $n = 0; while ($n < 200) { my $p = fork; last if !defined $p; if (!$p) { sleep 5; exit } $n++ } print $n`;
+  const { stdout } = await shell(`perl -e '${fork}'`, { pids: 20 });
+  assert.ok(Number(stdout) > 5 && Number(stdout) < 20, stdout);
+});
+
+live('attack: a fork bomb stays within its processes and its time', async () => {
+  const result = await shell('bomb() { bomb | bomb & }; bomb; sleep 30', { timeoutMs: 1500, pids: 32 });
+  assert.ok(['timeout', 'error'].includes(result.status), result.status);
+  assert.ok(result.durationMs < 8000);
+  assert.equal(await containers(), 0);
+});
+
+live('attack: memory beyond the limit ends the run, also when it is taken through /tmp', async () => {
+  const eaten = await shell(`perl -e 'my $x = "x" x (200 * 1024 * 1024); print length $x'`, { memoryMb: 32 });
+  assert.equal(eaten.status, 'oom');
+  const filled = await shell('dd if=/dev/zero of=/tmp/f bs=1M count=200 2>&1; ls -l /tmp', { memoryMb: 32 });
+  assert.ok(filled.status === 'oom' || /No space/.test(filled.stdout), JSON.stringify(filled));
+});
+
+live('attack: a run without end is stopped', async () => {
+  const asleep = await shell('echo begun; sleep 60', { timeoutMs: 700 });
+  assert.equal(asleep.status, 'timeout');
+  assert.equal(asleep.stdout, 'begun\n');
+  const deaf = await shell(`trap '' TERM INT HUP; while :; do :; done`, { timeoutMs: 700 });
+  assert.equal(deaf.status, 'timeout');
+  assert.ok(deaf.durationMs < 8000);
+});
+
+live('attack: endless output is cut at its limit', async () => {
+  const result = await shell('yes', { outputBytes: 4096 });
+  assert.equal(result.status, 'output_limit');
+  assert.equal(Buffer.byteLength(result.stdout), 4096);
+  assert.ok(result.durationMs < 8000);
+});
+
+live('a language that the image lacks is a typed error', async () => {
+  const result = await sandbox.run({ language: 'python', code: 'print(1)' });
+  if (result.status === 'ok') return;
+  assert.equal(result.status, 'error');
+  assert.equal(result.reason?.code, 'language_unavailable');
+  assert.equal(await containers(), 0);
+});
+
+live('a caller that goes away takes its container along', async () => {
+  const gone = new AbortController();
+  const run = sandbox.run(
+    { language: 'shell', code: 'sleep 60', limits: { timeoutMs: 60_000 } },
+    gone.signal,
+  );
+  while ((await containers()) === 0) await sleep(50);
+  gone.abort();
+  assert.equal((await run).status, 'sandbox_unavailable');
+  const deadline = Date.now() + 10_000;
+  while ((await containers()) > 0) {
+    assert.ok(Date.now() < deadline, 'the container is still there');
+    await sleep(100);
+  }
+});
+
+live('what a killed runner left is removed at the next start, and another runner’s is not', async () => {
+  const job = RunRequestSchema.parse({ language: 'shell', code: 'sleep 600' });
+  const own = randomBytes(32).toString('hex');
+  const first = await startRunner({ host: '127.0.0.1', port: 0, token: own, image, log, docker });
+  const ours = createSandbox({ runnerUrl: first.url, token: own });
+  void ours.run({ language: 'shell', code: 'sleep 60', limits: { timeoutMs: 60_000 } });
+  while ((await containers()) === 0) await sleep(50);
+  const [made] = await docker.listContainers({ all: true, filters: { label: [runnerLabel] } });
+  const name = made?.Labels[runnerLabel] ?? '';
+  await first.stop();
+  const orphan = await docker.createContainer(containerOf(image, name, job));
+  const foreign = await docker.createContainer(containerOf(image, 'another-runner', job));
+  try {
+    await orphan.start();
+    const second = await startRunner({ host: '127.0.0.1', port: 0, token: own, image, log, docker });
+    await second.stop();
+    await assert.rejects(orphan.inspect(), { statusCode: 404 });
+    assert.equal((await foreign.inspect()).Id, foreign.id);
+  } finally {
+    await foreign.remove({ force: true });
+  }
+});
+
+live('stopping the runner ends its runs and removes them', async () => {
+  const own = randomBytes(32).toString('hex');
+  const other = await startRunner({ host: '127.0.0.1', port: 0, token: own, image, log, docker });
+  const run = createSandbox({ runnerUrl: other.url, token: own }).run({
+    language: 'shell',
+    code: 'sleep 60',
+    limits: { timeoutMs: 60_000 },
+  });
+  while ((await containers()) === 0) await sleep(50);
+  await other.stop();
+  assert.equal((await run).status, 'sandbox_unavailable');
+  assert.equal(await containers(), 0);
+});
