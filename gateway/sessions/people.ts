@@ -16,6 +16,8 @@ export interface Resolution {
 export interface People {
   /** @returns the person, or undefined for a principal that people.yaml does not name */
   get(principal: string): Person | undefined;
+  /** @returns everybody that people.yaml names, in its order */
+  list(): Person[];
   /** @returns everybody in at least one of `groups`; nobody for an empty list */
   byGroups(groups: readonly string[]): Person[];
   /** Finds who is behind an immutable id. It is never guessed: no exact identity means `unknown`. */
@@ -62,6 +64,8 @@ export async function createPeople(options: { pool: Queryable; policiesDir: stri
 
   return {
     get: (principal) => directory.people.get(principal),
+
+    list: () => [...directory.people.values()],
 
     byGroups: (groups) =>
       [...directory.people.values()].filter((person) =>

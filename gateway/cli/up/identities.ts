@@ -1,8 +1,8 @@
-import { openPool, migrate } from '../../db/index.ts';
-import { loadSettings } from '../../config/index.ts';
+import { randomBytes } from 'node:crypto';
+import { loadSettings, type Settings } from '../../config/index.ts';
+import { migrate, openPool } from '../../db/index.ts';
 import { createClients, createSignIn } from '../../sessions/index.ts';
 import { createSecretStore } from '../../vault/index.ts';
-import { randomBytes } from 'node:crypto';
 import { randomSecret } from './files.ts';
 
 /** What n8n shares with the gateway: its client token, and the key that signs what the gateway sends to it. */
@@ -17,10 +17,9 @@ const n8nScopes = ['run'];
 /**
  * Makes n8n's client token anew and reads the signing secret, or makes it at the first start, before the gateway and
  * n8n run.
- * @param environment the gateway's own settings
+ * @param settings the gateway's
  */
-export async function issueSharedSecrets(environment: NodeJS.ProcessEnv): Promise<SharedSecrets> {
-  const settings = loadSettings(environment);
+export async function issueSharedSecrets(settings: Settings): Promise<SharedSecrets> {
   const pool = openPool(settings.databaseUrl, 2);
   try {
     await migrate(pool);

@@ -1,3 +1,4 @@
+export { issueSharedSecrets } from './identities.ts';
 export { defaultDir, layout, repository, type Layout } from './layout.ts';
 export { installN8n, n8nFolder, n8nInstalled } from './n8n-install.ts';
 export { installNodes, packNodes } from './nodes-package.ts';

@@ -17,6 +17,8 @@ export interface Layout {
   processes: string;
   state: string;
   owner: string;
+  /** addresses of the stack that was last ready here, for the other commands */
+  running: string;
 }
 
 /**
@@ -35,6 +37,7 @@ export function layout(dir: string, root = process.getuid?.() === 0): Layout {
     processes: join(path, 'processes.json'),
     state: join(path, 'up.json'),
     owner: join(path, 'n8n-owner.json'),
+    running: join(path, 'running.json'),
   };
 }
 

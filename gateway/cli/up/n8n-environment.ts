@@ -17,6 +17,8 @@ export interface N8nOptions {
   log: string;
   /** the environment that the user's own settings for n8n come from */
   user: NodeJS.ProcessEnv;
+  /** ends a command of n8n that is under way */
+  signal?: AbortSignal | undefined;
 }
 
 /** Nothing calls home: each of these is a request that a stock n8n makes by itself. */

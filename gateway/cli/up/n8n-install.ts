@@ -27,10 +27,11 @@ export function n8nInstalled(): boolean {
  * Installs n8n by its lockfile into the user's cache, unless it is there. It is built beside its place and renamed when
  * it is whole, so that an interrupted install leaves nothing that looks finished.
  * @param note told every 30 s that the install goes on
+ * @param signal ends the install; nothing of it stays
  * @returns n8n's folder
  * @throws GatehouseError `GH-UP-020` when npm fails
  */
-export async function installN8n(note: (text: string) => void): Promise<string> {
+export async function installN8n(note: (text: string) => void, signal?: AbortSignal): Promise<string> {
   const target = n8nFolder();
   if (n8nInstalled()) return target;
   await mkdir(dirname(target), { recursive: true });
@@ -40,7 +41,7 @@ export async function installN8n(note: (text: string) => void): Promise<string> 
   for (const name of ['package.json', 'package-lock.json']) await copyFile(join(manifest, name), join(partial, name));
   const timer = setInterval(() => note('npm still downloads and unpacks n8n'), 30_000);
   try {
-    await npmCi(partial, `${target}.log`);
+    await npmCi(partial, `${target}.log`, signal);
   } catch (error) {
     await rm(partial, { recursive: true, force: true });
     throw error;
@@ -55,7 +56,7 @@ export async function installN8n(note: (text: string) => void): Promise<string> 
   return target;
 }
 
-function npmCi(cwd: string, log: string): Promise<void> {
+function npmCi(cwd: string, log: string, signal: AbortSignal | undefined): Promise<void> {
   const out = appendLog(log);
   // npm hands its own project's settings to what it starts; they must not steer this install.
   const env = Object.fromEntries(
@@ -64,7 +65,7 @@ function npmCi(cwd: string, log: string): Promise<void> {
   const child = spawn(
     'npm',
     ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error', '--legacy-peer-deps=false', '--omit=dev'],
-    { cwd, env, stdio: ['ignore', out, out], shell: process.platform === 'win32' },
+    { cwd, env, signal, stdio: ['ignore', out, out], shell: process.platform === 'win32' },
   );
   return new Promise((resolve, reject) => {
     const fail = (how: string, cause?: unknown): void =>

@@ -32,6 +32,7 @@ export async function n8nCommand(options: N8nOptions, args: string[]): Promise<s
     cwd: options.userFolder,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: n8nEnvironment(options),
+    signal: options.signal,
   });
   let said = '';
   for (const stream of [child.stdout, child.stderr]) {

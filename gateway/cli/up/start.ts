@@ -1,8 +1,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { GatehouseError } from '../../config/index.ts';
+import { GatehouseError, loadSettings } from '../../config/index.ts';
 import { ensureDatabases } from './databases.ts';
+import { writeJson } from './files.ts';
 import { gatewayAnswers, gatewayEnvironment, notReady, spawnGateway } from './gateway.ts';
 import { demoLinks, demoPassword, issueSharedSecrets, type demoAccounts } from './identities.ts';
 import { layout, repository } from './layout.ts';
@@ -34,6 +35,8 @@ export interface StackOptions {
   report?: Reporter;
   /** false leaves a part down that died, until `restart`; crash tests want that */
   supervise?: boolean;
+  /** stops the start; what was started is stopped again */
+  signal?: AbortSignal;
   /** called when a part died too often and is not started any more */
   gaveUp?: (part: PartName) => void;
 }
@@ -77,6 +80,9 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     for (const part of [...parts].reverse()) await part.stop();
     await release();
   };
+  const { signal } = options;
+  // A part that is waited for would otherwise hold the start for as long as it takes.
+  signal?.addEventListener('abort', () => void Promise.all(parts.map((part) => part.stop())), { once: true });
   try {
     const leftovers = await endLeftovers(paths.processes);
     if (leftovers.length > 0) report.warn(`ended what an earlier start left running: ${leftovers.join(', ')}`);
@@ -100,7 +106,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
           database: 'gatehouse_demo',
         },
       ]);
-      return issueSharedSecrets(gatewayEnv);
+      return issueSharedSecrets(loadSettings(gatewayEnv));
     });
 
     const gateway = new Part(
@@ -116,9 +122,10 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       list,
     );
     parts.push(gateway);
+    signal?.throwIfAborted();
     await report.step('Gateway', () => gateway.start());
 
-    const program = await installProgram(report);
+    const program = await installProgram(report, signal);
     const overwrite = join(paths.n8n, 'credentials-overwrite.json');
     await writeFile(overwrite, JSON.stringify({ gatehouseApi: shared }), { mode: 0o600 });
     const owner = await loadOwner(paths.owner, `http://localhost:${ports.n8n}`);
@@ -135,9 +142,12 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       credentialsOverwrite: overwrite,
       log: join(paths.logs, 'n8n.log'),
       user: environment,
+      signal,
     };
+    signal?.throwIfAborted();
     await report.step('Nodes packed and installed into n8n', () => installNodes(paths.n8n));
     await bringContent(n8nOptions, ports, report);
+    signal?.throwIfAborted();
     const n8n = new Part(
       {
         name: 'n8n',
@@ -152,12 +162,14 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     );
     parts.push(n8n);
     await report.step('n8n', () => n8n.start());
-    const ready = (): Promise<void> => waitUntilReady(ports.internal, paths.logs);
+    const ready = (): Promise<void> => waitUntilReady(ports.internal, paths.logs, signal);
     await report.step('Signed ping through every workflow', ready);
 
     if (options.supervise !== false) {
       for (const part of parts) unwatch.push(supervise(part, report, (dead) => options.gaveUp?.(dead.name)));
     }
+    const databaseUrl = gatewayEnv.GATEHOUSE_DATABASE_URL as string;
+    await writeJson(paths.running, { databaseUrl, ports });
     const byName = (name: PartName): Part => parts.find((part) => part.name === name) as Part;
     return {
       urls: {
@@ -168,7 +180,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         n8n: owner.url,
       },
       links: await demoLinks(gatewayEnv),
-      databaseUrl: gatewayEnv.GATEHOUSE_DATABASE_URL as string,
+      databaseUrl,
       n8nDatabaseUrl: `postgres://n8n:${state.postgres.n8n}@127.0.0.1:${ports.postgres}/n8n`,
       postgresUrl: postgresUrl(server, 'postgres'),
       ports,
@@ -189,9 +201,9 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   }
 }
 
-async function installProgram(report: Reporter): Promise<string> {
+async function installProgram(report: Reporter, signal: AbortSignal | undefined): Promise<string> {
   const hint = n8nInstalled() ? undefined : '2.8 GB by its lockfile, once for this user; 3 to 10 minutes';
-  return report.step('n8n installed', installN8n, hint);
+  return report.step('n8n installed', (note) => installN8n(note, signal), hint);
 }
 
 async function bringContent(options: N8nOptions, ports: Ports, report: Reporter): Promise<void> {
@@ -207,9 +219,10 @@ async function bringContent(options: N8nOptions, ports: Ports, report: Reporter)
   }
 }
 
-async function waitUntilReady(internalPort: number, logs: string): Promise<void> {
+async function waitUntilReady(internalPort: number, logs: string, signal?: AbortSignal): Promise<void> {
   const until = Date.now() + 60_000;
   for (;;) {
+    signal?.throwIfAborted();
     const missing = await notReady(internalPort);
     if (missing.length === 0) return;
     if (Date.now() > until) {

@@ -1,0 +1,40 @@
+import { GatehouseError } from '../config/index.ts';
+
+/** Exit codes of every command. */
+export const exitCodes = { ok: 0, failed: 1, usage: 2, conflict: 3 } as const;
+
+/** Writes data for a machine: one JSON document. */
+export function printJson(value: unknown): void {
+  process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
+}
+
+/**
+ * Writes rows as a table that fits 80 columns as long as its values do.
+ * @param empty what to say when there are no rows
+ */
+export function printTable(headers: string[], rows: string[][], empty: string): void {
+  if (rows.length === 0) {
+    process.stdout.write(`${empty}\n`);
+    return;
+  }
+  const widths = headers.map((header, index) =>
+    Math.max(header.length, ...rows.map((row) => (row[index] ?? '').length)),
+  );
+  for (const row of [headers, ...rows]) {
+    const cells = row.map((cell, index) => (index === row.length - 1 ? cell : cell.padEnd(widths[index] ?? 0)));
+    process.stdout.write(`${cells.join('  ')}\n`);
+  }
+}
+
+/**
+ * Says on stderr what went wrong and what to do next.
+ * @returns the exit code
+ */
+export function printError(error: unknown): number {
+  if (error instanceof GatehouseError) {
+    process.stderr.write(`${error.message}\n${error.next ? `${error.next}\n` : ''}(${error.code})\n`);
+    return error.status === 409 ? exitCodes.conflict : exitCodes.failed;
+  }
+  process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  return exitCodes.failed;
+}
