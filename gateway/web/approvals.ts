@@ -80,7 +80,7 @@ export function approvalRoutes(deps: WebDeps): Router {
 
 function approvalPage(response: Response, card: ApprovalCard, extra: { problem?: unknown; comment?: string }): void {
   page(response, 'approval', {
-    title: withMoney(card.sentence),
+    title: withMoney(card.sentence, card.facts),
     current: 'approvals',
     card,
     status: statusFor(card),

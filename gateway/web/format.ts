@@ -51,9 +51,19 @@ export function money(text: string, currency: string, locale = 'en'): string {
 const amount = /(?<![\w.,])(-?\d+(?:\.\d+)?) ([A-Z]{3})\b/g;
 const currencies = new Set(Intl.supportedValuesOf('currency'));
 
-/** Writes each `120 EUR` inside a text as money; everything else stays as it is. */
-export function withMoney(text: string): string {
-  return text.replace(amount, (whole, value: string, code: string) => (currencies.has(code) ? money(value, code) : whole));
+/** A fact's value: money where it is an amount and a currency and nothing else, otherwise as it is. */
+export function factValue(value: string): string {
+  const [, number, code] = /^(-?\d+(?:\.\d+)?) ([A-Z]{3})$/.exec(value) ?? [];
+  return number !== undefined && code !== undefined && currencies.has(code) ? money(number, code) : value;
+}
+
+/**
+ * Writes the amounts of a sentence as money, but only those that the facts beside it hold as well: in free text
+ * "12 ALL" may be anything, and nothing that an approver reads is reworded on a guess.
+ */
+export function withMoney(text: string, facts: readonly { value: string }[]): string {
+  const values = new Set(facts.map((fact) => fact.value));
+  return text.replace(amount, (found) => (values.has(found) ? factValue(found) : found));
 }
 
 const receiptLike = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;

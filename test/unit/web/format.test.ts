@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { fold, isId, money, safeUrl, shortId, withMoney } from '../../../gateway/web/format.ts';
+import { factValue, fold, isId, money, safeUrl, shortId, withMoney } from '../../../gateway/web/format.ts';
 
 describe('values on a page', () => {
   it('writes money grouped, with the digits of its currency and never rounded', () => {
@@ -10,9 +10,12 @@ describe('values on a page', () => {
     assert.equal(money('9007199254740993.01', 'EUR'), '9,007,199,254,740,993.01 EUR');
   });
 
-  it('finds money in a sentence and leaves everything else alone', () => {
-    assert.equal(withMoney('pay 5000.00 EUR to ACME'), 'pay 5,000.00 EUR to ACME');
-    assert.equal(withMoney('order 5000 ABC, v1.5000 EUR, 5,000 EUR'), 'order 5000 ABC, v1.5000 EUR, 5,000 EUR');
+  it('writes an amount of a sentence as money only where the facts hold it too', () => {
+    const facts = [{ value: '5000.00 EUR' }];
+    assert.equal(withMoney('pay 5000.00 EUR to 12 ALL', facts), 'pay 5,000.00 EUR to 12 ALL');
+    assert.equal(withMoney('pay 15000.00 EUR, v1.5000.00 EUR', facts), 'pay 15000.00 EUR, v1.5000.00 EUR');
+    assert.equal(factValue('5000 EUR'), '5,000.00 EUR');
+    assert.equal(factValue('5000 QQQ'), '5000 QQQ');
   });
 
   it('shortens ids only, and folds long values with their count', () => {

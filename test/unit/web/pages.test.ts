@@ -138,7 +138,10 @@ describe('the chat page', () => {
     await web.addReply('requester', id, {
       text: 'Approval is needed for 5000 EUR.',
       tone: 'waiting',
-      facts: [{ label: 'Receipt', value: '0193fd0a-4c1e-7b12-8aaa-0123456789ab' }],
+      facts: [
+        { label: 'Amount', value: '5000 EUR' },
+        { label: 'Receipt', value: '0193fd0a-4c1e-7b12-8aaa-0123456789ab' },
+      ],
       link: { label: 'Open', url: 'javascript:alert(1)' },
     });
     const { text } = await get('/', { cookie });
