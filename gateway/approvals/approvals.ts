@@ -1,0 +1,137 @@
+import { transaction } from '../db/index.ts';
+import type { RunContext } from '../policy/index.ts';
+import { buildCard } from './card.ts';
+import { handleClick } from './clicks.ts';
+import { closeStopped, expireLate } from './closing.ts';
+import { eligible } from './eligible.ts';
+import { refusals } from './refusals.ts';
+import { register } from './register.ts';
+import { Resumer } from './resumer.ts';
+import { settle, settledSignal } from './settle.ts';
+import { findApprovals, lockApprovals, type ApprovalRow } from './store.ts';
+import { personalLink } from './tokens.ts';
+import type { ApprovalsDeps, Ballot, Card, Gate, Registered, Timing, Verdict, VoteResult } from './types.ts';
+import { vote, voteByToken } from './vote.ts';
+import { Worker } from './worker.ts';
+
+/** Requests, votes, deadlines, and the outcomes on their way back to n8n. */
+export interface Approvals {
+  /**
+   * Registers the wait of one gate and asks its approvers. Called again, it asks nobody twice and keeps votes.
+   * @throws GatehouseError `GH-APPROVAL-012` (decision), `GH-APPROVAL-013` (resume path)
+   */
+  register(run: RunContext, gate: Gate): Promise<Registered>;
+  /**
+   * What a person is shown. With a viewer who may vote, it holds a fresh personal link to the n8n form.
+   * @param viewer must have asked, be able to decide or have voted; without one the caller is a client of the API
+   * @throws GatehouseError `GH-APPROVAL-001` (404)
+   */
+  card(id: string, viewer?: string): Promise<Card>;
+  /** Counts a vote of a proven person. @throws GatehouseError 403, 404 or 409 that says why it did not count */
+  vote(ballot: Ballot): Promise<VoteResult>;
+  /** Counts a vote by its personal token. @throws GatehouseError as `vote`, 403 for a wrong token */
+  voteByToken(id: string, token: string, verdict: Verdict, comment?: string | null): Promise<VoteResult>;
+  /** Open approvals that this person may decide and has not voted on, soonest deadline first. */
+  pendingFor(principal: string): Promise<Card[]>;
+  /** Open approvals that this person asked for. */
+  requestedBy(principal: string): Promise<Card[]>;
+  /** Every open approval. */
+  listOpen(): Promise<Card[]>;
+  /** Takes a request back. @throws GatehouseError 403 for anybody but the requester, 404, 409 once decided */
+  cancel(id: string, principal: string): Promise<VoteResult>;
+  /** Starts the resumer and the deadline job, and takes clicks from the channels. */
+  start(): Promise<void>;
+  /** Stops them and waits for what is under way. */
+  stop(): Promise<void>;
+}
+
+const timing: Timing = { poll: 1000, executionPoll: 10_000, retry: 250, giveUp: 90_000, request: 10_000 };
+
+/** Builds the approvals room; nothing runs before `start`. */
+export function createApprovals(deps: ApprovalsDeps): Approvals {
+  const times = { ...timing, ...deps.timing };
+  const resumer = new Resumer(deps, times);
+  let lookedAt = 0;
+  const worker = new Worker(
+    async () => {
+      const deadline = await expireLate(deps);
+      if (performance.now() - lookedAt >= times.executionPoll) {
+        lookedAt = performance.now();
+        await closeStopped(deps);
+      }
+      const delivery = await resumer.run();
+      return Math.min(times.poll, deadline ?? times.poll, delivery ?? times.poll);
+    },
+    times.poll,
+    deps.log,
+  );
+  deps.delivery.onAction((click) => handleClick(deps, click));
+  let unlisten = (): void => undefined;
+
+  return {
+    register: (run, gate) => register(deps, run, gate),
+    card: (id, viewer) => showCard(deps, id, viewer),
+    vote: (ballot) => vote(deps, ballot),
+    voteByToken: (id, token, verdict, comment) => voteByToken(deps, id, token, verdict, comment),
+    async pendingFor(principal) {
+      const rows = await openApprovals(deps);
+      return rows.map((row) => buildCard(deps, row, principal)).filter((card) => card.mayVote);
+    },
+    async requestedBy(principal) {
+      const rows = await findApprovals(
+        deps.pool,
+        `a.state = 'pending' and a.requester = $1 order by a.created_at desc limit 200`,
+        [principal],
+      );
+      return rows.map((row) => buildCard(deps, row, principal));
+    },
+    listOpen: async () => (await openApprovals(deps)).map((row) => buildCard(deps, row)),
+    cancel: (id, principal) => cancel(deps, id, principal),
+    start() {
+      unlisten = deps.signals.on(settledSignal, () => worker.wake());
+      worker.start();
+      return Promise.resolve();
+    },
+    stop() {
+      unlisten();
+      return worker.stop();
+    },
+  };
+}
+
+async function showCard(deps: ApprovalsDeps, id: string, viewer: string | undefined): Promise<Card> {
+  const row = (await findApprovals(deps.pool, 'a.id = $1', [id]))[0];
+  if (!row || (viewer !== undefined && !concerns(deps, row, viewer))) throw refusals.unknown();
+  const card = buildCard(deps, row, viewer);
+  if (viewer !== undefined && card.mayVote && !row.superseded && !deps.isStrict?.(row.tool)) {
+    card.formUrl = await personalLink(deps, deps.pool, row, viewer);
+  }
+  return card;
+}
+
+function concerns(deps: ApprovalsDeps, row: ApprovalRow, viewer: string): boolean {
+  return (
+    row.requester === viewer ||
+    row.votes.some((entry) => entry.principal === viewer) ||
+    eligible(deps.people, row).some((person) => person.principal === viewer)
+  );
+}
+
+function openApprovals(deps: ApprovalsDeps): Promise<ApprovalRow[]> {
+  return findApprovals(
+    deps.pool,
+    `a.state = 'pending' and not a.superseded order by a.deadline limit 500`,
+    [],
+  );
+}
+
+function cancel(deps: ApprovalsDeps, id: string, principal: string): Promise<VoteResult> {
+  return transaction(deps.pool, async (tx) => {
+    const row = (await lockApprovals(tx, [id]))[0];
+    if (!row || !concerns(deps, row, principal)) throw refusals.unknown();
+    if (row.requester !== principal) throw refusals.notRequester();
+    if (row.state !== 'pending') throw refusals.decided(row);
+    await settle(deps, tx, row, { state: 'cancelled', reason: 'The requester took it back.' });
+    return { state: 'cancelled', message: 'The request was cancelled. Nothing was done.' };
+  });
+}

@@ -1,0 +1,92 @@
+import type { Transaction } from '../db/index.ts';
+import { digestOfText } from '../envelope/index.ts';
+import type { RunContext } from '../policy/index.ts';
+import { buildCard } from './card.ts';
+import { eligible } from './eligible.ts';
+import { askingNotice, waitingCard } from './notices.ts';
+import { noticeCard, settle } from './settle.ts';
+import type { ApprovalRow } from './store.ts';
+import { personalLink } from './tokens.ts';
+import type { ApprovalsDeps } from './types.ts';
+
+/**
+ * Asks everybody who may decide these pending approvals, and tells the requester who was asked. Where fewer people can
+ * be reached than have to agree, the approval could only run into its deadline: it is `undeliverable` at once.
+ */
+export async function ask(
+  deps: ApprovalsDeps,
+  tx: Transaction,
+  run: RunContext,
+  rows: readonly ApprovalRow[],
+): Promise<void> {
+  const asked: ApprovalRow[] = [];
+  for (const row of rows) {
+    const fault = await askAbout(deps, tx, run, row);
+    if (fault === null) asked.push(row);
+    else {
+      deps.log.error(
+        { approval: row.id, tool: row.tool, groups: row.groups, fault },
+        'an approval cannot be delivered',
+      );
+      await settle(deps, tx, row, { state: 'undeliverable', reason: fault });
+    }
+  }
+  const first = asked[0];
+  if (!first) return;
+  const body = waitingCard(asked.map((row) => buildCard(deps, row)));
+  if (asked.length === 1 && first.kind === 'confirm' && run.channel.visibility === 'dm') {
+    // Nobody but the requester reads a direct conversation; elsewhere the link would show others their token.
+    body.link = await linkFor(deps, tx, first, first.requester ?? '');
+  }
+  await deps.delivery.reply(tx, {
+    messageId: first.messageId,
+    id: `${first.id}:asked:${generation(first)}`,
+    body,
+    final: false,
+  });
+}
+
+/** @returns why it cannot be delivered, or null once enough people were told */
+async function askAbout(
+  deps: ApprovalsDeps,
+  tx: Transaction,
+  run: RunContext,
+  row: ApprovalRow,
+): Promise<string | null> {
+  const people = eligible(deps.people, row);
+  if (people.length < row.quorum) {
+    return row.kind === 'confirm'
+      ? 'Nobody is known who could confirm it.'
+      : `It needs ${row.quorum} approvers other than the requester, and there are ${people.length}.`;
+  }
+  if (row.kind === 'confirm' && run.channel.visibility === 'dm') return null;
+  const card = buildCard(deps, row);
+  let reached = 0;
+  for (const { principal } of people) {
+    const routes = await deps.delivery.notify(tx, {
+      principal,
+      id: `${row.id}:ask:${principal}:${generation(row)}`,
+      card: noticeCard(row.id, principal),
+      body: askingNotice(card, principal, await linkFor(deps, tx, row, principal)),
+    });
+    if (routes > 0) reached += 1;
+    else deps.log.warn({ approval: row.id, principal }, 'an approver has no channel');
+  }
+  return reached >= row.quorum ? null : `Only ${reached} of ${people.length} approvers can be reached.`;
+}
+
+async function linkFor(
+  deps: ApprovalsDeps,
+  tx: Transaction,
+  row: ApprovalRow,
+  principal: string,
+): Promise<{ label: string; url: string }> {
+  if (deps.isStrict?.(row.tool))
+    return { label: 'Sign in and decide', url: `${deps.settings.publicUrl}/approvals/${row.id}` };
+  return { label: 'Open the request', url: await personalLink(deps, tx, row, principal) };
+}
+
+// A redispatched run waits at another address, so people get the new link under a new id.
+function generation(row: ApprovalRow): string {
+  return digestOfText(row.resumePath).slice(7, 19);
+}

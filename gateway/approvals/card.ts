@@ -1,0 +1,147 @@
+import { renderSentence, type Tool } from '../catalogue/index.ts';
+import { eligible } from './eligible.ts';
+import { endedAs } from './refusals.ts';
+import type { ApprovalRow } from './store.ts';
+import type { ApprovalsDeps, Card, CardVote, Outcome } from './types.ts';
+
+type Readers = Pick<ApprovalsDeps, 'people' | 'catalogue'>;
+
+/**
+ * Builds what a person is shown of an approval.
+ * @param viewer principal who looks; without one nobody may vote by this card
+ */
+export function buildCard({ people, catalogue }: Readers, row: ApprovalRow, viewer?: string): Card {
+  const tool = catalogue.get(row.tool);
+  const approvers = eligible(people, row).map(({ principal, display }) => ({ principal, display }));
+  const display = displayOf({ people }, row.requester, row.requesterDisplay ?? 'An automation');
+  const whyNot = whyNotVote(
+    row,
+    approvers.map((person) => person.principal),
+    viewer,
+  );
+  const asked = askedFor(tool, row);
+  return {
+    id: row.id,
+    state: row.state,
+    kind: row.kind,
+    sentence: `${display} asks to ${lowerFirst(asked)}`,
+    effect: effectOf(tool, row.args) ?? lowerFirst(asked),
+    tool: row.tool,
+    digest: row.digest,
+    requester: { principal: row.requester, display },
+    reasons: row.reasons,
+    ...valuesOf(tool, row),
+    createdAt: row.createdAt.toISOString(),
+    deadline: row.deadline.toISOString(),
+    decidedAt: row.decidedAt?.toISOString() ?? null,
+    quorum: row.quorum,
+    approvers,
+    votes: votesOf({ people }, row),
+    mayVote: whyNot === null,
+    whyNot,
+    reason: row.reason,
+    formUrl: null,
+  };
+}
+
+/** The outcome of a settled approval for the waiting gate. The grant goes along only with an approval. */
+export function outcomeOf(deps: Pick<ApprovalsDeps, 'people'>, row: ApprovalRow): Outcome {
+  return {
+    id: row.id,
+    index: row.itemIndex,
+    state: row.state as Outcome['state'],
+    tool: row.tool,
+    args: row.args,
+    digest: row.digest,
+    grant: row.state === 'approved' ? row.grant : null,
+    decidedAt: row.decidedAt?.toISOString() ?? null,
+    by: votesOf(deps, row),
+    reason: row.reason,
+  };
+}
+
+/** The name of a person; an unlisted principal keeps its id or `otherwise`. */
+export function displayOf(
+  { people }: Pick<ApprovalsDeps, 'people'>,
+  principal: string | null,
+  otherwise = principal ?? 'somebody',
+): string {
+  return visible((principal === null ? undefined : people.get(principal)?.display) ?? otherwise);
+}
+
+/**
+ * Makes characters visible that would change how the text around them reads: controls, zero-width and bidirectional
+ * marks. A payee that ends in a right-to-left override must not turn the amount around.
+ */
+export function visible(text: string): string {
+  return text.replace(
+    /[\p{Cc}\p{Cf}\u2028\u2029]/gu,
+    (mark) => `\\u{${mark.codePointAt(0)?.toString(16) ?? ''}}`,
+  );
+}
+
+function votesOf(deps: Pick<ApprovalsDeps, 'people'>, row: ApprovalRow): CardVote[] {
+  return row.votes.map((vote) => ({ ...vote, display: displayOf(deps, vote.principal) }));
+}
+
+function whyNotVote(row: ApprovalRow, approvers: string[], viewer: string | undefined): string | null {
+  if (row.state !== 'pending') return `This request was ${endedAs(row.state)}.`;
+  if (row.late) return 'The deadline has passed.';
+  if (viewer === undefined) return 'Nobody is signed in.';
+  if (row.kind === 'approve' && viewer === row.requester) {
+    return 'You asked for this, so your own vote does not count.';
+  }
+  if (!approvers.includes(viewer)) return 'You are not among the people who may decide this.';
+  return row.votes.some((vote) => vote.principal === viewer) ? 'You have voted.' : null;
+}
+
+function askedFor(tool: Tool | undefined, row: ApprovalRow): string {
+  if (!tool) return `run ${row.tool}`;
+  return visible(renderSentence(tool.sentence, row.args ?? {}));
+}
+
+function effectOf(tool: Tool | undefined, args: Record<string, unknown> | null): string | null {
+  if (!tool?.money || !args) return null;
+  return visible(`${String(args[tool.money.amount])} ${String(args[tool.money.currency])}`);
+}
+
+function valuesOf(tool: Tool | undefined, row: ApprovalRow): Pick<Card, 'facts' | 'provenance' | 'quoted'> {
+  if (!row.args) {
+    const value = 'Deleted after their retention.';
+    return { facts: [{ label: 'Values', value }], provenance: [], quoted: null };
+  }
+  const names = Object.keys(tool?.args.properties ?? row.args).filter((name) =>
+    Object.hasOwn(row.args ?? {}, name),
+  );
+  const facts: Card['facts'] = [];
+  const provenance: Card['provenance'] = [];
+  const quoted: string[] = [];
+  for (const name of names) {
+    const label = labelOf(name);
+    const value = row.args[name];
+    const text = typeof value === 'string' ? value : JSON.stringify(value);
+    if (tool?.kinds[name] === 'content' && (text.length > 80 || text.includes('\n'))) {
+      quoted.push(`${label}:\n${text.split('\n').map(visible).join('\n')}`);
+    } else {
+      facts.push({ label, value: visible(text) });
+    }
+    const origin = row.provenance[name] ?? 'unknown';
+    if (origin !== 'user' && origin !== 'constant') {
+      provenance.push({ label, value: visible(text), source: sourceOf(origin) });
+    }
+  }
+  return { facts, provenance, quoted: quoted.length > 0 ? quoted.join('\n\n') : null };
+}
+
+function sourceOf(origin: string): string {
+  return origin === 'unknown' ? 'not typed by the requester in this request' : visible(origin);
+}
+
+function labelOf(name: string): string {
+  const words = name.replace(/([A-Z])/g, ' $1').toLowerCase();
+  return `${words.charAt(0).toUpperCase()}${words.slice(1)}`;
+}
+
+function lowerFirst(text: string): string {
+  return `${text.charAt(0).toLowerCase()}${text.slice(1)}`;
+}

@@ -1,0 +1,54 @@
+import { transaction } from '../db/index.ts';
+import { lookUp } from './resumer.ts';
+import { settle } from './settle.ts';
+import { lockApprovals } from './store.ts';
+import type { ApprovalsDeps } from './types.ts';
+
+const batch = 50;
+/** A gate registers while its execution still runs; n8n's own record of it may follow a moment later. */
+const settlingSeconds = 5;
+
+/**
+ * Ends approvals whose deadline has passed, by Postgres's clock; their runs are told like of any other outcome.
+ * @returns milliseconds until the next deadline, or null when none is open
+ */
+export async function expireLate(deps: ApprovalsDeps): Promise<number | null> {
+  const { rows } = await deps.pool.query<{ id: string; ms: number }>(
+    `select id, extract(epoch from deadline - clock_timestamp())::float8 * 1000 as ms from approvals
+     where state = 'pending' order by deadline limit $1`,
+    [batch],
+  );
+  for (const { id } of rows.filter((row) => row.ms <= 0)) {
+    await transaction(deps.pool, async (tx) => {
+      const row = (await lockApprovals(tx, [id]))[0];
+      if (row?.state === 'pending' && row.late) {
+        await settle(deps, tx, row, { state: 'expired', reason: 'Nobody decided it in time.' });
+      }
+    });
+  }
+  return rows.find((row) => row.ms > 0)?.ms ?? (rows.length === batch ? 0 : null);
+}
+
+/** Closes approvals whose execution was stopped in n8n: nobody waits for them any more. */
+export async function closeStopped(deps: ApprovalsDeps): Promise<void> {
+  if (!deps.executionState) return;
+  const { rows } = await deps.pool.query<{ executionId: string; ids: string[] }>(
+    `select execution_id as "executionId", array_agg(id) as ids from approvals
+     where state = 'pending' and created_at < now() - $1 * interval '1 s' group by execution_id`,
+    [settlingSeconds],
+  );
+  for (const { executionId, ids } of rows) {
+    if ((await lookUp(deps, executionId)) !== 'gone') continue;
+    await transaction(deps.pool, async (tx) => {
+      // A redispatch may have moved one to another execution meanwhile.
+      const held = (await lockApprovals(tx, ids)).filter((row) => row.executionId === executionId);
+      for (const row of held) {
+        await settle(deps, tx, row, {
+          state: 'cancelled',
+          reason: 'The workflow run was stopped in n8n.',
+          runOver: true,
+        });
+      }
+    });
+  }
+}

@@ -1,0 +1,15 @@
+export { createApprovals, type Approvals } from './approvals.ts';
+export {
+  type ApprovalsDeps,
+  type ApprovalState,
+  type Ballot,
+  type Card,
+  type CardVote,
+  type ExecutionState,
+  type Gate,
+  type Outcome,
+  type Registered,
+  type Verdict,
+  type VoteResult,
+} from './types.ts';
+export { waitingProxy } from './waiting-proxy.ts';

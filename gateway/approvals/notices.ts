@@ -1,0 +1,122 @@
+import type { Outgoing } from '../channels/index.ts';
+import { endedAs } from './refusals.ts';
+import type { Card } from './types.ts';
+
+/** Hex digits of the digest that a button carries; Telegram leaves 64 bytes for all of a button's value. */
+const shownDigits = 8;
+const longest = 300;
+
+/** What a button of an approval carries: verdict, approval and the start of the digest that was shown. */
+export function buttonValue(verdict: 'approve' | 'reject', card: Pick<Card, 'id' | 'digest'>): string {
+  return `${verdict}:${card.id}:${card.digest.slice('sha256:'.length, 'sha256:'.length + shownDigits)}`;
+}
+
+/** The request as each approver gets it. */
+export function askingNotice(card: Card, viewer: string, link: { label: string; url: string }): Outgoing {
+  const others = card.approvers
+    .filter((person) => person.principal !== viewer)
+    .map((person) => person.display);
+  return {
+    text: [
+      `${card.sentence}.`,
+      whyText(card),
+      provenanceText(card),
+      card.quoted === null ? '' : `Text of the request, not verified:\n${shorten(card.quoted)}`,
+      `Decide by ${moment(card.deadline)}.${others.length > 0 ? ` Also asked: ${others.join(', ')}.` : ''}${needText(card)}`,
+    ]
+      .filter((line) => line !== '')
+      .join('\n'),
+    facts: card.facts.map(({ label, value }) => ({ label, value: shorten(value) })),
+    buttons: buttonsOf(card),
+    link,
+    tone: 'waiting',
+  };
+}
+
+/** The requester's card once people were asked. `votable` draws the buttons of a confirmation on it. */
+export function waitingCard(cards: readonly Card[]): Outgoing {
+  const confirm = cards.length === 1 && cards[0]?.kind === 'confirm' ? cards[0] : undefined;
+  return {
+    text: cards.map(waitingText).join('\n\n'),
+    facts:
+      cards.length === 1 ? cards[0]?.facts.map(({ label, value }) => ({ label, value: shorten(value) })) : [],
+    ...(confirm ? { buttons: buttonsOf(confirm) } : {}),
+    tone: 'waiting',
+  };
+}
+
+/** The same card without buttons, once the request is settled. */
+export function closedNotice(card: Card): Outgoing {
+  return {
+    text: `${card.sentence}.\n${outcomeText(card)}`,
+    tone: card.state === 'approved' ? 'done' : 'refused',
+  };
+}
+
+/** How a request ended, by whom and why, in one sentence or two. */
+export function outcomeText(card: Card): string {
+  const by = card.votes
+    .filter((vote) => vote.verdict === (card.state === 'rejected' ? 'reject' : 'approve'))
+    .map((vote) => vote.display + (vote.comment === null ? '' : ` (“${shorten(vote.comment)}”)`));
+  const people =
+    (card.state === 'approved' || card.state === 'rejected') && by.length > 0
+      ? ` by ${by.join(' and ')}`
+      : '';
+  const reason = card.reason === null || card.state === 'rejected' ? '' : ` ${card.reason}`;
+  return `It was ${endedAs(card.state)}${people}.${reason}`;
+}
+
+/** Progress towards a quorum. */
+export function progressText(card: Card): string {
+  const counted = card.votes.filter((vote) => vote.verdict === 'approve');
+  return `${counted.length} of ${card.quorum} approvals: ${counted.map((vote) => vote.display).join(', ')}.`;
+}
+
+function waitingText(card: Card): string {
+  if (card.kind === 'confirm') {
+    return `Please confirm: ${card.effect}.\n${[whyText(card), provenanceText(card)].filter(Boolean).join('\n')}\nIt stays open until ${moment(card.deadline)}.`;
+  }
+  const names = card.approvers.map((person) => person.display).join(', ');
+  return `Approval is needed: ${card.effect}.\n${whyText(card)}\nAsked: ${names}.${needText(card)} It stays open until ${moment(card.deadline)}.${
+    card.votes.length > 0 ? `\n${progressText(card)}` : ''
+  }`;
+}
+
+function whyText(card: Card): string {
+  return card.reasons.length === 0 ? '' : `Why: ${card.reasons.map((reason) => reason.text).join(' ')}`;
+}
+
+function provenanceText(card: Card): string {
+  return card.provenance
+    .map(({ label, value, source }) => `${label} “${shorten(value)}”: ${source}.`)
+    .join('\n');
+}
+
+function needText(card: Card): string {
+  return card.kind === 'approve' && card.quorum > 1
+    ? ` ${card.quorum} different people have to approve.`
+    : '';
+}
+
+function buttonsOf(card: Card): NonNullable<Outgoing['buttons']> {
+  const verb = card.kind === 'confirm' ? 'Confirm' : 'Approve';
+  return [
+    { label: `${verb} ${card.effect}`.slice(0, 70), value: buttonValue('approve', card), style: 'primary' },
+    {
+      label: card.kind === 'confirm' ? 'Do not' : 'Reject',
+      value: buttonValue('reject', card),
+      style: 'danger',
+    },
+  ];
+}
+
+// Chat shows the start and says how much is left out; the form and the inbox show all.
+function shorten(text: string): string {
+  return text.length <= longest
+    ? text
+    : `${text.slice(0, longest)}… (${text.length} characters; the link shows all)`;
+}
+
+function moment(iso: string): string {
+  return `${iso.slice(0, 16).replace('T', ' ')} UTC`;
+}

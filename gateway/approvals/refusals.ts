@@ -1,0 +1,108 @@
+import { GatehouseError } from '../config/index.ts';
+import type { ApprovalRow } from './store.ts';
+import type { ApprovalState } from './types.ts';
+
+const past: Record<Exclude<ApprovalState, 'pending'>, string> = {
+  approved: 'approved',
+  rejected: 'rejected',
+  expired: 'closed because its deadline passed',
+  cancelled: 'cancelled',
+  undeliverable: 'closed because it could not be delivered',
+};
+
+/** How a settled approval ended, as words that follow "was". */
+export function endedAs(state: ApprovalState): string {
+  return state === 'pending' ? 'not decided yet' : past[state];
+}
+
+/** Each way in which a vote or a request is refused, with its stable code. */
+export const refusals = {
+  unknown: () =>
+    new GatehouseError('GH-APPROVAL-001', 'There is no such approval, or it is not yours to see.', {
+      status: 404,
+      next: 'The approvals page lists everything that waits for you.',
+    }),
+  token: () =>
+    new GatehouseError(
+      'GH-APPROVAL-002',
+      'This link does not carry a personal token for this request, so nothing was counted.',
+      { status: 403, field: 'token', next: 'Open the link from your own message, or the approvals page.' },
+    ),
+  ownRequest: () =>
+    new GatehouseError('GH-APPROVAL-003', 'You asked for this, so your own vote does not count.', {
+      status: 403,
+      next: 'Somebody else among the approvers has to decide. You can cancel the request.',
+    }),
+  decided: (row: ApprovalRow) =>
+    new GatehouseError('GH-APPROVAL-004', `This request was already ${endedAs(row.state)}.`, {
+      status: 409,
+      next: 'A decided request cannot be decided again; a new one has to be asked for.',
+    }),
+  notAnApprover: () =>
+    new GatehouseError('GH-APPROVAL-005', 'You are not among the people who may decide this request.', {
+      status: 403,
+      next: 'The request names its approvers.',
+    }),
+  changed: () =>
+    new GatehouseError(
+      'GH-APPROVAL-006',
+      'What you were shown is not what this request is about, so nothing was counted.',
+      {
+        status: 409,
+        next: 'Open the request again and read it before you decide.',
+      },
+    ),
+  votedOtherwise: () =>
+    new GatehouseError('GH-APPROVAL-007', 'You voted on this request before, and a vote cannot be changed.', {
+      status: 409,
+    }),
+  stale: () =>
+    new GatehouseError(
+      'GH-APPROVAL-008',
+      'This request was replaced by a newer one of the same workflow step.',
+      {
+        status: 409,
+        next: 'Decide the newer request; the approvals page lists it.',
+      },
+    ),
+  signInFirst: (url: string) =>
+    new GatehouseError(
+      'GH-APPROVAL-009',
+      'A request of this kind is decided signed in, not through a link.',
+      {
+        status: 403,
+        next: `Decide it at ${url}.`,
+      },
+    ),
+  late: () =>
+    new GatehouseError(
+      'GH-APPROVAL-010',
+      'The deadline of this request has passed, so nothing was counted.',
+      {
+        status: 409,
+        next: 'It has to be asked for again.',
+      },
+    ),
+  notRequester: () =>
+    new GatehouseError('GH-APPROVAL-011', 'Only the person who asked can cancel a request.', { status: 403 }),
+  foreignDecision: (index: number) =>
+    new GatehouseError(
+      'GH-APPROVAL-012',
+      'This decision is unknown, belongs to another message, or asks nobody.',
+      {
+        status: 400,
+        field: `items.${index}.decision`,
+        next: 'Pass the decision of a Policy Check of this same run whose effect is confirm or approve.',
+      },
+    ),
+  resumePath: (index: number) =>
+    new GatehouseError(
+      'GH-APPROVAL-013',
+      'This is not the resume path of this execution, node and decision.',
+      {
+        status: 400,
+        field: `items.${index}.resumePath`,
+        next: "Pass path and query of n8n's signed resume URL, made with approval=<decision>.",
+      },
+    ),
+} as const;

@@ -1,0 +1,197 @@
+import { recordReceipts } from '../audit/index.ts';
+import { transaction, type Queryable, type Transaction } from '../db/index.ts';
+import type { RunContext } from '../policy/index.ts';
+import { ask } from './ask.ts';
+import { outcomeOf } from './card.ts';
+import { eligible } from './eligible.ts';
+import { refusals } from './refusals.ts';
+import { lockApprovals, type ApprovalRow } from './store.ts';
+import { settle } from './settle.ts';
+import type { ApprovalsDeps, Gate, Registered } from './types.ts';
+
+/** How much longer than the last deadline the gate waits: an outage that is shorter still ends as `expired`. */
+const graceMs = 15 * 60_000;
+
+interface DecisionRow {
+  id: string;
+  effect: string;
+  principal: string | null;
+  approvers: { groups?: string[]; quorum?: number } | null;
+}
+
+/**
+ * Registers the wait of one gate: its approvals are made or, after a redispatch, taken over with their votes; older
+ * ones of the same node lose the wait; people are asked.
+ * @returns their states; where all are settled already, the gate need not wait
+ * @throws GatehouseError `GH-APPROVAL-012` or `-013` naming the item at fault
+ */
+export async function register(deps: ApprovalsDeps, run: RunContext, gate: Gate): Promise<Registered> {
+  gate.items.forEach((item, index) => checkResumePath(deps, gate, item, index));
+  return transaction(deps.pool, async (tx) => {
+    // Two registrations of one wait must not each supersede the other's rows.
+    await tx.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [
+      `${gate.executionId}/${gate.nodeId}`,
+    ]);
+    const decisions = await decisionsOf(tx, run, gate);
+    const before = await lockApprovals(
+      tx,
+      gate.items.map((item) => item.decision),
+    );
+    await closeOlder(deps, tx, gate);
+    await upsert(deps, tx, run, gate, decisions);
+    const rows = await lockApprovals(
+      tx,
+      gate.items.map((item) => item.decision),
+    );
+    await askAnew(deps, tx, run, before, rows);
+    return conclude(deps, tx, run, gate);
+  });
+}
+
+// Both listeners append this path to a base address, so nothing but the very path of this wait may pass.
+function checkResumePath(deps: ApprovalsDeps, gate: Gate, item: Gate['items'][number], index: number): void {
+  const path = `/webhook-waiting/${encodeURIComponent(gate.executionId)}/${encodeURIComponent(gate.nodeId)}`;
+  const url = URL.parse(item.resumePath, deps.settings.n8nUrl);
+  const named = url?.searchParams.getAll('approval') ?? [];
+  const exact =
+    url !== null &&
+    item.resumePath === `${path}${url.search}` &&
+    url.pathname === path &&
+    named.length === 1 &&
+    named[0] === item.decision &&
+    url.searchParams.has('signature');
+  if (!exact) throw refusals.resumePath(index);
+}
+
+async function decisionsOf(tx: Queryable, run: RunContext, gate: Gate): Promise<DecisionRow[]> {
+  const { rows } = await tx.query<DecisionRow>(
+    `select id, effect, principal, approvers from decisions
+     where id = any($1) and message_id = $2 and effect in ('confirm', 'approve')`,
+    [gate.items.map((item) => item.decision), run.messageId],
+  );
+  const known = new Map(rows.map((row) => [row.id, row]));
+  return gate.items.map((item, index) => {
+    const decision = known.get(item.decision);
+    known.delete(item.decision);
+    if (!decision) throw refusals.foreignDecision(index);
+    return decision;
+  });
+}
+
+// n8n signs the same address for each turn of a loop: what waited here before can never be resumed by its own link.
+async function closeOlder(deps: ApprovalsDeps, tx: Transaction, gate: Gate): Promise<void> {
+  const { rows } = await tx.query<{ id: string }>(
+    `select id from approvals where execution_id = $1 and node_id = $2 and not superseded and id <> all($3)`,
+    [gate.executionId, gate.nodeId, gate.items.map((item) => item.decision)],
+  );
+  for (const row of await lockApprovals(
+    tx,
+    rows.map((entry) => entry.id),
+  )) {
+    if (row.state === 'pending') {
+      await settle(deps, tx, row, {
+        state: 'cancelled',
+        reason: 'A newer request of the same step replaced it.',
+      });
+    }
+    await tx.query(
+      'update approvals set superseded = true, delivered_at = coalesce(delivered_at, now()) where id = $1',
+      [row.id],
+    );
+  }
+}
+
+async function upsert(
+  deps: ApprovalsDeps,
+  tx: Queryable,
+  run: RunContext,
+  gate: Gate,
+  decisions: readonly DecisionRow[],
+): Promise<void> {
+  for (const [index, decision] of decisions.entries()) {
+    await tx.query(
+      `insert into approvals (id, kind, groups, quorum, requester, run_id, execution_id, node_id, item_index,
+         resume_path, deadline)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, clock_timestamp() + $11 * interval '1 s')
+       on conflict (id) do update set run_id = excluded.run_id, execution_id = excluded.execution_id,
+         node_id = excluded.node_id, item_index = excluded.item_index, resume_path = excluded.resume_path,
+         superseded = false, delivered_at = null, delivery_attempts = 0, refused_since = null, next_attempt_at = now()`,
+      [
+        decision.id,
+        decision.effect,
+        decision.approvers?.groups ?? [],
+        decision.effect === 'confirm' ? 1 : (decision.approvers?.quorum ?? 1),
+        decision.principal,
+        run.runId,
+        gate.executionId,
+        gate.nodeId,
+        index,
+        gate.items[index]?.resumePath,
+        deps.settings.approvalSeconds,
+      ],
+    );
+  }
+}
+
+async function askAnew(
+  deps: ApprovalsDeps,
+  tx: Transaction,
+  run: RunContext,
+  before: readonly ApprovalRow[],
+  rows: readonly ApprovalRow[],
+): Promise<void> {
+  const known = new Map(before.map((row) => [row.id, row]));
+  const fresh = rows.filter((row) => !known.has(row.id));
+  await recordReceipts(
+    tx,
+    fresh.map((row) => ({
+      kind: 'approval.requested',
+      messageId: row.messageId,
+      decisionId: row.id,
+      facts: {
+        kind: row.kind,
+        tool: row.tool,
+        digest: row.digest,
+        groups: row.groups,
+        quorum: row.quorum,
+        approvers: eligible(deps.people, row).map((person) => person.principal),
+        deadline: row.deadline.toISOString(),
+      },
+    })),
+  );
+  // A repeated call of the same wait asks nobody twice; a redispatched run brings new links.
+  const moved = rows.filter(
+    (row) => row.state === 'pending' && known.get(row.id)?.resumePath !== row.resumePath,
+  );
+  await ask(deps, tx, run, moved);
+}
+
+async function conclude(
+  deps: ApprovalsDeps,
+  tx: Transaction,
+  run: RunContext,
+  gate: Gate,
+): Promise<Registered> {
+  const rows = await lockApprovals(
+    tx,
+    gate.items.map((item) => item.decision),
+  );
+  const waits = rows.some((row) => row.state === 'pending');
+  if (waits) await deps.delivery.runWaiting(tx, run.runId, gate.executionId);
+  else {
+    // The answer itself carries the outcomes, so there is no wait to resume.
+    await tx.query('update approvals set delivered_at = now() where id = any($1)', [
+      rows.map((row) => row.id),
+    ]);
+  }
+  const last = Math.max(...rows.map((row) => row.deadline.getTime()));
+  return {
+    approvals: rows.map((row) => ({
+      id: row.id,
+      state: row.state,
+      deadline: row.deadline.toISOString(),
+      ...(row.state === 'pending' ? {} : { outcome: outcomeOf(deps, row) }),
+    })),
+    waitUntil: new Date(last + graceMs).toISOString(),
+  };
+}

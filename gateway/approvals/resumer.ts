@@ -1,0 +1,194 @@
+import type { Pool, Queryable } from '../db/index.ts';
+import { transaction } from '../db/index.ts';
+import { outcomeOf } from './card.ts';
+import { postOutcome, type ResumeAnswer, type Wait } from './resume-call.ts';
+import { settle } from './settle.ts';
+import { findApprovals, lockApprovals, type ApprovalRow } from './store.ts';
+import type { ApprovalsDeps, ExecutionState, Timing } from './types.ts';
+
+const atOnce = 4;
+const longestPauseMs = 15_000;
+
+/**
+ * Brings outcomes to the waiting runs. Its queue is the approvals without `delivered_at`; a wait is due once all its
+ * approvals are settled. One gateway at a time works on a wait, under a lock that dies with its connection.
+ */
+export class Resumer {
+  readonly #deps: ApprovalsDeps;
+  readonly #timing: Timing;
+
+  constructor(deps: ApprovalsDeps, timing: Timing) {
+    this.#deps = deps;
+    this.#timing = timing;
+  }
+
+  /** Delivers every outcome that is due. @returns milliseconds until the next one is, or null */
+  async run(): Promise<number | null> {
+    const due = await dueWaits(this.#deps.pool);
+    for (let start = 0; start < due.length; start += atOnce) {
+      await Promise.all(due.slice(start, start + atOnce).map((wait) => this.#deliver(wait)));
+    }
+    const { rows } = await this.#deps.pool.query<{ ms: number | null }>(
+      `select extract(epoch from min(next_attempt_at) - clock_timestamp())::float8 * 1000 as ms from approvals
+       where delivered_at is null and state <> 'pending' and next_attempt_at > clock_timestamp()`,
+    );
+    return rows[0]?.ms ?? null;
+  }
+
+  async #deliver(wait: Pick<Wait, 'executionId' | 'nodeId'>): Promise<void> {
+    await withLock(this.#deps.pool, `resume:${wait.executionId}/${wait.nodeId}`, async () => {
+      const rows = await waitRows(this.#deps.pool, wait);
+      const first = rows[0];
+      const open = rows.some((row) => row.state === 'pending');
+      if (!first || open || rows.every((row) => row.deliveredAt !== null)) return;
+      const answer = await postOutcome(
+        {
+          n8nUrl: this.#deps.settings.n8nUrl,
+          signingSecret: this.#deps.signingSecret,
+          timeoutMs: this.#timing.request,
+          now: this.#deps.clock(),
+        },
+        first,
+        rows.map((row) => outcomeOf(this.#deps, row)),
+      );
+      await this.#answered(rows, first, answer);
+    });
+  }
+
+  async #answered(rows: ApprovalRow[], first: ApprovalRow, answer: ResumeAnswer): Promise<void> {
+    if (answer.kind === 'resumed') {
+      await this.#delivered(rows);
+      return;
+    }
+    const said = {
+      execution: first.executionId,
+      approval: first.id,
+      attempts: first.attempts + 1,
+      detail: answer.detail,
+    };
+    if (answer.kind !== 'other') {
+      this.#deps.log.info(said, 'an outcome waits for n8n');
+      await this.#retry(rows, false);
+      return;
+    }
+    // A gateway that was killed right after n8n took the outcome asks a second time; what followed from it tells.
+    if (await wasTaken(this.#deps.pool, first)) {
+      await this.#delivered(rows);
+      return;
+    }
+    const state = await lookUp(this.#deps, first.executionId);
+    if (state === 'gone' || (state === 'unknown' && (await this.#refusedForLong(first)))) {
+      this.#deps.log.error({ ...said, state }, 'an outcome cannot be delivered');
+      await this.#undeliverable(rows);
+      return;
+    }
+    this.#deps.log.warn({ ...said, state }, 'n8n did not take an outcome');
+    await this.#retry(rows, true);
+  }
+
+  async #delivered(rows: ApprovalRow[]): Promise<void> {
+    await transaction(this.#deps.pool, async (tx) => {
+      const { rowCount } = await tx.query(
+        `update approvals set delivered_at = now() where id = any($1) and delivered_at is null`,
+        [rows.map((row) => row.id)],
+      );
+      if (rowCount !== 0 && rows[0]) await this.#deps.delivery.runResumed(tx, rows[0].runId);
+    });
+  }
+
+  async #undeliverable(rows: ApprovalRow[]): Promise<void> {
+    await transaction(this.#deps.pool, async (tx) => {
+      const locked = await lockApprovals(
+        tx,
+        rows.map((row) => row.id),
+      );
+      for (const row of locked.filter((entry) => entry.deliveredAt === null && entry.state !== 'pending')) {
+        await settle(this.#deps, tx, row, {
+          state: 'undeliverable',
+          from: row.state,
+          reason: 'The workflow run that asked is gone.',
+          runOver: true,
+        });
+      }
+    });
+  }
+
+  async #retry(rows: ApprovalRow[], refused: boolean): Promise<void> {
+    const pause = Math.min(longestPauseMs, this.#timing.retry * 2 ** Math.min(12, rows[0]?.attempts ?? 0));
+    await this.#deps.pool.query(
+      `update approvals set delivery_attempts = delivery_attempts + 1,
+         next_attempt_at = clock_timestamp() + $2 * interval '1 ms',
+         refused_since = case when $3 then coalesce(refused_since, clock_timestamp()) end
+       where id = any($1) and delivered_at is null`,
+      [rows.map((row) => row.id), pause, refused],
+    );
+  }
+
+  async #refusedForLong(row: ApprovalRow): Promise<boolean> {
+    const { rows } = await this.#deps.pool.query<{ long: boolean | null }>(
+      `select refused_since < clock_timestamp() - $2 * interval '1 ms' as long from approvals where id = $1`,
+      [row.id, this.#timing.giveUp],
+    );
+    return rows[0]?.long === true;
+  }
+}
+
+/** Looks an execution up; a look-up that fails knows nothing. */
+export async function lookUp(deps: ApprovalsDeps, executionId: string): Promise<ExecutionState> {
+  if (!deps.executionState) return 'unknown';
+  try {
+    return await deps.executionState(executionId);
+  } catch (error) {
+    deps.log.warn({ err: error, execution: executionId }, 'an execution could not be looked up');
+    return 'unknown';
+  }
+}
+
+async function dueWaits(db: Queryable): Promise<Pick<Wait, 'executionId' | 'nodeId'>[]> {
+  const { rows } = await db.query<Pick<Wait, 'executionId' | 'nodeId'>>(
+    `select distinct a.execution_id as "executionId", a.node_id as "nodeId" from approvals a
+     where a.delivered_at is null and not a.superseded and a.state <> 'pending' and a.next_attempt_at <= clock_timestamp()
+       and not exists (select 1 from approvals b where b.execution_id = a.execution_id and b.node_id = a.node_id
+         and not b.superseded and b.state = 'pending') limit 50`,
+  );
+  return rows;
+}
+
+function waitRows(db: Queryable, wait: Pick<Wait, 'executionId' | 'nodeId'>): Promise<ApprovalRow[]> {
+  return findApprovals(
+    db,
+    'a.execution_id = $1 and a.node_id = $2 and not a.superseded order by a.item_index, a.id',
+    [wait.executionId, wait.nodeId],
+  );
+}
+
+// The run replied, ended, or spent a grant of this approval: none of that happens before the gate has its outcome.
+async function wasTaken(db: Queryable, row: ApprovalRow): Promise<boolean> {
+  const { rows } = await db.query(
+    `select 1 from runs where id = $1 and state = 'done'
+     union all select 1 from messages where id = $2 and state = 'done'
+     union all select 1 from grants g join approvals a on a.id = g.decision_id
+       where a.execution_id = $3 and a.node_id = $4 and not a.superseded and g.consumed_at is not null limit 1`,
+    [row.runId, row.messageId, row.executionId, row.nodeId],
+  );
+  return rows.length > 0;
+}
+
+// A session lock goes when its connection goes, so a gateway killed with it blocks nobody.
+async function withLock(pool: Pool, name: string, work: () => Promise<void>): Promise<void> {
+  const client = await pool.connect();
+  let broken = true;
+  try {
+    const { rows } = await client.query<{ held: boolean }>(
+      'select pg_try_advisory_lock(hashtextextended($1, 0)) as held',
+      [name],
+    );
+    if (rows[0]?.held) {
+      await work();
+      await client.query('select pg_advisory_unlock(hashtextextended($1, 0))', [name]);
+    }
+    broken = false;
+  } finally {
+    client.release(broken);
+  }
+}

@@ -1,0 +1,141 @@
+import { recordReceipts } from '../audit/index.ts';
+import { transaction, type Transaction } from '../db/index.ts';
+import type { GatehouseError } from '../config/index.ts';
+import { buildCard } from './card.ts';
+import { eligible } from './eligible.ts';
+import { outcomeText, progressText, waitingCard } from './notices.ts';
+import { refusals } from './refusals.ts';
+import { settle } from './settle.ts';
+import { findApprovals, lockApprovals, type ApprovalRow } from './store.ts';
+import { holderOf } from './tokens.ts';
+import type { ApprovalsDeps, Ballot, Verdict, VoteResult } from './types.ts';
+
+/** What one transaction found: a counted vote, or a refusal that is thrown once what it wrote is committed. */
+type Counted = { result: VoteResult } | { refusal: GatehouseError };
+
+/**
+ * Counts a vote. The row's lock makes votes of one approval follow each other, whatever the channel, so that each sees
+ * the ones before it and exactly one of them decides.
+ * @returns the state now; a repeat of the same vote gets the same answer and counts once
+ * @throws GatehouseError `GH-APPROVAL-001` to `-010`: who may not vote, what was decided, shown otherwise or late
+ */
+export async function vote(deps: ApprovalsDeps, ballot: Ballot): Promise<VoteResult> {
+  const counted = await transaction(deps.pool, async (tx): Promise<Counted> => {
+    const row = (await lockApprovals(tx, [ballot.approvalId]))[0];
+    return row ? count(deps, tx, row, ballot) : { refusal: refusals.unknown() };
+  });
+  if ('result' in counted) return counted.result;
+  deps.log.warn(
+    { approval: ballot.approvalId, principal: ballot.principal, code: counted.refusal.code },
+    'a vote was refused',
+  );
+  throw counted.refusal;
+}
+
+/**
+ * Counts the vote of whoever holds a personal token, relayed by a client that cannot read or make one.
+ * @throws GatehouseError as `vote`, `GH-APPROVAL-002` for a token that is missing, unknown or of another approval
+ */
+export async function voteByToken(
+  deps: ApprovalsDeps,
+  approvalId: string,
+  token: string,
+  verdict: Verdict,
+  comment?: string | null,
+): Promise<VoteResult> {
+  const principal = await holderOf(deps.pool, approvalId, token);
+  if (principal === null) throw refusals.token();
+  const row = (await findApprovals(deps.pool, 'a.id = $1', [approvalId]))[0];
+  if (row && deps.isStrict?.(row.tool)) {
+    throw refusals.signInFirst(`${deps.settings.publicUrl}/approvals/${approvalId}`);
+  }
+  return vote(deps, { approvalId, principal, verdict, comment, channel: 'n8n-form' });
+}
+
+async function count(
+  deps: ApprovalsDeps,
+  tx: Transaction,
+  row: ApprovalRow,
+  ballot: Ballot,
+): Promise<Counted> {
+  // Who may not decide learns nothing about how it stands.
+  if (row.kind === 'approve' && row.requester === ballot.principal) return { refusal: refusals.ownRequest() };
+  const allowed = new Set(eligible(deps.people, row).map((person) => person.principal));
+  if (!allowed.has(ballot.principal)) return { refusal: refusals.notAnApprover() };
+  if (ballot.shownDigest !== undefined && !sameDigest(row.digest, ballot.shownDigest)) {
+    return { refusal: refusals.changed() };
+  }
+  const earlier = row.votes.find((entry) => entry.principal === ballot.principal);
+  if (earlier?.verdict === ballot.verdict) return { result: standing(deps, row) };
+  if (row.superseded) return { refusal: refusals.stale() };
+  if (row.state !== 'pending') return { refusal: refusals.decided(row) };
+  if (row.late) {
+    await settle(deps, tx, row, { state: 'expired' });
+    return { refusal: refusals.late() };
+  }
+  if (earlier) return { refusal: refusals.votedOtherwise() };
+  await store(tx, row, ballot);
+  const after = (await findApprovals(tx, 'a.id = $1', [row.id]))[0] ?? row;
+  return { result: await conclude(deps, tx, after, ballot, allowed) };
+}
+
+async function store(tx: Transaction, row: ApprovalRow, ballot: Ballot): Promise<void> {
+  const comment = ballot.comment?.replaceAll('\0', '').toWellFormed().trim().slice(0, 2000) ?? '';
+  await tx.query(
+    `insert into votes (approval_id, principal, verdict, comment, channel, shown_digest, voted_at)
+     values ($1, $2, $3, $4, $5, $6, clock_timestamp())`,
+    [row.id, ballot.principal, ballot.verdict, comment === '' ? null : comment, ballot.channel, row.digest],
+  );
+  await recordReceipts(tx, [
+    {
+      kind: 'approval.vote',
+      messageId: row.messageId,
+      decisionId: row.id,
+      facts: {
+        principal: ballot.principal,
+        verdict: ballot.verdict,
+        channel: ballot.channel,
+        shown: row.digest,
+        commented: comment !== '',
+      },
+    },
+  ]);
+}
+
+async function conclude(
+  deps: ApprovalsDeps,
+  tx: Transaction,
+  row: ApprovalRow,
+  ballot: Ballot,
+  allowed: ReadonlySet<string>,
+): Promise<VoteResult> {
+  if (ballot.verdict === 'reject') {
+    const settled = await settle(deps, tx, row, { state: 'rejected', reason: 'An approver rejected it.' });
+    return standing(deps, settled ?? row);
+  }
+  // Somebody who has left the group since voting does not make up the quorum.
+  const approvals = row.votes.filter((entry) => entry.verdict === 'approve' && allowed.has(entry.principal));
+  if (approvals.length >= row.quorum) {
+    return standing(deps, (await settle(deps, tx, row, { state: 'approved' })) ?? row);
+  }
+  await deps.delivery.reply(tx, {
+    messageId: row.messageId,
+    id: `${row.id}:vote:${ballot.principal}`,
+    body: waitingCard([buildCard(deps, row)]),
+    final: false,
+  });
+  return standing(deps, row);
+}
+
+function standing(deps: ApprovalsDeps, row: ApprovalRow): VoteResult {
+  const card = buildCard(deps, row);
+  return {
+    state: row.state,
+    message: row.state === 'pending' ? `Your vote counts. ${progressText(card)}` : outcomeText(card),
+  };
+}
+
+function sameDigest(digest: string, shown: string): boolean {
+  const hex = shown.replace(/^sha256:/, '');
+  return /^[0-9a-f]{8,64}$/.test(hex) && digest.startsWith(`sha256:${hex}`);
+}
