@@ -1,0 +1,61 @@
+import type { IDataObject } from 'n8n-workflow';
+import type { Outcome } from '../shared/contract';
+import type { Leaving } from '../shared/items';
+import { isObject } from '../shared/parameters';
+import { blockedJson, type Refusal } from '../shared/refusal';
+
+const BLOCKED = 0;
+const APPROVED = 1;
+
+const TEXTS: Record<Exclude<Outcome['state'], 'approved'>, string> = {
+  rejected: 'The request was rejected.',
+  expired: 'Nobody decided in time, so nothing was done.',
+  cancelled: 'The request was withdrawn.',
+  undeliverable: 'The decision could not be delivered, so nothing was done.',
+  error: 'The request failed, so nothing was done.',
+};
+
+/** What an item says while it waits. n8n emits exactly this when the wait ends by itself, so it already says no. */
+export function waitingJson(json: IDataObject): IDataObject {
+  const { tool, args, decision } = json;
+  const id = isObject(decision) ? decision.id : null;
+  return { tool, args, decision, approval: { id, state: 'expired' }, ...blockedJson(refusalOfState('expired')) };
+}
+
+/**
+ * Sends a waiting item to the output of its outcome. Approved takes an outcome for this very decision, tool and digest,
+ * with a grant.
+ */
+export function leaveBy(waiting: IDataObject, outcome: Outcome | undefined): Leaving {
+  const decision = isObject(waiting.decision) ? waiting.decision : {};
+  if (!outcome || outcome.id !== decision.id || outcome.digest !== decision.digest || outcome.tool !== waiting.tool) {
+    const refusal = { code: 'outcome_mismatch', text: 'The outcome is not for this request, so nothing was done.' };
+    return { output: BLOCKED, json: { ...waiting, ...blockedJson(refusal) } };
+  }
+  const approval = {
+    id: outcome.id,
+    state: outcome.state,
+    decidedAt: outcome.decidedAt,
+    by: outcome.by,
+    reason: outcome.reason,
+  };
+  if (outcome.state === 'approved' && typeof outcome.grant === 'string' && outcome.grant !== '') {
+    const { tool, args } = outcome;
+    return { output: APPROVED, json: { tool, args, decision, approval, grant: outcome.grant } };
+  }
+  return { output: BLOCKED, json: { ...waiting, approval, ...blockedJson(refusalOfOutcome(outcome)) } };
+}
+
+/** Why an outcome is not an approval, with the approver's own words where there are some. */
+export function refusalOfOutcome(outcome: Outcome): Refusal {
+  const refusal = refusalOfState(outcome.state);
+  const votes = Array.isArray(outcome.by) ? outcome.by : [];
+  const comment = votes.find((vote) => vote.verdict === 'reject' && vote.comment)?.comment;
+  const why = outcome.reason ?? comment;
+  return why ? { ...refusal, text: `${refusal.text} ${String(why)}` } : refusal;
+}
+
+function refusalOfState(state: string): Refusal {
+  const known = Object.hasOwn(TEXTS, state) ? (state as keyof typeof TEXTS) : 'error';
+  return { code: `approval_${known}`, text: TEXTS[known] };
+}

@@ -1,0 +1,64 @@
+import { SEND_AND_WAIT_OPERATION } from 'n8n-workflow';
+import type { INodeProperties, IWebhookDescription } from 'n8n-workflow';
+import { runField } from '../shared/parameters';
+
+/**
+ * The two ways to reach a waiting gate: GET shows the form, POST brings a vote or the signed outcome. Their path is the
+ * node's id, because only then does n8n check a signature that is bound to this node and query.
+ */
+export const waitingWebhooks: IWebhookDescription[] = (['GET', 'POST'] as const).map((httpMethod) => ({
+  name: 'default',
+  httpMethod,
+  responseMode: 'onReceived',
+  responseData: '',
+  path: '={{ $nodeId }}',
+  restartWebhook: true,
+  isFullPath: true,
+}));
+
+/** The fields of Approval Gate. `@tool` tells n8n's human-review form of the node from the step in a workflow. */
+export const properties: INodeProperties[] = [
+  {
+    displayName: 'Operation',
+    name: 'operation',
+    type: 'options',
+    noDataExpression: true,
+    options: [
+      {
+        name: 'Request Approval',
+        value: SEND_AND_WAIT_OPERATION,
+        action: 'Request approval and wait',
+        description: 'Ask the approvers and wait for their decision',
+      },
+    ],
+    default: SEND_AND_WAIT_OPERATION,
+  },
+  {
+    displayName:
+      'Connect it to <b>Needs Approval</b> of a Policy Check. Who is asked, how many must agree and until when is the policy’s to say, not this node’s. Rejected, expired and failed requests leave on <b>Blocked</b>.',
+    name: 'stepNotice',
+    type: 'notice',
+    default: '',
+    displayOptions: { hide: { '@tool': [true] } },
+  },
+  {
+    displayName:
+      'Place exactly one tool below this review, the one chosen here, and give it no grant. The policy is asked first: what it allows runs at once, what it refuses is explained to the agent, all else waits for people. The message above is not shown to them; they see what the agent’s call really holds.',
+    name: 'reviewNotice',
+    type: 'notice',
+    default: '',
+    displayOptions: { show: { '@tool': [true] } },
+  },
+  {
+    // No expressions: in a review the agent's model writes the item, and must not choose what is asked about.
+    displayName: 'Tool Name or ID',
+    name: 'tool',
+    type: 'options',
+    noDataExpression: true,
+    typeOptions: { loadOptionsMethod: 'getTools' },
+    default: '',
+    description: 'The tool of the catalogue that the node below runs',
+    displayOptions: { show: { '@tool': [true] } },
+  },
+  runField,
+];

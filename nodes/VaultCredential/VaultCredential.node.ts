@@ -1,0 +1,35 @@
+import { NodeConnectionTypes } from 'n8n-workflow';
+import type { IExecuteFunctions, INodeExecutionData, INodeType, INodeTypeDescription } from 'n8n-workflow';
+import { CREDENTIAL } from '../shared/gateway';
+import { mapItems, toToolOutputs } from '../shared/items';
+import { getTools } from '../shared/tools';
+import { executeItem } from './execute';
+import { properties } from './properties';
+
+/** Runs a tool of the catalogue in the gateway, which adds the secret for the length of the call. */
+export class VaultCredential implements INodeType {
+  description: INodeTypeDescription = {
+    displayName: 'Vault Credential',
+    name: 'vaultCredential',
+    icon: { light: 'file:vault.svg', dark: 'file:vault.dark.svg' },
+    group: ['transform'],
+    version: 1,
+    subtitle:
+      '={{ $parameter["operation"] === "httpRequest" ? $parameter["method"] + " with a secret" : "Execute: " + $parameter["tool"] }}',
+    description: 'Runs a tool or HTTP request with a secret that never enters n8n',
+    defaults: { name: 'Vault Credential' },
+    inputs: [NodeConnectionTypes.Main],
+    outputs: [NodeConnectionTypes.Main, NodeConnectionTypes.Main],
+    outputNames: ['Not Done', 'Done'],
+    usableAsTool: true,
+    credentials: [{ name: CREDENTIAL, required: true }],
+    properties,
+  };
+
+  methods = { loadOptions: { getTools } };
+
+  async execute(this: IExecuteFunctions): Promise<INodeExecutionData[][]> {
+    const leaving = await mapItems(this.getInputData(), (_item, index) => executeItem(this, index));
+    return toToolOutputs(this, leaving, 2);
+  }
+}

@@ -1,0 +1,48 @@
+import type { IDataObject, IExecuteFunctions } from 'n8n-workflow';
+import { runCall } from '../shared/execution';
+import { stepOf, type Leaving } from '../shared/items';
+import { isObject, objectOf, runOf, textOf } from '../shared/parameters';
+import { blockedJson, refusalOfError } from '../shared/refusal';
+
+/** Runs the call of one item. Whatever goes wrong, it leaves on Not Done. */
+export async function executeItem(context: IExecuteFunctions, index: number): Promise<Leaving> {
+  try {
+    const isRequest = context.getNodeParameter('operation', index) === 'httpRequest';
+    const tool = isRequest ? 'http.request' : textOf(context, 'tool', index);
+    if (tool === undefined) {
+      return { output: 0, json: blockedJson({ code: 'tool_missing', text: 'No tool is chosen.' }) };
+    }
+    const call: IDataObject = {
+      run: runOf(context, index),
+      tool,
+      args: isRequest ? requestOf(context, index) : objectOf(context, 'args', index),
+      step: stepOf(context, index),
+    };
+    const grant = textOf(context, 'grant', index);
+    if (grant !== undefined) call.grant = grant;
+    // A builder who tries a workflow in the editor must not move money by it.
+    if (context.getMode() === 'manual' && context.getNodeParameter('runInEditor', index, false) !== true) {
+      call.dryRun = true;
+    }
+    return await runCall(context, '/v1/executions', call, { tool });
+  } catch (error) {
+    return { output: 0, json: blockedJson(refusalOfError(error)) };
+  }
+}
+
+function requestOf(context: IExecuteFunctions, index: number): IDataObject {
+  const args: IDataObject = {
+    method: context.getNodeParameter('method', index) as string,
+    url: context.getNodeParameter('url', index) as string,
+  };
+  const headers = objectOf(context, 'headers', index);
+  if (Object.keys(headers).length > 0) {
+    args.headers = Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]));
+  }
+  const body = context.getNodeParameter('body', index, '') as unknown;
+  if (isObject(body)) args.body = JSON.stringify(body);
+  else if (typeof body === 'string' && body !== '') args.body = body;
+  const secret = textOf(context, 'secret', index);
+  if (secret !== undefined) args.secret = secret;
+  return args;
+}

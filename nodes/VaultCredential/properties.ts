@@ -1,0 +1,110 @@
+import type { INodeProperties } from 'n8n-workflow';
+import { runField } from '../shared/parameters';
+
+const forExecute = { show: { operation: ['execute'] } };
+const forRequest = { show: { operation: ['httpRequest'] } };
+
+/** The fields of Vault Credential, in the order of use. */
+export const properties: INodeProperties[] = [
+  {
+    displayName: 'Operation',
+    name: 'operation',
+    type: 'options',
+    noDataExpression: true,
+    options: [
+      {
+        name: 'Execute',
+        value: 'execute',
+        action: 'Execute a tool',
+        description: 'Run a tool of the catalogue with its secret',
+      },
+      {
+        name: 'HTTP Request',
+        value: 'httpRequest',
+        action: 'Make an HTTP request',
+        description: 'Call a host that the catalogue lists, with a secret that is listed for it',
+      },
+    ],
+    default: 'execute',
+  },
+  {
+    displayName: 'Tool Name or ID',
+    name: 'tool',
+    type: 'options',
+    typeOptions: { loadOptionsMethod: 'getTools' },
+    default: '={{ $json.tool }}',
+    description:
+      'A tool of the catalogue. Choose from the list, or specify an ID using an <a href="https://docs.n8n.io/code/expressions/">expression</a>.',
+    displayOptions: forExecute,
+  },
+  {
+    displayName: 'Arguments',
+    name: 'args',
+    type: 'json',
+    default: '={{ $json.args }}',
+    hint: 'A grant holds only for the arguments that were decided',
+    description: 'The arguments of the tool as a JSON object',
+    displayOptions: forExecute,
+  },
+  {
+    displayName: 'Method',
+    name: 'method',
+    type: 'options',
+    options: ['DELETE', 'GET', 'HEAD', 'PATCH', 'POST', 'PUT'].map((value) => ({ name: value, value })),
+    default: 'GET',
+    displayOptions: forRequest,
+  },
+  {
+    displayName: 'URL',
+    name: 'url',
+    type: 'string',
+    default: '',
+    required: true,
+    placeholder: 'e.g. https://api.example.com/v1/things',
+    description: 'Where the gateway sends the request. Its host must be listed in policies/tools/http.request.yaml.',
+    displayOptions: forRequest,
+  },
+  {
+    displayName: 'Secret',
+    name: 'secret',
+    type: 'string',
+    default: '',
+    placeholder: 'e.g. example/token',
+    description: 'Name of a secret in the gateway’s store that is listed for this host',
+    displayOptions: forRequest,
+  },
+  {
+    displayName: 'Headers',
+    name: 'headers',
+    type: 'json',
+    default: '{}',
+    description: 'Further headers as a JSON object. Never put a secret here.',
+    displayOptions: forRequest,
+  },
+  {
+    displayName: 'Body',
+    name: 'body',
+    type: 'string',
+    typeOptions: { rows: 4 },
+    default: '',
+    description: 'Text of the body; an object is sent as JSON',
+    displayOptions: forRequest,
+  },
+  {
+    displayName: 'Grant',
+    name: 'grant',
+    type: 'string',
+    default: '={{ $json.grant }}',
+    hint: 'Left empty, the policy decides this call now, and only what it allows runs',
+    description: 'The single-use grant that a Policy Check or an Approval Gate left in the item',
+  },
+  runField,
+  {
+    displayName: 'Run Effects in the Editor',
+    name: 'runInEditor',
+    type: 'boolean',
+    default: false,
+    description:
+      'Whether a test run in the editor has real effects. Off, it is a dry run: decided and checked, but nothing is changed.',
+  },
+];

@@ -1,0 +1,65 @@
+import type { IDataObject } from 'n8n-workflow';
+
+/** One reason of a decision or refusal: a stable code and a sentence for people. */
+export interface Reason extends IDataObject {
+  code: string;
+  text: string;
+}
+
+/** What `POST /v1/decisions` answers. */
+export interface Decision extends IDataObject {
+  id: string;
+  effect: 'allow' | 'confirm' | 'approve' | 'deny';
+  tool: string;
+  digest: string;
+  reasons: Reason[];
+  grant: string | null;
+  expiresAt: string;
+}
+
+/** What a tool call ended in, as `POST /v1/executions` and `POST /v1/code/runs` answer. */
+export interface Execution extends IDataObject {
+  status: 'succeeded' | 'failed' | 'denied' | 'needs_approval' | 'unknown' | 'dry_run';
+  text?: string;
+  reasons?: Reason[];
+  receipt?: string;
+}
+
+/** How one approval ended; part of the gateway's signed message that resumes a gate. */
+export interface Outcome extends IDataObject {
+  id: string;
+  state: 'approved' | 'rejected' | 'expired' | 'cancelled' | 'undeliverable' | 'error';
+  tool: string;
+  args: IDataObject;
+  digest: string;
+  grant: string | null;
+  decidedAt: string | null;
+  by: IDataObject[];
+  reason: string | null;
+}
+
+/** One approval as `POST /v1/approvals` answers; `outcome` is there when it was settled already. */
+export interface RegisteredApproval {
+  id: string;
+  state: string;
+  deadline: string;
+  outcome?: Outcome | null;
+}
+
+/** What an approver is shown, as `GET /v1/approvals/{id}` answers. */
+export interface Card {
+  id: string;
+  state: string;
+  kind: 'confirm' | 'approve';
+  sentence: string;
+  effect: string;
+  reasons: Reason[];
+  facts: Array<{ label: string; value: string }>;
+  provenance: Array<{ label: string; value: string; source: string }>;
+  quoted: string | null;
+  deadline: string;
+  quorum: number;
+  approvers: Array<{ display: string }>;
+  votes: Array<{ display: string; verdict: string; comment: string | null; channel: string; at: string }>;
+  reason?: string | null;
+}
