@@ -37,9 +37,9 @@ const CodeConnector = z.strictObject({
   kind: z.literal('code'),
   limits: z
     .strictObject({
-      seconds: z.number().int().min(1).max(120),
-      memoryMb: z.number().int().min(32).max(2048),
-      outputBytes: z.number().int().min(1).max(1_048_576),
+      timeoutMs: z.number().int().min(100).max(120_000).optional(),
+      memoryMb: z.number().int().min(16).max(1024).optional(),
+      outputBytes: z.number().int().min(256).max(262_144).optional(),
     })
     .optional(),
 });
@@ -97,6 +97,7 @@ export const ToolSchema = z.strictObject({
     .default({})
     .describe('argument values that the catalogue itself vouches for'),
   money: z.strictObject({ amount: argument, currency: argument }).optional(),
+  usage: z.string().max(120).optional().describe('what a person types for it, shown by help'),
   sentence: z.string().min(1).max(300).describe('the call in words, for cards'),
   done: z.string().min(1).max(300).describe('the outcome in words, for replies'),
   idempotencyKey: z

@@ -2,7 +2,7 @@ export type { ApprovalClass } from './approval-classes.ts';
 export { buildPolicy, type PolicyManifest } from './build.ts';
 export { openEpoch, type Epoch } from './epoch.ts';
 export { GrantRefused, type Presented } from './grants.ts';
-export { callDigest, policyInput, type Judgement } from './judge.ts';
+export { callDigest, checkStep, policyInput, type Judgement } from './judge.ts';
 export { createPolicy, type Policy } from './policy.ts';
 export type {
   Approvers,

@@ -1,7 +1,7 @@
+import canonicalize from 'canonicalize';
 import type { Catalogue, Tool } from '../catalogue/index.ts';
 import { GatehouseError } from '../config/index.ts';
 import { digestOfText, newToken } from '../envelope/index.ts';
-import canonicalize from 'canonicalize';
 import type { Engine } from './engine.ts';
 import { askPolicy } from './fail-closed.ts';
 import { toCents } from './money.ts';
@@ -37,9 +37,7 @@ const escapedNul = /(?<!\\)(?:\\\\)*\\u0000/;
  * @throws GatehouseError `GH-POLICY-020` (arguments that are not JSON, or hold a NUL), `GH-POLICY-021` (step)
  */
 export function judge(rules: Rules, run: RunContext, call: Call): Judgement {
-  if (!stepPattern.test(call.step)) {
-    throw new GatehouseError('GH-POLICY-021', 'The step of a call is 1 to 300 printable characters.', { field: 'step' });
-  }
+  checkStep(call.step);
   const tool = rules.catalogue.get(call.tool);
   const problem = tool?.check(call.args) ?? null;
   const { digest, args } = callDigest(call.tool, call.args);
@@ -57,6 +55,13 @@ export function judge(rules: Rules, run: RunContext, call: Call): Judgement {
     args: verdict.effect === 'deny' ? null : args,
     grant: verdict.effect === 'allow' ? newToken('grant') : null,
   };
+}
+
+/** @throws GatehouseError `GH-POLICY-021` for a step that is not 1 to 300 printable characters */
+export function checkStep(step: string): void {
+  if (!stepPattern.test(step)) {
+    throw new GatehouseError('GH-POLICY-021', 'The step of a call is 1 to 300 printable characters.', { field: 'step' });
+  }
 }
 
 /**

@@ -1,0 +1,113 @@
+import { recordReceipts } from '../audit/index.ts';
+import { transaction, type Pool, type Transaction } from '../db/index.ts';
+import { uuidv7 } from '../envelope/index.ts';
+import type { Policy, Presented, Reason } from '../policy/index.ts';
+import type { Execution } from './types.ts';
+
+/** A call whose grant was spent. */
+export interface Attempt {
+  id: string;
+  decisionId: string;
+  messageId: string;
+  tool: string;
+  digest: string;
+}
+
+/** How an attempt ended. */
+export interface Ending {
+  status: 'succeeded' | 'failed' | 'unknown';
+  result?: unknown;
+  text?: string;
+  reasons?: Reason[];
+  commit?: (tx: Transaction) => Promise<void>;
+}
+
+type Stored = Pick<Ending, 'result' | 'text' | 'reasons'>;
+
+/**
+ * Spends the grant and records the attempt in one transaction, before anything happens outside.
+ * @returns null when this call of this message was started before
+ * @throws GrantRefused
+ */
+export async function startAttempt(
+  pool: Pool,
+  policy: Pick<Policy, 'consumeGrant'>,
+  presented: Presented,
+  step: string,
+): Promise<Attempt | null> {
+  const id = `att_${uuidv7()}`;
+  try {
+    return await transaction(pool, async (tx) => {
+      const { decisionId } = await policy.consumeGrant(tx, presented);
+      await tx.query(
+        `insert into attempts (id, grant_id, decision_id, message_id, step, tool, digest, state)
+         values ($1, $2, $3, $4, $5, $6, $7, 'started')`,
+        [id, presented.grant, decisionId, presented.messageId, step, presented.tool, presented.digest],
+      );
+      const facts = { attempt: id, tool: presented.tool, digest: presented.digest };
+      await recordReceipts(tx, [{ kind: 'attempt', messageId: presented.messageId, decisionId, facts }]);
+      return { id, decisionId, messageId: presented.messageId, tool: presented.tool, digest: presented.digest };
+    });
+  } catch (error) {
+    const { code, constraint } = error as { code?: string; constraint?: string };
+    if (code === '23505' && constraint === 'attempts_message_id_step_digest_key') return null;
+    throw error;
+  }
+}
+
+/**
+ * Records how an attempt ended, its receipt, and the effect that belongs to the same transaction.
+ * @returns the execution as it is answered now and at each replay
+ */
+export async function finishAttempt(pool: Pool, attempt: Attempt, ending: Ending): Promise<Execution> {
+  const { commit, status, ...stored } = ending;
+  const receipt = await transaction(pool, async (tx) => {
+    await commit?.(tx);
+    const facts = {
+      attempt: attempt.id,
+      tool: attempt.tool,
+      digest: attempt.digest,
+      status,
+      reasons: (stored.reasons ?? []).map((reason) => reason.code),
+    };
+    const [id] = await recordReceipts(tx, [
+      { kind: 'outcome', messageId: attempt.messageId, decisionId: attempt.decisionId, facts },
+    ]);
+    const { rowCount } = await tx.query(
+      `update attempts set state = $2, result = $3, receipt_id = $4, finished_at = now()
+       where id = $1 and state = 'started'`,
+      [attempt.id, status, JSON.stringify(stored), id],
+    );
+    if (rowCount !== 1) throw new Error(`the attempt ${attempt.id} was finished by someone else`);
+    return id;
+  });
+  return { status, ...stored, receipt, attempt: attempt.id, decision: attempt.decisionId };
+}
+
+/** What is recorded of this call of this message; null when it was never started. `started` has no outcome yet. */
+export async function findAttempt(
+  pool: Pool,
+  key: { messageId: string; step: string; digest: string },
+): Promise<{ id: string; state: 'started' | 'finished'; execution: Execution } | null> {
+  const { rows } = await pool.query<{
+    id: string;
+    decision_id: string;
+    state: 'started' | 'succeeded' | 'failed' | 'unknown';
+    result: Stored | null;
+    receipt_id: string | null;
+  }>({
+    name: 'find-attempt',
+    text: `select id, decision_id, state, result, receipt_id from attempts
+      where message_id = $1 and step = $2 and digest = $3`,
+    values: [key.messageId, key.step, key.digest],
+  });
+  const row = rows[0];
+  if (!row) return null;
+  const base = { attempt: row.id, decision: row.decision_id, replayed: true };
+  if (row.state === 'started') {
+    const reasons = [{ code: 'in_progress', text: 'This call was started and has no outcome yet.' }];
+    return { id: row.id, state: 'started', execution: { ...base, status: 'unknown', reasons, text: reasons[0]?.text } };
+  }
+  const receipt = row.receipt_id ?? undefined;
+  return { id: row.id, state: 'finished', execution: { ...base, status: row.state, ...row.result, receipt } };
+}

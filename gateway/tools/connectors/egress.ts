@@ -1,0 +1,48 @@
+import { lookup as resolve, type LookupAddress } from 'node:dns';
+import type { LookupFunction } from 'node:net';
+import ipaddr from 'ipaddr.js';
+
+/**
+ * Whether an address may be called: public unicast, or inside a private network that the tool lists. An IPv4 address
+ * inside an IPv6 one is judged as the IPv4 address it reaches.
+ * @param privateNetworks CIDR ranges
+ */
+export function isAllowedAddress(address: string, privateNetworks: readonly string[]): boolean {
+  if (!ipaddr.isValid(address)) return false;
+  const ip = ipaddr.process(address);
+  if (ip.range() === 'unicast') return true;
+  return privateNetworks.some((network) => {
+    const [range, bits] = ipaddr.parseCIDR(network);
+    return range.kind() === ip.kind() && ip.match(range, bits);
+  });
+}
+
+/**
+ * A resolver for sockets that hands out checked addresses only. The socket connects to exactly what was checked, so
+ * a name that resolves to something else a moment later (DNS rebinding) gains nothing.
+ * @param names the resolver below it, replaced in tests
+ */
+export function checkedLookup(privateNetworks: readonly string[], names: typeof resolve = resolve): LookupFunction {
+  return (hostname, options, callback) => {
+    names(hostname, { ...options, all: true }, (error, addresses: LookupAddress[]) => {
+      if (error) return callback(error, '', 0);
+      const [first] = addresses;
+      // One forbidden address among several is an attempt to slip through, so all of them have to pass.
+      if (!first || !addresses.every(({ address }) => isAllowedAddress(address, privateNetworks))) {
+        return callback(new EgressRefused(), '', 0);
+      }
+      if (options.all) return callback(null, addresses);
+      return callback(null, first.address, first.family);
+    });
+  };
+}
+
+/** The name leads to an address that the tool may not reach. */
+export class EgressRefused extends Error {
+  readonly code = 'EGRESS_REFUSED';
+
+  constructor() {
+    super('the host leads to an address that this tool may not reach');
+    this.name = 'EgressRefused';
+  }
+}

@@ -1,0 +1,109 @@
+import type { Catalogue } from '../../catalogue/index.ts';
+import { GatehouseError } from '../../config/index.ts';
+import type { Delivery } from '../../delivery/index.ts';
+import type { Connector, ConnectorCall, Outcome } from '../types.ts';
+
+/** A request that waits for people, as far as a list shows it. */
+export interface WaitingRequest {
+  id: string;
+  sentence: string;
+  deadline: string;
+}
+
+/** What the connector needs of approvals. */
+export interface ApprovalLists {
+  /** What this person may decide now. */
+  pendingFor(principal: string): Promise<WaitingRequest[]>;
+  /** What this person asked for and is still open. */
+  requestedBy(principal: string): Promise<WaitingRequest[]>;
+  /** @throws GatehouseError where it is not theirs or not open any more */
+  cancel(id: string, principal: string): Promise<unknown>;
+}
+
+/** The tools that are about Gatehouse itself. Each answers with `result.text`. */
+export function createGatehouseConnector(deps: {
+  delivery: Pick<Delivery, 'reply'>;
+  approvals: ApprovalLists;
+  catalogue: Catalogue;
+}): Connector {
+  return {
+    async run(call) {
+      const { connector } = call.tool;
+      if (connector.kind !== 'gatehouse') throw new GatehouseError('GH-TOOLS-001', 'The tool has another connector.');
+      switch (connector.action) {
+        case 'reply':
+          return reply(deps.delivery, call);
+        case 'help':
+          return say(help(deps.catalogue));
+        case 'whoami':
+          return say(whoami(call));
+        case 'pending':
+          return say(await pending(deps.approvals, person(call)));
+        case 'cancel':
+          return cancel(deps.approvals, person(call), call.args.request);
+      }
+    },
+  };
+}
+
+const say = (text: string): Outcome => ({ status: 'succeeded', result: { text } });
+
+function person(call: ConnectorCall): string {
+  if (call.caller.principal !== null) return call.caller.principal;
+  throw new GatehouseError('GH-TOOLS-004', 'Only a known person has requests.', { status: 403 });
+}
+
+/** The attempt's id is the reply's, so a retry is the same reply; it is stored with the outcome or not at all. */
+function reply(delivery: Pick<Delivery, 'reply'>, call: ConnectorCall): Outcome {
+  return {
+    status: 'succeeded',
+    result: {},
+    async commit(tx) {
+      const body = { text: String(call.args.text) };
+      await delivery.reply(tx, { runId: call.caller.runId, id: call.attempt, body, final: true });
+    },
+  };
+}
+
+function help(catalogue: Catalogue): string {
+  const lines = catalogue
+    .list()
+    .filter((tool) => tool.usage !== undefined)
+    .map((tool) => `${tool.usage} – ${tool.description}`);
+  return ['Here is what you can write:', ...lines].join('\n');
+}
+
+function whoami({ caller }: ConnectorCall): string {
+  const { actor } = caller;
+  if (actor.principal === null) return 'Gatehouse does not know you yet.';
+  const roles = actor.roles.length > 0 ? actor.roles.join(', ') : 'none';
+  const groups = actor.groups.length > 0 ? ` Groups: ${actor.groups.join(', ')}.` : '';
+  return `You are ${actor.display} (${actor.principal}). Roles: ${roles}.${groups}`;
+}
+
+async function pending(approvals: ApprovalLists, principal: string): Promise<string> {
+  const [mine, forMe] = await Promise.all([approvals.requestedBy(principal), approvals.pendingFor(principal)]);
+  const parts: string[] = [];
+  if (mine.length > 0) parts.push(['You wait for:', ...mine.map(line)].join('\n'));
+  if (forMe.length > 0) parts.push(['These wait for your decision:', ...forMe.map(line)].join('\n'));
+  return parts.length > 0 ? parts.join('\n\n') : 'Nothing is pending.';
+}
+
+const line = (request: WaitingRequest): string =>
+  `${request.sentence}, until ${request.deadline.slice(0, 16).replace('T', ' ')} UTC (${request.id})`;
+
+async function cancel(approvals: ApprovalLists, principal: string, wanted: unknown): Promise<Outcome> {
+  const open = await approvals.requestedBy(principal);
+  const chosen = typeof wanted === 'string' ? open.filter((request) => request.id === wanted) : open;
+  const [request, another] = chosen;
+  if (!request) {
+    const text = wanted === undefined ? 'You have no open request.' : 'You have no open request of this id.';
+    return { status: 'failed', reasons: [{ code: 'nothing_to_cancel', text }] };
+  }
+  if (another) {
+    const text = ['You have several open requests. Say which one to cancel:', ...chosen.map(line)].join('\n');
+    return { status: 'failed', reasons: [{ code: 'cancel_ambiguous', text }] };
+  }
+  await approvals.cancel(request.id, principal);
+  return say(`Cancelled: ${request.sentence}.`);
+}

@@ -1,0 +1,161 @@
+import { isIP } from 'node:net';
+import { Agent, request, type Dispatcher } from 'undici';
+import type { Egress } from '../../catalogue/index.ts';
+import { GatehouseError } from '../../config/index.ts';
+import type { Connector, ConnectorCall, Outcome } from '../types.ts';
+import { checkedLookup, EgressRefused, isAllowedAddress } from './egress.ts';
+import { scrub } from './scrub.ts';
+
+interface HttpArgs {
+  method: Dispatcher.HttpMethod;
+  url: string;
+  headers?: Record<string, string>;
+  body?: string;
+  secret?: string;
+}
+
+/** A host without a secret that is spelled in the file, or a secret and the hosts it may go to. */
+interface Permit {
+  url: URL;
+  secret: Egress['secrets'][number] | null;
+}
+
+/**
+ * Calls listed hosts. The secret is added here as a header and removed from whatever comes back; redirects are not
+ * followed; every resolved address is checked at the moment of connecting.
+ */
+export function createHttpConnector(): Connector {
+  return {
+    async run(call) {
+      const { connector, egress } = call.tool;
+      if (connector.kind !== 'http' || !egress) throw refused('GH-TOOLS-010', 'The tool may not reach anything.');
+      // Checked against the catalogue's schema before the decision.
+      const args = call.args as unknown as HttpArgs;
+      const permit = permitted(args, egress);
+      if (!permit.secret) return send(call, args, egress, permit, null, connector.maxResponseBytes);
+      return call.withSecret(permit.secret.name, (secret) =>
+        send(call, args, egress, permit, secret, connector.maxResponseBytes),
+      );
+    },
+  };
+}
+
+function permitted(args: HttpArgs, egress: Egress): Permit {
+  const url = URL.parse(args.url);
+  if (!url || !['http:', 'https:'].includes(url.protocol) || url.username !== '' || url.password !== '') {
+    throw refused('GH-TOOLS-011', 'The address is not a plain http or https URL.', 'url');
+  }
+  if (!(egress.methods as string[]).includes(args.method)) {
+    throw refused('GH-TOOLS-012', `The method ${args.method} is not in the tool's list.`, 'method');
+  }
+  const secret = args.secret === undefined ? null : egress.secrets.find((entry) => entry.name === args.secret);
+  if (secret === undefined) throw refused('GH-TOOLS-013', 'The secret is not in the tool’s list.', 'secret');
+  if (!(secret?.hosts ?? egress.hosts).includes(url.host)) {
+    throw refused('GH-TOOLS-014', 'The host is not in the list of this tool and secret.', 'url');
+  }
+  const literal = url.hostname.replace(/^\[|\]$/g, '');
+  if (isIP(literal) !== 0 && !isAllowedAddress(literal, egress.privateNetworks)) throw privateAddress();
+  return { url, secret };
+}
+
+async function send(
+  call: ConnectorCall,
+  args: HttpArgs,
+  egress: Egress,
+  { url, secret }: Permit,
+  value: string | null,
+  maxBytes: number,
+): Promise<Outcome> {
+  const agent = new Agent({
+    connect: { lookup: checkedLookup(egress.privateNetworks), timeout: 5000 },
+    pipelining: 0,
+  });
+  try {
+    const response = await request(url, {
+      method: args.method,
+      headers: headersOf(call, args, secret, value),
+      body: args.body ?? null,
+      signal: call.signal,
+      dispatcher: agent,
+    });
+    if (response.statusCode >= 300 && response.statusCode < 400 && response.statusCode !== 304) {
+      return {
+        status: 'failed',
+        reasons: [{ code: 'redirect_refused', text: 'The host answered with a redirect, which is not followed.' }],
+        result: { status: response.statusCode },
+      };
+    }
+    const body = await readBody(response.body, maxBytes);
+    const clean = (text: string, cut = false): string => (value === null ? text : scrub(text, value, cut));
+    return {
+      status: 'succeeded',
+      result: {
+        status: response.statusCode,
+        contentType: clean(String(response.headers['content-type'] ?? '')),
+        body: clean(body.text, body.truncated),
+        truncated: body.truncated,
+      },
+    };
+  } catch (error) {
+    throw understood(error);
+  } finally {
+    await agent.destroy();
+  }
+}
+
+/** What the caller may not set: where the call goes, how it is framed, and what the gateway itself says. */
+const ownHeaders = /^(host|connection|content-length|transfer-encoding|upgrade|te|trailer|expect|idempotency-key|proxy-.*)$/i;
+
+function headersOf(
+  call: ConnectorCall,
+  args: HttpArgs,
+  secret: Permit['secret'],
+  value: string | null,
+): Record<string, string> {
+  const headers: Record<string, string> = { 'user-agent': 'Gatehouse', 'idempotency-key': call.attempt };
+  for (const [name, text] of Object.entries(args.headers ?? {})) {
+    const lower = name.toLowerCase();
+    if (!/^[a-z0-9-]{1,60}$/.test(lower) || !/^[\x20-\x7e]*$/.test(text) || ownHeaders.test(lower) || lower === secret?.header) {
+      throw refused('GH-TOOLS-015', 'A header of the call may not be set by it.', 'headers');
+    }
+    headers[lower] = text;
+  }
+  if (secret && value !== null) {
+    if (!/^[\x20-\x7e]+$/.test(value)) throw refused('GH-TOOLS-016', 'The secret cannot be sent as a header.');
+    headers[secret.header] = `${secret.prefix}${value}`;
+  }
+  return headers;
+}
+
+async function readBody(
+  body: AsyncIterable<Uint8Array>,
+  maxBytes: number,
+): Promise<{ text: string; truncated: boolean }> {
+  const parts: Uint8Array[] = [];
+  let length = 0;
+  for await (const part of body) {
+    parts.push(part);
+    length += part.byteLength;
+    if (length > maxBytes) break;
+  }
+  const bytes = Buffer.concat(parts);
+  const text = bytes.subarray(0, maxBytes).toString('utf8').replaceAll('\0', '\uFFFD');
+  return { text, truncated: bytes.length > maxBytes };
+}
+
+/** Errors before a connection existed say that nothing was sent; anything later is left unknown. */
+function understood(error: unknown): unknown {
+  const codes = [error, (error as { cause?: unknown }).cause].map((item) => (item as { code?: unknown } | null)?.code);
+  if (error instanceof EgressRefused || codes.includes('EGRESS_REFUSED')) return privateAddress();
+  const unsent = ['ENOTFOUND', 'EAI_AGAIN', 'ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'UND_ERR_CONNECT_TIMEOUT'];
+  return codes.some((code) => unsent.includes(String(code)))
+    ? refused('GH-TOOLS-018', 'The host cannot be reached.')
+    : error;
+}
+
+const privateAddress = (): GatehouseError =>
+  refused('GH-TOOLS-017', 'The host leads to a private address that this tool may not reach.', 'url');
+
+function refused(code: string, message: string, field?: string): GatehouseError {
+  return new GatehouseError(code, message, { status: 403, field });
+}

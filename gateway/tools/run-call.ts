@@ -1,0 +1,47 @@
+import { renderSentence, type Tool } from '../catalogue/index.ts';
+import { GatehouseError, type Logger } from '../config/index.ts';
+import type { Leases } from '../vault/index.ts';
+import type { Attempt, Ending } from './attempts.ts';
+import type { Caller, Connectors, Outcome } from './types.ts';
+
+/**
+ * Runs one started call through its connector and says how it ended; never throws. A failure that nobody can
+ * interpret is tried once more where the call is idempotent, and is `unknown` otherwise: the effect may have happened.
+ */
+export async function runCall(
+  deps: { connectors: Connectors; leases: Leases; log: Logger },
+  call: { attempt: Attempt; tool: Tool; args: Record<string, unknown>; caller: Caller },
+): Promise<Ending> {
+  const { attempt, tool, args, caller } = call;
+  const tries = tool.idempotencyKey === 'attempt' ? 2 : 1;
+  for (let round = 1; round <= tries; round += 1) {
+    try {
+      const outcome = await deps.connectors[tool.connector.kind].run({
+        attempt: attempt.id,
+        tool,
+        args,
+        caller,
+        signal: AbortSignal.timeout(tool.timeoutSeconds * 1000),
+        withSecret: (name, use) => deps.leases.withSecret(attempt.id, attempt.messageId, name, use),
+      });
+      return ended(outcome, tool, args);
+    } catch (error) {
+      if (error instanceof GatehouseError) {
+        const text = error.next ? `${error.message} ${error.next}` : error.message;
+        return { status: 'failed', reasons: [{ code: error.code, text }], text };
+      }
+      // Connector errors can quote arguments, so only their kind is logged.
+      const kind = error instanceof Error ? error.name : typeof error;
+      deps.log.warn({ attempt: attempt.id, tool: tool.name, round, kind }, 'call without a clear outcome');
+    }
+  }
+  const text = 'The outcome is not known: the system stopped answering. Check it there before trying again.';
+  return { status: 'unknown', reasons: [{ code: 'outcome_unknown', text }], text };
+}
+
+function ended(outcome: Outcome, tool: Tool, args: Record<string, unknown>): Ending {
+  if (outcome.status === 'succeeded') {
+    return { ...outcome, text: renderSentence(tool.done, args, outcome.result) };
+  }
+  return { ...outcome, text: outcome.reasons.map((reason) => reason.text).join(' ') };
+}

@@ -1,0 +1,63 @@
+import type { Tool } from '../catalogue/index.ts';
+import type { Transaction } from '../db/index.ts';
+import type { Reason, RunContext } from '../policy/index.ts';
+
+/** A call that should have its effect now. */
+export interface ExecuteRequest {
+  tool: string;
+  args: unknown;
+  /** Without one, the call is decided here, or uses the one unused grant that its message has for it. */
+  grant?: string | null;
+  step: string;
+  /** Decides for real and stops before the effect. */
+  dryRun?: boolean;
+}
+
+/** What became of a call. */
+export interface Execution {
+  status: 'succeeded' | 'failed' | 'denied' | 'needs_approval' | 'unknown' | 'dry_run';
+  result?: unknown;
+  /** One readable sentence. */
+  text?: string;
+  reasons?: Reason[];
+  receipt?: string;
+  attempt?: string;
+  /** The call was made before; this is its recorded outcome. */
+  replayed?: boolean;
+  decision?: string;
+}
+
+/** The part of a run that a connector may know. */
+export type Caller = Pick<RunContext, 'runId' | 'messageId' | 'principal' | 'actor'>;
+
+/** One call on its way to its system of record. */
+export interface ConnectorCall {
+  /** The idempotency key: the same for every try of this call, and for no other. */
+  attempt: string;
+  tool: Tool;
+  args: Record<string, unknown>;
+  caller: Caller;
+  /** Aborts when the tool's time is over. */
+  signal: AbortSignal;
+  /** Lends a secret for as long as `use` runs. */
+  withSecret<T>(name: string, use: (value: string) => Promise<T>): Promise<T>;
+}
+
+/**
+ * What a connector says of a call. `commit` is an effect in the gateway's own database, made in the transaction that
+ * records the outcome.
+ */
+export type Outcome =
+  | { status: 'succeeded'; result: unknown; commit?: (tx: Transaction) => Promise<void> }
+  | { status: 'failed'; reasons: Reason[]; result?: unknown };
+
+/**
+ * Reaches one kind of system. A returned `failed` and a thrown GatehouseError say that nothing happened; any other
+ * exception says that nobody knows.
+ */
+export interface Connector {
+  run(call: ConnectorCall): Promise<Outcome>;
+}
+
+/** The connectors by their kind in the catalogue. */
+export type Connectors = Record<Tool['connector']['kind'], Connector>;

@@ -1,0 +1,203 @@
+import assert from 'node:assert/strict';
+import { after, before, beforeEach, test } from 'node:test';
+import { createTools, type Tools } from '../../../gateway/tools/index.ts';
+import { runOf } from '../policy/support.ts';
+import { approve, bench, type Bench } from './support.ts';
+
+let at: Bench;
+let tools: Tools;
+let message = 0;
+const run = (): ReturnType<typeof runOf> =>
+  runOf({ messageId: `web:local:c1:${message}:0`, words: ['120', 'EUR', 'ACME', 'invoice-42'] });
+const payment = (amount = '120.00'): { tool: string; args: Record<string, string> } => ({
+  tool: 'ledger.transfer',
+  args: { amount, currency: 'EUR', payee: 'ACME', reference: `invoice-${message}` },
+});
+const rows = async (): Promise<number> =>
+  (await at.demo.query('select from ledger where reference = $1', [`invoice-${message}`])).rows.length;
+
+before(async () => {
+  at = await bench();
+  tools = createTools(at.deps);
+});
+after(() => at.close());
+beforeEach(() => {
+  message += 1;
+});
+
+async function approved(): Promise<string> {
+  const decision = await at.policy.decide(run(), { ...payment(), step: 'check:0:0' });
+  assert.equal(decision.effect, 'approve');
+  return approve(at, decision.id);
+}
+
+test('an allowed read decides for itself and answers in a sentence', async () => {
+  const done = await tools.execute(run(), { tool: 'ledger.balance', args: {}, step: 'x:0:0' });
+  assert.equal(done.status, 'succeeded');
+  assert.match(done.text ?? '', /^The balance is \d+\.00 EUR\.$/);
+  assert.match(done.receipt ?? '', /^[0-9a-f-]{36}$/);
+});
+
+test('a payment without approval does not run', async () => {
+  const held = await tools.execute(run(), { ...payment(), step: 'x:0:0' });
+  assert.equal(held.status, 'needs_approval');
+  assert.equal(await rows(), 0);
+});
+
+test('an approved payment is booked exactly once, however often it is asked for', async () => {
+  const grant = await approved();
+  const call = { ...payment(), grant, step: 'x:0:0' };
+  const answers = await Promise.all([1, 2, 3, 4].map(() => tools.execute(run(), call)));
+  assert.deepEqual(new Set(answers.map((answer) => answer.status)), new Set(['succeeded']));
+  assert.equal(answers.filter((answer) => !answer.replayed).length, 1);
+  const again = await tools.execute(run(), call);
+  assert.equal(again.replayed, true);
+  assert.equal(again.text, `Paid 120.00 EUR to ACME (invoice-${message}).`);
+  assert.equal(await rows(), 1);
+});
+
+test('execution without a grant uses the one unused grant of its message', async () => {
+  await approved();
+  const done = await tools.execute(run(), { ...payment(), step: 'x:0:0' });
+  assert.equal(done.status, 'succeeded');
+  assert.equal(await rows(), 1);
+});
+
+test('with two unused grants for one call none is guessed', async () => {
+  for (const step of ['check:0:0', 'check:0:1']) {
+    const decision = await at.policy.decide(run(), { ...payment(), step });
+    await approve(at, decision.id);
+  }
+  assert.equal((await tools.execute(run(), { ...payment(), step: 'x:0:0' })).status, 'needs_approval');
+});
+
+const attacks: [string, string, (grant: string) => Promise<Awaited<ReturnType<Tools['execute']>>>][] = [
+  [
+    'the same grant from another step',
+    'grant_spent',
+    async (grant) => {
+      await tools.execute(run(), { ...payment(), grant, step: 'x:0:0' });
+      return tools.execute(run(), { ...payment(), grant, step: 'x:0:1' });
+    },
+  ],
+  [
+    'one changed byte',
+    'grant_other_call',
+    (grant) => tools.execute(run(), { ...payment('120.01'), grant, step: 'x:0:0' }),
+  ],
+  [
+    'the same arguments for another tool',
+    'grant_other_call',
+    (grant) => tools.execute(run(), { tool: 'customers.export', args: {}, grant, step: 'x:0:0' }),
+  ],
+  [
+    'another message of the same person',
+    'grant_other_run',
+    (grant) => tools.execute({ ...run(), messageId: 'web:local:c1:other:0' }, { ...payment(), grant, step: 'x:0:0' }),
+  ],
+  [
+    'another session',
+    'grant_other_run',
+    (grant) => tools.execute({ ...run(), sessionKey: 'someone-else' }, { ...payment(), grant, step: 'x:0:0' }),
+  ],
+  [
+    'a late use',
+    'grant_late',
+    async (grant) => {
+      await at.db.pool.query(`update grants set expires_at = now() - interval '1 second' where id = $1`, [grant]);
+      return tools.execute(run(), { ...payment(), grant, step: 'x:0:0' });
+    },
+  ],
+  [
+    'a grant of an earlier epoch',
+    'grant_old_epoch',
+    (grant) => {
+      at.epoch.bump();
+      return tools.execute(run(), { ...payment(), grant, step: 'x:0:0' });
+    },
+  ],
+  [
+    'a grant of other rules',
+    'grant_old_rules',
+    async (grant) => {
+      await at.db.pool.query(`update grants set policy_version = 'sha256:old' where id = $1`, [grant]);
+      return tools.execute(run(), { ...payment(), grant, step: 'x:0:0' });
+    },
+  ],
+  [
+    'a guessed grant',
+    'grant_unknown',
+    () => tools.execute(run(), { ...payment(), grant: 'grant_guess', step: 'x:0:0' }),
+  ],
+  [
+    'the kill switch',
+    'kill_switch',
+    async (grant) => {
+      await at.policy.setKillSwitch({ engaged: true, reason: 'drill', by: 'admin' });
+      try {
+        return await tools.execute(run(), { ...payment(), grant, step: 'x:0:0' });
+      } finally {
+        await at.policy.setKillSwitch({ engaged: false, reason: 'drill', by: 'admin' });
+      }
+    },
+  ],
+];
+for (const [name, code, attack] of attacks) {
+  test(`${name} is refused as ${code}, with a receipt`, async () => {
+    const grant = await approved();
+    const answer = await attack(grant);
+    assert.equal(answer.status, 'denied');
+    assert.equal(answer.reasons?.[0]?.code, code);
+    assert.ok(answer.receipt);
+    assert.equal(await rows(), code === 'grant_spent' ? 1 : 0);
+  });
+}
+
+test('a dry run decides and stops before the effect, and spends nothing', async () => {
+  const grant = await approved();
+  const dry = await tools.execute(run(), { ...payment(), grant, step: 'x:0:0', dryRun: true });
+  assert.equal(dry.status, 'dry_run');
+  assert.equal(await rows(), 0);
+  assert.equal((await tools.execute(run(), { ...payment(), grant, step: 'x:0:0' })).status, 'succeeded');
+});
+
+test('denied and unknown tools say why', async () => {
+  const exported = await tools.execute(run(), { tool: 'customers.export', args: {}, step: 'x:0:0' });
+  assert.equal(exported.status, 'denied');
+  assert.match(exported.text ?? '', /customer list never leaves/);
+  const unknown = await tools.execute(run(), { tool: 'ledger.burn', args: {}, step: 'x:0:0' });
+  assert.equal(unknown.reasons?.[0]?.code, 'tool_unknown');
+});
+
+test('a record that is not there is a failure that says so', async () => {
+  const call = { tool: 'customers.delete', args: { customer: '999' } };
+  const decision = await at.policy.decide(run(), { ...call, step: 'check:0:0' });
+  const grant = await approve(at, decision.id);
+  const answer = await tools.execute(run(), { ...call, grant, step: 'x:0:0' });
+  assert.deepEqual([answer.status, answer.text], ['failed', 'There is no such customer.']);
+});
+
+test('a reply is committed with its outcome under the attempt’s id', async () => {
+  const answer = await tools.execute(run(), { tool: 'conversation.reply', args: { text: 'hello' }, step: 'x:0:0' });
+  assert.equal(answer.status, 'succeeded');
+  assert.deepEqual(at.replies.at(-1), { id: answer.attempt, text: 'hello' });
+});
+
+test('code without a sandbox never runs', async () => {
+  const call = { tool: 'code.run', args: { language: 'python', code: 'print(1)' } };
+  const decision = await at.policy.decide(run(), { ...call, step: 'check:0:0' });
+  const grant = await approve(at, decision.id);
+  const answer = await tools.execute(run(), { ...call, grant, step: 'x:0:0' });
+  assert.equal(answer.reasons?.[0]?.code, 'sandbox_unavailable');
+});
+
+test('no receipt holds an argument, a grant or a secret', async () => {
+  await approved();
+  await tools.execute(run(), { ...payment(), step: 'x:0:0' });
+  const { rows: receipts } = await at.db.pool.query<{ facts: unknown }>('select facts from receipts');
+  const text = JSON.stringify(receipts);
+  const url = (await at.store.get('demo/postgres')) ?? '';
+  for (const hidden of ['ACME', 'invoice-', 'grant_', '120.00', new URL(url).password]) {
+    assert.ok(!text.replaceAll(/"grant_[a-z_]+"/g, '').includes(hidden), `receipts show ${hidden}`);
+  }
+});

@@ -1,0 +1,113 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { loadCatalogue, type Catalogue } from '../../../gateway/catalogue/index.ts';
+import { createLogger } from '../../../gateway/config/index.ts';
+import { createPolicy, openEpoch, type Epoch, type Policy, type RunContext } from '../../../gateway/policy/index.ts';
+import { createConnectors, prepareDemo, type ToolsDeps } from '../../../gateway/tools/index.ts';
+import type { Connectors } from '../../../gateway/tools/types.ts';
+import { createLeases, createSecretStore, type SecretStore } from '../../../gateway/vault/index.ts';
+import { testDatabase, type TestDatabase } from '../../support/postgres.ts';
+import { policiesDir } from '../policy/support.ts';
+
+/** Everything that tools stand on, real: Postgres, policy, vault and the demo's systems of record. */
+export interface Bench {
+  db: TestDatabase;
+  deps: ToolsDeps;
+  policy: Policy;
+  catalogue: Catalogue;
+  epoch: Epoch;
+  store: SecretStore;
+  demo: pg.Pool;
+  /** Replies that were sent. */
+  replies: { id: string; text: string }[];
+  close(): Promise<void>;
+}
+
+/** @param change replaces connectors, for a system that misbehaves */
+export async function bench(change: Partial<Connectors> = {}): Promise<Bench> {
+  const db = await testDatabase();
+  const dataDir = await mkdtemp(join(tmpdir(), 'gatehouse-tools-'));
+  const log = createLogger('silent');
+  const store = createSecretStore({ dataDir });
+  const database = `demo_${randomBytes(5).toString('hex')}`;
+  const adminUrl = process.env.GATEHOUSE_TEST_POSTGRES ?? '';
+  await prepareDemo({ adminUrl, store, database });
+  const demoUrl = new URL(adminUrl);
+  demoUrl.pathname = `/${database}`;
+  const demo = new pg.Pool({ connectionString: demoUrl.href, max: 2 });
+  const catalogue = loadCatalogue(policiesDir);
+  const epoch = openEpoch(dataDir);
+  const policy = await createPolicy({
+    pool: db.pool,
+    policiesDir,
+    catalogue,
+    clock: () => new Date(),
+    epoch,
+    log,
+    settings: { decisionSeconds: 300, approvalSeconds: 3600 },
+  });
+  const replies: { id: string; text: string }[] = [];
+  const connectors = createConnectors({
+    catalogue,
+    delivery: {
+      reply(_tx, reply) {
+        replies.push({ id: reply.id, text: reply.body.text });
+        return Promise.resolve(null);
+      },
+    },
+    approvals: {
+      pendingFor: () => Promise.resolve([]),
+      requestedBy: () => Promise.resolve([]),
+      cancel: () => Promise.resolve(),
+    },
+    sandbox: {
+      run: () =>
+        Promise.resolve({
+          status: 'sandbox_unavailable',
+          exitCode: null,
+          stdout: '',
+          stderr: '',
+          durationMs: 0,
+          reason: { code: 'no_runner', text: 'No sandbox runner is configured.' },
+        }),
+    },
+  });
+  const leases = createLeases({ store, pool: db.pool });
+  return {
+    db,
+    policy,
+    catalogue,
+    epoch,
+    store,
+    demo,
+    replies,
+    deps: { pool: db.pool, policy, catalogue, leases, connectors: { ...connectors, ...change }, epoch, log },
+    async close() {
+      await demo.end();
+      await db.drop();
+      const client = new pg.Client({ connectionString: adminUrl });
+      await client.connect();
+      await client.query(`drop database ${database} with (force)`);
+      await client.query(`drop role ${database}_service`);
+      await client.end();
+      await rm(dataDir, { recursive: true });
+    },
+  };
+}
+
+/** What approvers do: turns an asked decision into its grant. */
+export async function approve(at: Bench, decision: string): Promise<string> {
+  return at.policy.issueGrant(at.db.pool, decision);
+}
+
+/** Makes the run known to the database, as delivery does. */
+export async function storeRun(at: Bench, run: RunContext): Promise<void> {
+  await at.db.pool.query(
+    `insert into runs (id, message_id, token_hash, session_key, principal, actor, calls_left, lease_until)
+     values ($1, $2, $3, $4, $5, $6, 50, now() + interval '1 minute')`,
+    [run.runId, run.messageId, randomBytes(32), run.sessionKey, run.principal, JSON.stringify(run.actor)],
+  );
+}
