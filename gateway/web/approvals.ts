@@ -29,7 +29,10 @@ export function approvalRoutes(deps: WebDeps): Router {
       ]);
       const lists = { pending, requested, decided };
       const seen = Object.fromEntries(
-        Object.entries(lists).map(([name, cards]) => [name, cards.map((card) => ({ card, status: statusFor(card) }))]),
+        Object.entries(lists).map(([name, cards]) => [
+          name,
+          cards.map((card) => ({ card, status: statusFor(card) })),
+        ]),
       );
       page(response, 'approvals', { title: 'Approvals', current: 'approvals', ...seen });
     }),
@@ -53,10 +56,14 @@ export function approvalRoutes(deps: WebDeps): Router {
       try {
         const verdict = verdictOf(field(request, 'verdict'), comment);
         if (field(request, 'digest') !== card.digest) {
-          throw new GatehouseError('GH-WEB-011', 'The request changed after this page was shown, so the vote was not counted.', {
-            status: 409,
-            next: 'Read the page again, then decide.',
-          });
+          throw new GatehouseError(
+            'GH-WEB-011',
+            'The request changed after this page was shown, so the vote was not counted.',
+            {
+              status: 409,
+              next: 'Read the page again, then decide.',
+            },
+          );
         }
         await deps.approvals.vote({
           approvalId: id,
@@ -64,6 +71,7 @@ export function approvalRoutes(deps: WebDeps): Router {
           verdict,
           comment: comment === '' ? null : comment,
           channel: 'web',
+          shownDigest: card.digest,
         });
       } catch (error) {
         const problem = toProblem(error);
@@ -78,7 +86,11 @@ export function approvalRoutes(deps: WebDeps): Router {
   return router;
 }
 
-function approvalPage(response: Response, card: ApprovalCard, extra: { problem?: unknown; comment?: string }): void {
+function approvalPage(
+  response: Response,
+  card: ApprovalCard,
+  extra: { problem?: unknown; comment?: string },
+): void {
   page(response, 'approval', {
     title: withMoney(card.sentence, card.facts),
     current: 'approvals',
@@ -105,11 +117,15 @@ async function find(deps: WebDeps, id: string, viewer: Viewer): Promise<Approval
 
 function verdictOf(verdict: string, comment: string): Verdict {
   if (verdict !== 'approve' && verdict !== 'reject') {
-    throw new GatehouseError('GH-WEB-010', 'The form said neither approve nor reject, so nothing was decided.', {
-      status: 400,
-      field: 'verdict',
-      next: 'Use one of the two buttons.',
-    });
+    throw new GatehouseError(
+      'GH-WEB-010',
+      'The form said neither approve nor reject, so nothing was decided.',
+      {
+        status: 400,
+        field: 'verdict',
+        next: 'Use one of the two buttons.',
+      },
+    );
   }
   if (verdict === 'reject' && comment === '') {
     throw new GatehouseError('GH-WEB-012', 'A rejection needs a reason; nothing was decided yet.', {

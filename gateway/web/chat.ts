@@ -46,7 +46,12 @@ export function chatRoutes(deps: WebDeps): { router: Router; stop(): void } {
       const text = field(request, 'text').replaceAll('\r\n', '\n').trim();
       const scripted = request.get('hx-request') === 'true';
       try {
-        refuse(text.length === 0, 'GH-WEB-005', 'There is nothing to send yet.', 'Write a message, or /help to see what can be asked.');
+        refuse(
+          text.length === 0,
+          'GH-WEB-005',
+          'There is nothing to send yet.',
+          'Write a message, or /help to see what can be asked.',
+        );
         refuse(
           text.length > maxText,
           'GH-WEB-006',
@@ -86,7 +91,16 @@ function chatPage(
   pageId: string,
   extra: { problem?: unknown; draft?: string },
 ): void {
-  page(response, 'chat', { title: 'Chat', current: 'chat', entries, pageId, problem: null, draft: '', maxText, ...extra });
+  page(response, 'chat', {
+    title: 'Chat',
+    current: 'chat',
+    entries,
+    pageId,
+    problem: null,
+    draft: '',
+    maxText,
+    ...extra,
+  });
 }
 
 function refuse(when: boolean, code: string, message: string, next: string): void {

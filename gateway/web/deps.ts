@@ -62,6 +62,8 @@ export interface WebApprovals {
     verdict: Verdict;
     comment: string | null;
     channel: 'web';
+    /** What the voter saw; a vote for anything else does not count. */
+    shownDigest: string;
   }): Promise<unknown>;
   pendingFor(principal: string): Promise<readonly ApprovalCard[]>;
   requestedBy(principal: string): Promise<readonly ApprovalCard[]>;

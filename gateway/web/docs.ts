@@ -53,7 +53,12 @@ export function docsRoutes(deps: WebDeps): Router {
   router.get('/docs', async (request, response) => {
     response.locals.viewer = await findViewer(request, deps);
     const document = deps.openapi() as Document;
-    page(response, 'docs', { title: 'API', current: 'docs', info: document.info ?? {}, ...readable(document) });
+    page(response, 'docs', {
+      title: 'API',
+      current: 'docs',
+      info: document.info ?? {},
+      ...readable(document),
+    });
   });
   return router;
 }
@@ -115,7 +120,10 @@ function typeOf(schema: Schema | undefined): TypeView {
   if (choices) {
     const views = choices.map(typeOf);
     const joiner = schema.allOf ? ' & ' : ' | ';
-    return { text: views.map((view) => view.text).join(joiner), ref: views.find((view) => view.ref)?.ref ?? null };
+    return {
+      text: views.map((view) => view.text).join(joiner),
+      ref: views.find((view) => view.ref)?.ref ?? null,
+    };
   }
   if (schema.type === 'array' || schema.items) {
     const item = typeOf(schema.items);

@@ -25,7 +25,8 @@ export function webErrorPages(deps: WebDeps): ErrorRequestHandler {
   return async (error, request, response, next) => {
     if (response.headersSent || !wantsPage(request)) return next(error);
     const problem = deps.problemOf(error);
-    if (problem.status >= 500) deps.log.error({ err: error as Error, code: problem.code, path: request.path }, 'page failed');
+    if (problem.status >= 500)
+      deps.log.error({ err: error as Error, code: problem.code, path: request.path }, 'page failed');
     response.locals.viewer ??= await findViewer(request, deps).catch(() => null);
     headers(request, response, () => {
       response.status(problem.status);
@@ -44,6 +45,7 @@ export const webNotFound: RequestHandler = (request, _response, next) => {
 };
 
 function wantsPage(request: Request): boolean {
-  if (/^\/(v1|channels|events|assets|webhook|healthz|readyz|metrics)(\/|$)/.test(request.path)) return false;
+  if (/^\/(v1|channels|events|assets|webhook-waiting|healthz|readyz|metrics)(\/|$)/.test(request.path))
+    return false;
   return request.accepts(['json', 'html']) === 'html';
 }

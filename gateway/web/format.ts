@@ -70,7 +70,11 @@ const receiptLike = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{1
 
 /** Tells whether a value is an id that people copy rather than read. */
 export function isId(value: string): boolean {
-  return receiptLike.test(value) || /^(dec|att|lea|gra|run|apr)_[\w-]{8,}$/.test(value) || /^sha256:[0-9a-f]{64}$/.test(value);
+  return (
+    receiptLike.test(value) ||
+    /^(dec|att|lea|gra|run|apr)_[\w-]{8,}$/.test(value) ||
+    /^sha256:[0-9a-f]{64}$/.test(value)
+  );
 }
 
 /** An id cut to its ends; the page keeps the whole one for copying. The end varies most in a UUIDv7. */
@@ -93,7 +97,10 @@ export function iso(time: Date | string): string {
 export function fold(text: string, limit = 240): { head: string; count: string } | null {
   const characters = [...text];
   if (characters.length <= limit) return null;
-  return { head: characters.slice(0, 120).join(''), count: new Intl.NumberFormat('en').format(characters.length) };
+  return {
+    head: characters.slice(0, 120).join(''),
+    count: new Intl.NumberFormat('en').format(characters.length),
+  };
 }
 
 /** The address of a link if it may stand on a page: this site, or http(s). Anything else is dropped. */

@@ -87,6 +87,6 @@ function statusOfRow({ asked, state, body }: Row): Status {
   if (tone === 'refused' || state === 'refused' || state === 'dead') return 'refused';
   if (!asked) return tone === 'waiting' ? 'needs-you' : 'done';
   if (state === 'done' || state === 'handled' || tone === 'done') return 'done';
-  if (state === 'waiting' || (tone === 'waiting' && state !== 'running')) return 'waiting';
+  if (state === 'waiting') return 'waiting';
   return state === 'running' ? 'deciding' : 'received';
 }

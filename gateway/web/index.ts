@@ -1,3 +1,11 @@
-export type { ApprovalCard, ReceiptRow, SubmitOutcome, WebApprovals, WebDeps, WebPerson, WebSignIn } from './deps.ts';
+export type {
+  ApprovalCard,
+  ReceiptRow,
+  SubmitOutcome,
+  WebApprovals,
+  WebDeps,
+  WebPerson,
+  WebSignIn,
+} from './deps.ts';
 export { webErrorPages, webNotFound } from './errors.ts';
 export { mountWeb } from './mount.ts';

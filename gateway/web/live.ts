@@ -62,7 +62,12 @@ export class Live {
    * Serves one stream until the page goes away or `valid` says that its session ended.
    * @param pageId what `remember` returned for this page
    */
-  async serve(principal: string, pageId: string, response: Response, valid: () => Promise<boolean>): Promise<void> {
+  async serve(
+    principal: string,
+    pageId: string,
+    response: Response,
+    valid: () => Promise<boolean>,
+  ): Promise<void> {
     const own = [...this.#streams].filter((stream) => stream.principal === principal);
     // A browser that leaks streams loses its oldest, not its newest.
     if (own.length >= maxStreamsEach) own[0]?.stop();
@@ -102,7 +107,10 @@ export class Live {
       const busy = entries.some((entry) => entry.status === 'received' || entry.status === 'deciding');
       if (dirty) continue;
       await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, busy ? (this.#options.busyMs ?? 1500) : (this.#options.idleMs ?? 20_000));
+        const timer = setTimeout(
+          resolve,
+          busy ? (this.#options.busyMs ?? 1500) : (this.#options.idleMs ?? 20_000),
+        );
         wake = () => {
           clearTimeout(timer);
           resolve();
@@ -121,7 +129,8 @@ export class Live {
     return entries
       .map((entry) => {
         const before = shown.get(entry.id);
-        if (before === undefined) return `<ol hx-swap-oob="beforeend:#history">${this.#options.render(entry, null)}</ol>`;
+        if (before === undefined)
+          return `<ol hx-swap-oob="beforeend:#history">${this.#options.render(entry, null)}</ol>`;
         return before === this.#hash(entry) ? '' : this.#options.render(entry, 'outerHTML');
       })
       .join('');

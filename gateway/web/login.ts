@@ -57,8 +57,12 @@ async function principalOf(token: string, deps: WebDeps): Promise<string | null>
 }
 
 function staleLink(): GatehouseError {
-  return new GatehouseError('GH-WEB-002', 'This sign-in link was used already, has run out, or is not complete.', {
-    status: 401,
-    next: 'Ask for a new link; each one works once.',
-  });
+  return new GatehouseError(
+    'GH-WEB-002',
+    'This sign-in link was used already, has run out, or is not complete.',
+    {
+      status: 401,
+      next: 'Ask for a new link; each one works once.',
+    },
+  );
 }

@@ -36,7 +36,12 @@ export function receiptRoutes(deps: WebDeps): Router {
         deps.pool,
         viewer.seesAllReceipts ? { all: true } : { principal: viewer.principal },
       );
-      page(response, 'receipts', { title: 'Receipts', current: 'receipts', chains: chainsOf(rows), all: viewer.seesAllReceipts });
+      page(response, 'receipts', {
+        title: 'Receipts',
+        current: 'receipts',
+        chains: chainsOf(rows),
+        all: viewer.seesAllReceipts,
+      });
     }),
   );
   return router;

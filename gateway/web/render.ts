@@ -57,5 +57,13 @@ export function page(
   const locals = response.locals as { nonce: string; viewer?: Viewer };
   response
     .type('html')
-    .send(eta.render(`./${view}`, { current: '', ...data, viewer: locals.viewer ?? null, nonce: locals.nonce, h: helpers }));
+    .send(
+      eta.render(`./${view}`, {
+        current: '',
+        ...data,
+        viewer: locals.viewer ?? null,
+        nonce: locals.nonce,
+        h: helpers,
+      }),
+    );
 }

@@ -14,7 +14,10 @@ export function pageHeaders(secure: boolean): RequestHandler {
       useDefaults: false,
       directives: {
         defaultSrc: ["'none'"],
-        scriptSrc: [(_request: IncomingMessage, response: ServerResponse) => `'nonce-${(response as Response).locals.nonce}'`],
+        scriptSrc: [
+          (_request: IncomingMessage, response: ServerResponse) =>
+            `'nonce-${(response as Response).locals.nonce}'`,
+        ],
         styleSrc: ["'self'"],
         imgSrc: ["'self'"],
         connectSrc: ["'self'"],
@@ -44,10 +47,14 @@ export function originCheck(publicUrl: string): RequestHandler {
   const allowed = origins(publicUrl);
   return (request, _response, next) => {
     if (allowed.has(request.get('origin') ?? '')) return next();
-    throw new GatehouseError('GH-WEB-003', 'This form was not sent from Gatehouse’s own page, so nothing was done.', {
-      status: 403,
-      next: `Open ${publicUrl} and send it again from there.`,
-    });
+    throw new GatehouseError(
+      'GH-WEB-003',
+      'This form was not sent from Gatehouse’s own page, so nothing was done.',
+      {
+        status: 403,
+        next: `Open ${publicUrl} and send it again from there.`,
+      },
+    );
   };
 }
 

@@ -20,7 +20,12 @@ export function cookieName(publicUrl: string): string {
 
 /** Sets (or with null clears) the session cookie. It lasts as long as the browser or the stored session. */
 export function setSession(response: Response, publicUrl: string, session: string | null): void {
-  const options = { httpOnly: true, sameSite: 'lax', secure: publicUrl.startsWith('https:'), path: '/' } as const;
+  const options = {
+    httpOnly: true,
+    sameSite: 'lax',
+    secure: publicUrl.startsWith('https:'),
+    path: '/',
+  } as const;
   if (session === null) response.clearCookie(cookieName(publicUrl), options);
   else response.cookie(cookieName(publicUrl), session, options);
 }
@@ -46,7 +51,12 @@ function seesAllReceipts(person: WebPerson): boolean {
   return [...person.roles, ...person.groups].some((name) => /^(approvers?|auditors?)$/.test(name));
 }
 
-type Handler = (viewer: Viewer, request: Request, response: Response, next: NextFunction) => Promise<void> | void;
+type Handler = (
+  viewer: Viewer,
+  request: Request,
+  response: Response,
+  next: NextFunction,
+) => Promise<void> | void;
 
 /**
  * A page for signed-in people. The error page is told who they are, so that it keeps their navigation.
@@ -75,7 +85,11 @@ export function signedInForm(deps: WebDeps, handler: Handler): RequestHandler {
 }
 
 /** Parses a form. 20,000 characters of text may take 9 bytes each when they are percent-encoded. */
-export const parseForm: RequestHandler = express.urlencoded({ extended: false, limit: '256kb', parameterLimit: 20 });
+export const parseForm: RequestHandler = express.urlencoded({
+  extended: false,
+  limit: '256kb',
+  parameterLimit: 20,
+});
 
 /** One text field of a parsed form, `''` when it is absent or repeated. */
 export function field(request: Request, name: string): string {

@@ -29,7 +29,14 @@ describe('values on a page', () => {
   it('keeps links to this site and the web, and drops what could run or deceive', () => {
     assert.equal(safeUrl('/approvals/dec_1'), '/approvals/dec_1');
     assert.equal(safeUrl('https://example.com/x'), 'https://example.com/x');
-    for (const url of ['javascript:alert(1)', ' javascript:alert(1)', '//evil.example', '/\\evil.example', 'data:text/html,x', '']) {
+    for (const url of [
+      'javascript:alert(1)',
+      ' javascript:alert(1)',
+      '//evil.example',
+      '/\\evil.example',
+      'data:text/html,x',
+      '',
+    ]) {
       assert.equal(safeUrl(url), null, url);
     }
   });

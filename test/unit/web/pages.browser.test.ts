@@ -25,7 +25,13 @@ describe('the pages in a browser', { skip }, () => {
     web = await startWeb();
     browser = await chromium.launch({
       executablePath,
-      args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+      args: [
+        '--no-sandbox',
+        '--disable-gpu',
+        '--disable-background-networking',
+        '--disable-component-update',
+        '--disable-sync',
+      ],
     });
     if (shots) mkdirSync(shots, { recursive: true });
   });
@@ -48,7 +54,8 @@ describe('the pages in a browser', { skip }, () => {
     const page = await context.newPage();
     const problems: string[] = [];
     page.on('console', (message) => {
-      if (message.type() === 'error' && !/status of 4\d\d/.test(message.text())) problems.push(message.text());
+      if (message.type() === 'error' && !/status of 4\d\d/.test(message.text()))
+        problems.push(message.text());
     });
     page.on('pageerror', (error) => problems.push(error.message));
     page.on('request', (request) => {
@@ -75,7 +82,9 @@ describe('the pages in a browser', { skip }, () => {
     assert.equal(await page.getByText('Nothing asked yet').isVisible(), false);
     assert.equal(new URL(page.url()).pathname, '/');
 
-    const { rows } = await web.pool.query<{ id: string }>(`select id from messages order by seq desc limit 1`);
+    const { rows } = await web.pool.query<{ id: string }>(
+      `select id from messages order by seq desc limit 1`,
+    );
     const id = rows[0]?.id ?? '';
     await web.setState(id, 'running');
     await entry.getByText('Deciding', { exact: true }).waitFor();
@@ -92,7 +101,10 @@ describe('the pages in a browser', { skip }, () => {
     await web.addReply('requester', id, {
       text: 'Paid 5000 EUR to ACME.',
       tone: 'done',
-      facts: [{ label: 'Amount', value: '5000 EUR' }, { label: 'Receipt', value: receipt }],
+      facts: [
+        { label: 'Amount', value: '5000 EUR' },
+        { label: 'Receipt', value: receipt },
+      ],
     });
     await entry.getByText('Done', { exact: true }).waitFor();
     assert.equal(await entry.count(), 1);
@@ -153,7 +165,14 @@ describe('the pages in a browser', { skip }, () => {
     await page.getByRole('button', { name: 'Approve 5,000.00 EUR to ACME' }).click();
     await page.waitForURL(`${web.base}/approvals/${card.id}`);
     assert.deepEqual(web.state.votes, [
-      { approvalId: card.id, principal: 'approver-a', verdict: 'approve', comment: 'checked with ACME', channel: 'web' },
+      {
+        approvalId: card.id,
+        principal: 'approver-a',
+        verdict: 'approve',
+        comment: 'checked with ACME',
+        channel: 'web',
+        shownDigest: card.digest,
+      },
     ]);
     assert.deepEqual(problems, []);
     await context.close();
@@ -171,7 +190,11 @@ describe('the pages in a browser', { skip }, () => {
     const { context, page } = await open('requester', { timezoneId: 'Asia/Tokyo' });
     const time = page.locator('#history time').first();
     const instant = (await time.getAttribute('datetime')) ?? '';
-    const expected = new Intl.DateTimeFormat('en-US', { hour: '2-digit', minute: '2-digit', timeZone: 'Asia/Tokyo' }).format(new Date(instant));
+    const expected = new Intl.DateTimeFormat('en-US', {
+      hour: '2-digit',
+      minute: '2-digit',
+      timeZone: 'Asia/Tokyo',
+    }).format(new Date(instant));
     assert.ok(((await time.textContent()) ?? '').replace(/\s/g, ' ').includes(expected.replace(/\s/g, ' ')));
     assert.ok((await time.getAttribute('title'))?.includes(instant));
     await context.close();
@@ -202,7 +225,10 @@ describe('the pages in a browser', { skip }, () => {
           assert.deepEqual(problems, []);
           await context.close();
         }
-        const context = await browser.newContext({ viewport: { width, height: 800 }, colorScheme: dark ? 'dark' : 'light' });
+        const context = await browser.newContext({
+          viewport: { width, height: 800 },
+          colorScheme: dark ? 'dark' : 'light',
+        });
         const page = await context.newPage();
         await page.goto(await web.loginLink('requester'));
         await look(page, `sign-in-${width}-${dark ? 'dark' : 'light'}`, width);
@@ -219,7 +245,9 @@ describe('the pages in a browser', { skip }, () => {
     const result = (await page.evaluate(
       `axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })`,
     )) as AxeResult;
-    const found = result.violations.map((one) => `${one.id}: ${one.nodes[0]?.html} ${one.nodes[0]?.failureSummary ?? ''}`);
+    const found = result.violations.map(
+      (one) => `${one.id}: ${one.nodes[0]?.html} ${one.nodes[0]?.failureSummary ?? ''}`,
+    );
     assert.deepEqual(found, [], name);
     const content = await page.evaluate<number>('document.documentElement.scrollWidth');
     assert.ok(content <= width, `${name} is ${content} wide`);
@@ -237,7 +265,10 @@ async function fillForLooks(web: WebStandIn): Promise<void> {
   await say('/balance', 'done', {
     text: 'The balance is 48,210.55 EUR.',
     tone: 'done',
-    facts: [{ label: 'Balance', value: '48210.55 EUR' }, { label: 'Receipt', value: receipt }],
+    facts: [
+      { label: 'Balance', value: '48210.55 EUR' },
+      { label: 'Receipt', value: receipt },
+    ],
   });
   await say('/export-all', 'done', {
     text: 'Exporting all customers is not allowed here. Ask for one customer by number instead.',
@@ -247,7 +278,10 @@ async function fillForLooks(web: WebStandIn): Promise<void> {
   await say('/pay 5000 EUR ACME invoice-42', 'waiting', {
     text: 'This payment needs two approvers, because it is 1000 EUR or more.',
     tone: 'waiting',
-    facts: [{ label: 'Amount', value: '5000 EUR' }, { label: 'To', value: 'ACME' }],
+    facts: [
+      { label: 'Amount', value: '5000 EUR' },
+      { label: 'To', value: 'ACME' },
+    ],
     link: { label: 'Open the request', url: '/approvals/dec_0193fd0a4c1e7b12' },
   });
   await say(`Summarise this: ${'lorem ipsum dolor sit amet '.repeat(80)}`, 'running');
@@ -270,11 +304,21 @@ async function fillForLooks(web: WebStandIn): Promise<void> {
     quorum: 1,
     requester: { principal: 'approver-b', display: 'Robin Requester' },
     votes: [
-      { principal: 'approver-a', display: 'Alex Approver', verdict: 'reject', comment: 'Customer 7 has open invoices.', channel: 'slack', at: new Date() },
+      {
+        principal: 'approver-a',
+        display: 'Alex Approver',
+        verdict: 'reject',
+        comment: 'Customer 7 has open invoices.',
+        channel: 'slack',
+        at: new Date(),
+      },
     ],
   });
   web.state.cards.clear();
-  const card = paymentCard({ quoted: 'Please pay quickly. '.repeat(100), requester: { principal: 'nobody', display: 'Robin Requester' } });
+  const card = paymentCard({
+    quoted: 'Please pay quickly. '.repeat(100),
+    requester: { principal: 'nobody', display: 'Robin Requester' },
+  });
   for (const each of [card, closed]) web.state.cards.set(each.id, each);
   const hash = `sha256:${'3fa1b2'.repeat(10)}abcd`;
   const kinds: [string, Record<string, unknown>][] = [
@@ -303,7 +347,9 @@ async function fillForLooks(web: WebStandIn): Promise<void> {
       '/v1/decisions': {
         post: {
           summary: 'Decides a tool call',
-          requestBody: { content: { 'application/json': { schema: { $ref: '#/components/schemas/DecisionRequest' } } } },
+          requestBody: {
+            content: { 'application/json': { schema: { $ref: '#/components/schemas/DecisionRequest' } } },
+          },
           responses: { 200: { description: 'The decision' }, 400: { description: 'A field is not usable' } },
         },
       },
@@ -313,7 +359,11 @@ async function fillForLooks(web: WebStandIn): Promise<void> {
         DecisionRequest: {
           type: 'object',
           required: ['run', 'tool'],
-          properties: { run: { type: 'string', description: 'the run token' }, tool: { type: 'string' }, args: { type: 'object' } },
+          properties: {
+            run: { type: 'string', description: 'the run token' },
+            tool: { type: 'string' },
+            args: { type: 'object' },
+          },
         },
       },
     },

@@ -16,7 +16,10 @@ beforeEach(() => {
 
 const html = { accept: 'text/html' };
 
-async function get(path: string, headers: Record<string, string> = {}): Promise<{ status: number; text: string; headers: Headers }> {
+async function get(
+  path: string,
+  headers: Record<string, string> = {},
+): Promise<{ status: number; text: string; headers: Headers }> {
   const response = await fetch(web.base + path, { headers: { ...html, ...headers }, redirect: 'manual' });
   return { status: response.status, text: await response.text(), headers: response.headers };
 }
@@ -103,7 +106,10 @@ describe('page security', () => {
   it('does nothing for a form with a wrong origin, a missing or a stolen CSRF token', async () => {
     const mine = web.signInAs('requester');
     const other = web.signInAs('approver-a');
-    const send = (fields: Record<string, string>, headers: Record<string, string>): Promise<{ status: number }> =>
+    const send = (
+      fields: Record<string, string>,
+      headers: Record<string, string>,
+    ): Promise<{ status: number }> =>
       post('/messages', { text: '/balance', ...fields }, { cookie: mine.cookie, ...headers });
     assert.equal((await send({ csrf: mine.csrf }, { origin: 'https://evil.example' })).status, 403);
     assert.equal((await send({ csrf: mine.csrf }, { origin: 'null' })).status, 403);
@@ -153,6 +159,18 @@ describe('the chat page', () => {
     assert.doesNotMatch(text, /javascript:/);
   });
 
+  it('does not mistake a message held back by a rate limit for one that needs approval', async () => {
+    await web.addMessage('approver-a', '/balance', 'limited');
+    const { rows } = await web.pool.query<{ id: string }>(`select id from messages where state = 'limited'`);
+    await web.addReply('approver-a', rows[0]?.id ?? '', {
+      text: 'Your messages are queued.',
+      tone: 'waiting',
+    });
+    const { text } = await get('/', web.signInAs('approver-a'));
+    assert.match(text, /Received\n?<\/span>/);
+    assert.doesNotMatch(text, /Waiting for approval/);
+  });
+
   it('shows nobody the conversation of another', async () => {
     await web.addMessage('requester', 'only-for-robin', 'queued');
     const { cookie } = web.signInAs('approver-a');
@@ -185,10 +203,25 @@ describe('an approval', () => {
     web.state.cards.set(card.id, card);
     const { cookie } = web.signInAs('approver-a');
     const { text } = await get(`/approvals/${card.id}`, { cookie });
-    const order = ['asks to pay 5,000.00 EUR', 'Why you are asked', 'What will happen', 'Not written by', 'Text, not verified', 'Deadline and votes', 'Approve 5,000.00 EUR to ACME', 'Reject<'];
+    const order = [
+      'asks to pay 5,000.00 EUR',
+      'Why you are asked',
+      'What will happen',
+      'Not written by',
+      'Text, not verified',
+      'Deadline and votes',
+      'Approve 5,000.00 EUR to ACME',
+      'Reject<',
+    ];
     const places = order.map((part) => text.indexOf(part, text.indexOf('<main')));
-    assert.ok(places.every((place) => place > 0), String(places));
-    assert.deepEqual(places, [...places].sort((left, right) => left - right));
+    assert.ok(
+      places.every((place) => place > 0),
+      String(places),
+    );
+    assert.deepEqual(
+      places,
+      [...places].sort((left, right) => left - right),
+    );
     assert.match(text, /please pay &lt;b&gt;/);
   });
 
@@ -216,7 +249,14 @@ describe('an approval', () => {
     assert.deepEqual(web.state.votes, []);
     assert.equal((await vote({ verdict: 'approve', comment: ' fine ' })).status, 303);
     assert.deepEqual(web.state.votes, [
-      { approvalId: card.id, principal: 'approver-a', verdict: 'approve', comment: 'fine', channel: 'web' },
+      {
+        approvalId: card.id,
+        principal: 'approver-a',
+        verdict: 'approve',
+        comment: 'fine',
+        channel: 'web',
+        shownDigest: card.digest,
+      },
     ]);
   });
 
@@ -224,7 +264,11 @@ describe('an approval', () => {
     const card = paymentCard();
     web.state.cards.set(card.id, card);
     const { cookie, csrf } = web.signInAs('requester');
-    const answer = await post(`/approvals/${card.id}/votes`, { csrf, digest: card.digest, verdict: 'approve' }, { cookie });
+    const answer = await post(
+      `/approvals/${card.id}/votes`,
+      { csrf, digest: card.digest, verdict: 'approve' },
+      { cookie },
+    );
     assert.equal(answer.status, 403);
     assert.match(answer.text, /You asked for this yourself/);
   });
@@ -253,8 +297,22 @@ describe('receipts', () => {
   it('shows each step with its place in the chain', async () => {
     const base = { messageId: 'web:1', decisionId: null, createdAt: new Date() };
     web.state.receipts = [
-      { ...base, id: '0193fd0a-4c1e-7b12-8aaa-000000000001', kind: 'envelope', facts: {}, position: 7, hash: `sha256:${'cd'.repeat(32)}` },
-      { ...base, id: '0193fd0a-4c1e-7b12-8aaa-000000000002', kind: 'decision', facts: { tool: 'ledger.balance' }, position: null, hash: null },
+      {
+        ...base,
+        id: '0193fd0a-4c1e-7b12-8aaa-000000000001',
+        kind: 'envelope',
+        facts: {},
+        position: 7,
+        hash: `sha256:${'cd'.repeat(32)}`,
+      },
+      {
+        ...base,
+        id: '0193fd0a-4c1e-7b12-8aaa-000000000002',
+        kind: 'decision',
+        facts: { tool: 'ledger.balance' },
+        position: null,
+        hash: null,
+      },
     ];
     const { text } = await get('/receipts', web.signInAs('requester'));
     assert.match(text, /chain-title">ledger\.balance/);
@@ -268,8 +326,32 @@ describe('the API page', () => {
   it('reads the OpenAPI document out, with links between shapes', async () => {
     web.state.openapi = {
       info: { title: 'Gatehouse API', version: '1' },
-      paths: { '/v1/tools': { get: { summary: 'Lists tools', responses: { 200: { description: 'all', content: { 'application/json': { schema: { type: 'array', items: { $ref: '#/components/schemas/Tool' } } } } } } } } },
-      components: { schemas: { Tool: { type: 'object', required: ['name'], properties: { name: { type: 'string', description: 'its name' } } } } },
+      paths: {
+        '/v1/tools': {
+          get: {
+            summary: 'Lists tools',
+            responses: {
+              200: {
+                description: 'all',
+                content: {
+                  'application/json': {
+                    schema: { type: 'array', items: { $ref: '#/components/schemas/Tool' } },
+                  },
+                },
+              },
+            },
+          },
+        },
+      },
+      components: {
+        schemas: {
+          Tool: {
+            type: 'object',
+            required: ['name'],
+            properties: { name: { type: 'string', description: 'its name' } },
+          },
+        },
+      },
     };
     const { status, text } = await get('/docs');
     assert.equal(status, 200);

@@ -6,13 +6,24 @@ import { GatehouseError, toProblem } from '../../../gateway/config/index.ts';
 import { Signals } from '../../../gateway/db/index.ts';
 import { hashToken, newToken } from '../../../gateway/envelope/index.ts';
 import { mountWeb, webErrorPages, webNotFound } from '../../../gateway/web/index.ts';
-import type { ApprovalCard, ReceiptRow, SubmitOutcome, WebDeps, WebPerson } from '../../../gateway/web/index.ts';
+import type {
+  ApprovalCard,
+  ReceiptRow,
+  SubmitOutcome,
+  WebDeps,
+  WebPerson,
+} from '../../../gateway/web/index.ts';
 import { testDatabase } from '../../support/postgres.ts';
 
 /** Two people as in the demo. */
 export const people: Record<string, WebPerson> = {
   requester: { principal: 'requester', display: 'Robin Requester', roles: ['member'], groups: [] },
-  'approver-a': { principal: 'approver-a', display: 'Alex Approver', roles: ['approver'], groups: ['approvers'] },
+  'approver-a': {
+    principal: 'approver-a',
+    display: 'Alex Approver',
+    roles: ['approver'],
+    groups: ['approvers'],
+  },
 };
 
 /** A pending payment that `approver-a` may decide. */
@@ -102,15 +113,21 @@ export async function startWeb(options: { publicUrl?: (port: number) => string }
       card: async (id) => state.cards.get(id) ?? null,
       async vote(vote) {
         if (state.cards.get(vote.approvalId)?.requester.principal === vote.principal) {
-          throw new GatehouseError('GH-APPROVALS-003', 'You asked for this yourself, so your vote does not count.', {
-            status: 403,
-            next: 'Another approver has to decide.',
-          });
+          throw new GatehouseError(
+            'GH-APPROVALS-003',
+            'You asked for this yourself, so your vote does not count.',
+            {
+              status: 403,
+              next: 'Another approver has to decide.',
+            },
+          );
         }
         state.votes.push(vote);
       },
-      pendingFor: async (principal) => (principal === 'approver-a' ? [...state.cards.values()].filter((card) => card.mayVote) : []),
-      requestedBy: async (principal) => [...state.cards.values()].filter((card) => card.requester.principal === principal),
+      pendingFor: async (principal) =>
+        principal === 'approver-a' ? [...state.cards.values()].filter((card) => card.mayVote) : [],
+      requestedBy: async (principal) =>
+        [...state.cards.values()].filter((card) => card.requester.principal === principal),
     },
     audit: {
       async listReceipts(_pool, filter) {
