@@ -33,7 +33,11 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
     if (stored === 'turn') dispatcher.loop.wake();
     else actions.loop.wake();
   });
-  const silence: (() => void)[] = [];
+  const silence = [
+    deps.signals.on('delivery_queue', () => dispatcher.loop.wake()),
+    deps.signals.on('delivery_outbox', () => outbox.loop.wake()),
+    deps.signals.on('delivery_run', (runId) => runs.live.doubt(runId)),
+  ];
   let sweeper: NodeJS.Timeout | undefined;
   let counted: { at: number; queue: Promise<DeliveryHealth['queue']> } | undefined;
 
@@ -67,11 +71,6 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
     async start() {
       await queue.create();
       await inbox.start();
-      silence.push(
-        deps.signals.on('delivery_queue', () => dispatcher.loop.wake()),
-        deps.signals.on('delivery_outbox', () => outbox.loop.wake()),
-        deps.signals.on('delivery_run', (runId) => runs.live.doubt(runId)),
-      );
       runs.live.start();
       dispatcher.loop.start();
       outbox.loop.start();

@@ -2,7 +2,7 @@ import { transaction, type Transaction } from '../db/index.ts';
 import type { Envelope } from '../envelope/index.ts';
 import type { RunContext } from '../policy/index.ts';
 import type { People } from '../sessions/index.ts';
-import { Loop } from './loop.ts';
+import { Loop, settledWithin } from './loop.ts';
 import { dispatchTimeoutMs, type N8n, type Posted } from './n8n.ts';
 import { post } from './outbox.ts';
 import type { Queue, Turn } from './queue.ts';
@@ -65,7 +65,7 @@ export class Dispatcher {
   async stop(): Promise<void> {
     clearTimeout(this.#probe);
     await this.loop.stop();
-    await Promise.all(this.#posting);
+    await settledWithin(this.#posting, 2000);
   }
 
   async #pass(): Promise<void> {
@@ -85,12 +85,12 @@ export class Dispatcher {
   /** Redispatches what fell silent, then fills the free slots from the queue. */
   async #take(tx: Transaction, most: number): Promise<Opened[]> {
     // Gateways that share the database take turns here, so that together they keep to the slots.
-    await tx.query(`select pg_advisory_xact_lock(hashtext('gatehouse.dispatch'))`);
-    const { rows } = await tx.query<{ open: number; lapsed: number }>(
-      `select count(*)::int as open, (count(*) filter (where lease_until < now()))::int as lapsed
+    const results = (await tx.query(
+      `select pg_advisory_xact_lock(hashtext('gatehouse.dispatch'));
+       select count(*)::int as open, (count(*) filter (where lease_until < now()))::int as lapsed
        from runs where state = 'running'`,
-    );
-    const { open = 0, lapsed = 0 } = rows[0] ?? {};
+    )) as unknown as { rows: { open: number; lapsed: number }[] }[];
+    const { open = 0, lapsed = 0 } = results[1]?.rows[0] ?? {};
     const opened = lapsed > 0 ? await this.#again(tx, most) : [];
     const free = Math.min(this.#deps.settings.n8nInflight - open, most - opened.length);
     if (free > 0) {
@@ -184,9 +184,10 @@ export class Dispatcher {
 
   async #settle(run: Opened, posted: Posted): Promise<void> {
     if (posted.kind === 'started') {
+      const probed = this.#pauseMs > 0;
       this.#pauseMs = 0;
+      if (probed) this.loop.wake();
       await this.#runs.started(run);
-      this.loop.wake();
       return;
     }
     this.#deps.log.warn(

@@ -57,8 +57,9 @@ function parcelsOf(entry: Entry): Parcel[] {
 }
 
 async function insertMessages(tx: Transaction, entries: readonly Entry[]): Promise<Set<string>> {
-  const { rows } = await tx.query<{ id: string }>(
-    `insert into messages (id, channel, session_key, principal, event, state, envelope, raw, reply_route, problem,
+  const { rows } = await tx.query<{ id: string }>({
+    name: 'delivery-messages',
+    text: `insert into messages (id, channel, session_key, principal, event, state, envelope, raw, reply_route, problem,
        received_at, finished_at)
      select id, channel, session_key, principal, event, state, envelope, raw, reply_route, problem, received_at,
        case when state in ('handled', 'refused', 'dead') then received_at end
@@ -66,7 +67,7 @@ async function insertMessages(tx: Transaction, entries: readonly Entry[]): Promi
        $9::jsonb[], $10::jsonb[], $11::timestamptz[])
        as m (id, channel, session_key, principal, event, state, envelope, raw, reply_route, problem, received_at)
      on conflict (id) do nothing returning id`,
-    [
+    values: [
       entries.map((entry) => entry.id),
       entries.map((entry) => entry.channel),
       entries.map((entry) => entry.session),
@@ -79,6 +80,6 @@ async function insertMessages(tx: Transaction, entries: readonly Entry[]): Promi
       entries.map((entry) => (entry.problem === null ? null : JSON.stringify(entry.problem))),
       entries.map((entry) => entry.receivedAt.toISOString()),
     ],
-  );
+  });
   return new Set(rows.map((row) => row.id));
 }

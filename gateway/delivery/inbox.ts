@@ -174,6 +174,7 @@ export class Inbox {
     }
     // pg-boss passes over jobs that are not due, so a later message must not be due before an earlier one.
     entry.job.startAfter = new Date(until);
+    if (this.#heldBack.size >= recentLimit) forgetPast(this.#heldBack, now);
     this.#heldBack.set(entry.session, entry.job.startAfter);
     entry.state = 'limited';
     if (verdict.verdict === 'later' && verdict.tell)
@@ -212,7 +213,7 @@ export class Inbox {
       if (entry.state === 'dead') throw error;
       this.#deps.log.warn({ message: entry.id, code: state }, 'a message cannot be stored as it is');
       close(entry, 'dead', 'GH-DELIVERY-002', `Postgres refused a value (${state}).`);
-      Object.assign(entry, { envelope: null, raw: null, job: null });
+      Object.assign(entry, { envelope: null, raw: null, route: null, job: null });
       return storeEntries(this.#deps.pool, this.#queue, [entry]);
     }
   }
@@ -228,6 +229,10 @@ export class Inbox {
     this.#older = this.#recent;
     this.#recent = new Set();
   }
+}
+
+function forgetPast(heldBack: Map<string, Date>, now: number): void {
+  for (const [session, until] of heldBack) if (until.getTime() <= now) heldBack.delete(session);
 }
 
 function close(entry: Entry, state: 'dead' | 'refused', code: string, reason: string): Entry {

@@ -51,3 +51,13 @@ export class Loop {
     if (this.#started) this.#timer = setTimeout(() => this.wake(), this.#pollMs);
   }
 }
+
+/** Waits for what is under way, but not for longer than `ms`: leases and claims take care of the rest. */
+export async function settledWithin(work: Iterable<Promise<unknown>>, ms: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([Promise.allSettled(work), late]);
+  clearTimeout(timer);
+}

@@ -1,7 +1,7 @@
 import type { Outgoing, Route } from '../channels/index.ts';
 import { GatehouseError } from '../config/index.ts';
 import type { Queryable } from '../db/index.ts';
-import { Loop } from './loop.ts';
+import { Loop, settledWithin } from './loop.ts';
 import type { DeliveryDeps } from './types.ts';
 
 /** One text on its way to one conversation. */
@@ -34,8 +34,9 @@ const stored = ['web', 'n8n', 'automation'];
 /** Puts parcels into the outbox, in order. @returns the ids that were not there before */
 export async function post(tx: Queryable, parcels: readonly Parcel[]): Promise<Set<string>> {
   if (parcels.length === 0) return new Set();
-  const { rows } = await tx.query<{ id: string }>(
-    `with posted as (
+  const { rows } = await tx.query<{ id: string }>({
+    name: 'delivery-outbox',
+    text: `with posted as (
        insert into outbox (id, message_id, session_key, principal, channel, route, card, body, state, sent_at)
        select id, message_id, session_key, principal, channel, route, card, body,
          case when channel = any($9) then 'sent' else 'queued' end, case when channel = any($9) then now() end
@@ -45,7 +46,7 @@ export async function post(tx: Queryable, parcels: readonly Parcel[]): Promise<S
      )
      select id, case when channel = 'web' then pg_notify('web_reply', coalesce(principal, ''))
        else pg_notify('delivery_outbox', '') end as told from posted`,
-    [
+    values: [
       parcels.map((parcel) => parcel.id),
       parcels.map((parcel) => parcel.messageId),
       parcels.map((parcel) => parcel.session),
@@ -56,7 +57,7 @@ export async function post(tx: Queryable, parcels: readonly Parcel[]): Promise<S
       parcels.map((parcel) => storable(parcel.body)),
       stored,
     ],
-  );
+  });
   return new Set(rows.map((row) => row.id));
 }
 
@@ -83,7 +84,7 @@ export class Outbox {
 
   async stop(): Promise<void> {
     await this.loop.stop();
-    await Promise.all(this.#sending);
+    await settledWithin(this.#sending, 3000);
   }
 
   async #pass(): Promise<void> {
@@ -99,8 +100,9 @@ export class Outbox {
   }
 
   async #claim(most: number): Promise<Claimed[]> {
-    const { rows } = await this.#deps.pool.query<Claimed>(
-      `with heads as (
+    const { rows } = await this.#deps.pool.query<Claimed>({
+      name: 'delivery-parcels',
+      text: `with heads as (
          select distinct on (session_key) id, seq, next_at, claimed_until from outbox
          where state = 'queued' order by session_key, seq
        ), due as (
@@ -112,8 +114,8 @@ export class Outbox {
        returning o.id, o.channel, o.route, o.body, o.attempts,
          (select p.native_id from outbox p where p.card = o.card and p.session_key = o.session_key
           and p.seq < o.seq and p.native_id is not null order by p.seq desc limit 1) as previous`,
-      [most],
-    );
+      values: [most],
+    });
     return rows;
   }
 

@@ -10,7 +10,19 @@ export interface Turn {
   message: string;
 }
 
-const within = (tx: Queryable): Db => ({ executeSql: (text, values) => tx.query(text, values) });
+// pg-boss builds its statements anew, with the number of jobs inside; planning one costs more than running it, so
+// that each is prepared under a name of its own.
+const prepared = new Map<string, string>();
+
+function within(tx: Queryable): Db {
+  return {
+    executeSql(text, values) {
+      let name = prepared.get(text);
+      if (name === undefined && prepared.size < 100) prepared.set(text, (name = `queue-${prepared.size}`));
+      return tx.query({ text, values: values ?? [], ...(name === undefined ? {} : { name }) });
+    },
+  };
+}
 
 /**
  * The queue of messages for n8n: pg-boss's `key_strict_fifo`, one key a session. A job exists exactly as long as its

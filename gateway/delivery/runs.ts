@@ -43,8 +43,9 @@ export class Runs {
       grant: this.#newGrant(),
       envelope: opening.envelope,
     }));
-    await tx.query(
-      `with opened as (
+    await tx.query({
+      name: 'delivery-open',
+      text: `with opened as (
          insert into runs (id, message_id, token_hash, session_key, principal, actor, job_id, calls_left, lease_until)
          select id, message_id, token_hash, session_key, principal, actor, job_id, $8, now() + lease * interval '1 s'
          from unnest($1::uuid[], $2::text[], $3::bytea[], $4::text[], $5::text[], $6::jsonb[], $7::uuid[], $9::int[])
@@ -52,7 +53,7 @@ export class Runs {
          returning message_id
        )
        update messages m set state = 'running' from opened where m.id = opened.message_id`,
-      [
+      values: [
         opened.map((run) => run.runId),
         opened.map((run) => run.envelope.id),
         opened.map((run) => hashToken(run.grant.token)),
@@ -63,7 +64,7 @@ export class Runs {
         this.#deps.settings.runCallBudget,
         openings.map((opening) => opening.leaseSeconds),
       ],
-    );
+    });
     return opened;
   }
 
@@ -86,7 +87,7 @@ export class Runs {
   /** n8n took the dispatch: the run has its full lease from now. */
   async started(run: Opened): Promise<void> {
     await this.#deps.pool.query(
-      `update runs set lease_until = greatest(lease_until, now() + $3 * interval '1 s')
+      `update runs set lease_until = now() + $3 * interval '1 s'
        where id = $1 and token_hash = $2 and state = 'running'`,
       [run.runId, hashToken(run.grant.token), this.#deps.settings.runLeaseSeconds],
     );
@@ -130,8 +131,9 @@ export class Runs {
   /** Ends the open run with this id or of this message. */
   async done(tx: Transaction, which: { runId: string } | { messageId: string }): Promise<boolean> {
     const column = 'runId' in which ? 'id' : 'message_id';
-    const { rows } = await tx.query<{ job_id: string | null }>(
-      `with held as (
+    const { rows } = await tx.query<{ job_id: string | null }>({
+      name: `delivery-done-${column}`,
+      text: `with held as (
          select id, job_id from runs where ${column} = $1 and state in ('running', 'waiting') for update
        ), run as (
          update runs r set state = 'done', finished_at = now(), job_id = null from held where r.id = held.id
@@ -143,8 +145,8 @@ export class Runs {
        select job_id, pg_notify('delivery_queue', ''), pg_notify('delivery_run', held.id::text),
          (select pg_notify('web_reply', principal) from message where channel = 'web' and principal is not null limit 1)
        from held`,
-      ['runId' in which ? which.runId : which.messageId],
-    );
+      values: ['runId' in which ? which.runId : which.messageId],
+    });
     await this.#queue.end(tx, jobsOf(rows));
     return rows.length > 0;
   }

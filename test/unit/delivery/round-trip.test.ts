@@ -55,14 +55,18 @@ describe('a message through the gateway', () => {
     };
     const batch = [];
     for (let n = 0; n < 8; n += 1) {
-      for (let user = 0; user < 6; user += 1) batch.push(message({ sender: `U${user}`, text: `${user}.${n}` }));
+      for (let user = 0; user < 6; user += 1)
+        batch.push(message({ sender: `U${user}`, text: `${user}.${n}` }));
     }
     await Promise.all(batch.map((one) => stage.delivery.ingest([one])));
     await until('48 replies', () => stage.channel.sent.length === 48);
     assert.equal(overlaps, 0);
     for (let user = 0; user < 6; user += 1) {
       const mine = stage.texts().filter((text) => text.startsWith(`re: ${user}.`));
-      assert.deepEqual(mine, [0, 1, 2, 3, 4, 5, 6, 7].map((n) => `re: ${user}.${n}`));
+      assert.deepEqual(
+        mine,
+        [0, 1, 2, 3, 4, 5, 6, 7].map((n) => `re: ${user}.${n}`),
+      );
     }
   });
 

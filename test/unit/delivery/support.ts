@@ -165,12 +165,17 @@ export class Stage {
 
   /** A gateway process: its own queue client, signals and delivery on the same database. */
   async startGateway(): Promise<void> {
-    this.#boss = new PgBoss({ connectionString: this.database.url, schedule: false, supervise: false, max: 3 });
+    this.#boss = new PgBoss({
+      connectionString: this.database.url,
+      schedule: false,
+      supervise: false,
+      max: 3,
+    });
     this.#boss.on('error', () => undefined);
     await this.#boss.start();
     this.#signals = new Signals(this.database.url);
-    await this.#signals.start();
     this.delivery = createDelivery(this.#deps());
+    await this.#signals.start();
     await this.delivery.start();
   }
 
@@ -200,7 +205,10 @@ export class Stage {
   }
 
   async stateOf(id: string): Promise<string | undefined> {
-    const { rows } = await this.database.pool.query<{ state: string }>('select state from messages where id = $1', [id]);
+    const { rows } = await this.database.pool.query<{ state: string }>(
+      'select state from messages where id = $1',
+      [id],
+    );
     return rows[0]?.state;
   }
 
@@ -220,6 +228,7 @@ export class Stage {
         byGroups: () => [],
         resolve: async (_channel, _account, id) =>
           id.startsWith('X') ? { person: null, standing: 'unknown' } : { person: ann, standing: 'member' },
+        list: () => [ann],
         identitiesOf: async (principal) => (principal === 'ann' ? ann.identities : []),
         reload: async () => undefined,
       },

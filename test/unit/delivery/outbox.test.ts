@@ -1,0 +1,136 @@
+import assert from 'node:assert/strict';
+import { after, before, beforeEach, describe, it } from 'node:test';
+import { GatehouseError } from '../../../gateway/config/index.ts';
+import { message, Stage, until } from './support.ts';
+
+describe('the outbox', () => {
+  const stage = new Stage();
+  before(() => stage.open());
+  after(() => stage.close());
+  beforeEach(() => {
+    stage.channel.sent.length = 0;
+    stage.channel.failing = undefined;
+    stage.n8n.onRun = undefined;
+  });
+
+  const reply = (messageId: string, id: string, text: string, final = false): Promise<string | null> =>
+    stage.within((tx) => stage.delivery.reply(tx, { messageId, id, body: { text }, final }));
+
+  async function received(nativeId: string): Promise<string> {
+    await stage.delivery.ingest([message({ nativeId, conversation: nativeId })]);
+    return `slack:T1:${nativeId}:${nativeId}:0`;
+  }
+
+  it('sends one reply per reply id, and a later text of the message edits the former', async () => {
+    const id = await received('o1');
+    assert.ok(await reply(id, 'r1', 'needs approval'));
+    assert.equal(await reply(id, 'r1', 'needs approval'), null);
+    await reply(id, 'r2', 'done', true);
+    await until('both', () => stage.channel.sent.length === 2);
+    assert.deepEqual(
+      stage.channel.sent.map((sent) => [sent.message.text, sent.previous]),
+      [
+        ['needs approval', null],
+        ['done', 'n1'],
+      ],
+    );
+    assert.equal(await stage.stateOf(id), 'done');
+  });
+
+  it('keeps the order when the first cannot be sent at once', async () => {
+    const id = await received('o2');
+    let failures = 1;
+    stage.channel.failing = () => ((failures -= 1) >= 0 ? new Error('vendor is down') : undefined);
+    await reply(id, 's1', 'one');
+    await reply(id, 's2', 'two');
+    await until('both', () => stage.channel.sent.length === 2);
+    assert.deepEqual(stage.texts(), ['one', 'two']);
+  });
+
+  it('gives up what the vendor refuses for good, and goes on', async () => {
+    const id = await received('o3');
+    stage.channel.failing = ({ text }) =>
+      text === 'bad' ? new GatehouseError('GH-CHANNEL-006', 'not in channel', { status: 400 }) : undefined;
+    await reply(id, 't1', 'bad');
+    await reply(id, 't2', 'good');
+    await until('the second', () => stage.texts().includes('good'));
+    const { rows } = await stage.database.pool.query<{ state: string; problem: string }>(
+      `select state, problem from outbox where id = 't1'`,
+    );
+    assert.deepEqual(rows, [{ state: 'dead', problem: 'not in channel' }]);
+  });
+
+  it('does not send what its transaction took back', async () => {
+    const id = await received('o4');
+    await assert.rejects(
+      stage.within(async (tx) => {
+        await stage.delivery.reply(tx, { messageId: id, id: 'v1', body: { text: 'never' }, final: true });
+        throw new Error('rolled back');
+      }),
+    );
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    assert.deepEqual(stage.texts(), []);
+    assert.notEqual(await stage.stateOf(id), 'done');
+  });
+
+  it('sends what a killed gateway had claimed', async () => {
+    const id = await received('o5');
+    await stage.stopGateway();
+    await stage.database.pool.query(
+      `insert into outbox (id, message_id, session_key, channel, route, body, attempts, claimed_until)
+       values ('w1', $1, 'session-of-o5-000', 'slack', '{"channel":"o5"}', '{"text":"late"}', 1, now() + interval '1 s')`,
+      [id],
+    );
+    await stage.startGateway();
+    await until('it', () => stage.texts().includes('late'));
+  });
+
+  it('reaches a person on each of their channels, each card edited in its own place', async () => {
+    const notify = (id: string, text: string): Promise<number> =>
+      stage.within((tx) =>
+        stage.delivery.notify(tx, { principal: 'ann', id, card: 'dec_1', body: { text } }),
+      );
+    assert.equal(await notify('n-1', 'please decide'), 1);
+    assert.equal(await notify('n-2', 'decided'), 1);
+    await until('both', () => stage.channel.sent.length === 2);
+    assert.deepEqual(stage.channel.sent[0]?.route, { channel: 'D-U1' });
+    assert.equal(stage.channel.sent[1]?.previous, 'n1');
+    assert.equal(
+      await stage.within((tx) =>
+        stage.delivery.notify(tx, { principal: 'nobody', id: 'n-3', card: 'dec_2', body: { text: 'x' } }),
+      ),
+      0,
+    );
+  });
+
+  it('forgets raw payloads, texts and at last rows, but nothing that still waits', async () => {
+    const id = await received('o6');
+    const waiting = await received('o7');
+    await reply(id, 'x1', 'bye', true);
+    await until('it is sent', () => stage.texts().includes('bye'));
+    const { pool } = stage.database;
+    const age = (hours: number): Promise<unknown> =>
+      pool.query(
+        `with m as (update messages set received_at = now() - $1 * interval '1 hour')
+         update outbox set created_at = now() - $1 * interval '1 hour'`,
+        [hours],
+      );
+    const row = async (which: string): Promise<{ raw: unknown; envelope: unknown } | undefined> => {
+      const { rows } = await pool.query<{ raw: unknown; envelope: unknown }>(
+        'select raw, envelope from messages where id = $1',
+        [which],
+      );
+      return rows[0];
+    };
+    await age(73);
+    await stage.delivery.sweep();
+    assert.equal((await row(id))?.raw, null);
+    assert.ok((await row(id))?.envelope);
+    await age(721);
+    await stage.delivery.sweep();
+    assert.equal(await row(id), undefined);
+    assert.ok((await row(waiting))?.envelope);
+    const { rows } = await pool.query(`select 1 from outbox where id = 'x1'`);
+    assert.deepEqual(rows, []);
+  });
+});
