@@ -1,4 +1,6 @@
+import type { Outgoing } from '../channels/index.ts';
 import { transaction } from '../db/index.ts';
+import type { Click } from '../delivery/index.ts';
 import type { RunContext } from '../policy/index.ts';
 import { buildCard } from './card.ts';
 import { handleClick } from './clicks.ts';
@@ -39,7 +41,9 @@ export interface Approvals {
   listOpen(): Promise<Card[]>;
   /** Takes a request back. @throws GatehouseError 403 for anybody but the requester, 404, 409 once decided */
   cancel(id: string, principal: string): Promise<VoteResult>;
-  /** Starts the resumer and the deadline job, and takes clicks from the channels. */
+  /** Handles a click that a channel proved; register it with delivery's `onAction`. @returns what the clicker is shown */
+  click(click: Click): Promise<Outgoing | null>;
+  /** Starts the resumer and the deadline job. */
   start(): Promise<void>;
   /** Stops them and waits for what is under way. */
   stop(): Promise<void>;
@@ -65,7 +69,6 @@ export function createApprovals(deps: ApprovalsDeps): Approvals {
     times.poll,
     deps.log,
   );
-  deps.delivery.onAction((click) => handleClick(deps, click));
   let unlisten = (): void => undefined;
 
   return {
@@ -87,6 +90,7 @@ export function createApprovals(deps: ApprovalsDeps): Approvals {
     },
     listOpen: async () => (await openApprovals(deps)).map((row) => buildCard(deps, row)),
     cancel: (id, principal) => cancel(deps, id, principal),
+    click: (click) => handleClick(deps, click),
     start() {
       unlisten = deps.signals.on(settledSignal, () => worker.wake());
       worker.start();

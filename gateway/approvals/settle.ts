@@ -14,6 +14,7 @@ export const settledSignal = 'approvals_settled';
  * @param options.from the state that it must be in now
  * @param options.runOver true where no workflow is left to tell: the run ends here, and this is the last word
  * @returns the row as it is now, or null when it was settled otherwise already
+ * @throws GatehouseError of the policy when an approved call may not be granted; nothing is written then
  */
 export async function settle(
   deps: ApprovalsDeps,
@@ -27,13 +28,15 @@ export async function settle(
   },
 ): Promise<ApprovalRow | null> {
   const { state, reason = null, from = 'pending', runOver = false } = options;
+  if (row.state !== from) return null;
+  // First, because it may refuse: rules that changed since the question was asked void the question.
+  if (state === 'approved') await deps.policy.issueGrant(tx, row.id);
   const { rowCount } = await tx.query(
     `update approvals set state = $2, reason = $3, decided_at = coalesce(decided_at, clock_timestamp()),
        next_attempt_at = now(), delivered_at = case when $4 then now() end where id = $1 and state = $5`,
     [row.id, state, reason, runOver, from],
   );
   if (rowCount !== 1) return null;
-  if (state === 'approved') await deps.policy.issueGrant(tx, row.id);
   const settled = (await findApprovals(tx, 'a.id = $1', [row.id]))[0] ?? row;
   await recordReceipts(tx, [
     {

@@ -17,7 +17,7 @@ export interface ApprovalsDeps {
   policy: Pick<Policy, 'issueGrant'>;
   catalogue: Pick<Catalogue, 'get'>;
   people: Pick<People, 'get' | 'byGroups'>;
-  delivery: Pick<Delivery, 'reply' | 'notify' | 'onAction' | 'runWaiting' | 'runResumed' | 'runDone'>;
+  delivery: Pick<Delivery, 'reply' | 'notify' | 'runWaiting' | 'runResumed' | 'runDone'>;
   settings: Pick<Settings, 'publicUrl' | 'n8nUrl' | 'approvalSeconds'>;
   /** `whsec_<base64>`, shared with the Approval Gate's credential. */
   signingSecret: string;

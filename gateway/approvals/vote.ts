@@ -1,6 +1,6 @@
 import { recordReceipts } from '../audit/index.ts';
 import { transaction, type Transaction } from '../db/index.ts';
-import type { GatehouseError } from '../config/index.ts';
+import { GatehouseError } from '../config/index.ts';
 import { buildCard } from './card.ts';
 import { eligible } from './eligible.ts';
 import { outcomeText, progressText, waitingCard } from './notices.ts';
@@ -76,7 +76,14 @@ async function count(
   if (earlier) return { refusal: refusals.votedOtherwise() };
   await store(tx, row, ballot);
   const after = (await findApprovals(tx, 'a.id = $1', [row.id]))[0] ?? row;
-  return { result: await conclude(deps, tx, after, ballot, allowed) };
+  try {
+    return { result: await conclude(deps, tx, after, ballot, allowed) };
+  } catch (error) {
+    if (!(error instanceof GatehouseError)) throw error;
+    // No later vote could be granted either, so the question ends here instead of refusing everybody in turn.
+    await settle(deps, tx, after, { state: 'cancelled', reason: error.message });
+    return { refusal: error };
+  }
 }
 
 async function store(tx: Transaction, row: ApprovalRow, ballot: Ballot): Promise<void> {

@@ -1,0 +1,313 @@
+import { createServer, type IncomingMessage, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createApprovals, type Approvals, type ApprovalsDeps } from '../../../gateway/approvals/index.ts';
+import { loadCatalogue } from '../../../gateway/catalogue/index.ts';
+import { createLogger } from '../../../gateway/config/index.ts';
+import { Signals } from '../../../gateway/db/index.ts';
+import { digest, newToken, uuidv7 } from '../../../gateway/envelope/index.ts';
+import type { RunContext } from '../../../gateway/policy/index.ts';
+import type { Person } from '../../../gateway/sessions/index.ts';
+import { testDatabase, type TestDatabase } from '../../support/postgres.ts';
+
+type Delivery = ApprovalsDeps['delivery'];
+
+export const signingSecret = `whsec_${Buffer.from('a signing secret of the tests....').toString('base64')}`;
+export const publicUrl = 'https://gate.example.com';
+export const fast = { poll: 40, executionPoll: 50, retry: 20, giveUp: 150, request: 2000 };
+
+/** What the stand-ins saw. */
+export interface Seen {
+  replies: {
+    messageId?: string;
+    id: string;
+    text: string;
+    final: boolean;
+    buttons: string[];
+    link?: string;
+  }[];
+  notices: { principal: string; id: string; card: string; text: string; buttons: string[]; link?: string }[];
+  waiting: string[];
+  resumed: string[];
+  done: string[];
+  grants: string[];
+}
+
+export interface House {
+  database: TestDatabase;
+  approvals: Approvals;
+  seen: Seen;
+  people: Map<string, Person>;
+  /** Principals without any channel. */
+  unreachable: Set<string>;
+  /** Set, it is what the policy throws in place of a grant. */
+  policy: { refusal: Error | null };
+  /** A second gateway over the same database. */
+  another(more?: Partial<ApprovalsDeps>): Approvals;
+  /** Stores a message, its run and a decision. */
+  decision(options?: DecisionOptions): Promise<{ id: string; run: RunContext; digest: string }>;
+  close(): Promise<void>;
+}
+
+export interface DecisionOptions {
+  tool?: string;
+  args?: Record<string, unknown>;
+  effect?: 'allow' | 'confirm' | 'approve' | 'deny';
+  quorum?: number;
+  groups?: string[];
+  provenance?: Record<string, string>;
+  run?: RunContext;
+  visibility?: string;
+}
+
+const person = (principal: string, display: string, groups: string[]): Person => ({
+  principal,
+  display,
+  roles: [],
+  groups,
+  identities: [],
+});
+
+/** The approvals room over a real database. Delivery and policy are stand-ins that write down what they were told. */
+export async function openHouse(more: Partial<ApprovalsDeps> = {}): Promise<House> {
+  const database = await testDatabase();
+  const signals = new Signals(database.url);
+  await signals.start();
+  const people = new Map(
+    [
+      person('requester', 'Robin Requester', []),
+      person('approver-a', 'Alex Approver', ['approvers']),
+      person('approver-b', 'Blake Approver', ['approvers']),
+      person('stranger', 'Sam Stranger', []),
+    ].map((entry) => [entry.principal, entry]),
+  );
+  const unreachable = new Set<string>();
+  const policy: House['policy'] = { refusal: null };
+  const seen: Seen = { replies: [], notices: [], waiting: [], resumed: [], done: [], grants: [] };
+  const delivery: Delivery = {
+    reply: (_tx, { messageId, id, body, final }) => {
+      const buttons = (body.buttons ?? []).map((button) => button.value);
+      seen.replies.push({ messageId, id, text: body.text, final, buttons, link: body.link?.url });
+      return Promise.resolve(uuidv7());
+    },
+    notify: (_tx, { principal, id, card, body }) => {
+      const buttons = (body.buttons ?? []).map((button) => button.value);
+      seen.notices.push({ principal, id, card, text: body.text, buttons, link: body.link?.url });
+      return Promise.resolve(unreachable.has(principal) ? 0 : 1);
+    },
+    runWaiting: async (tx, runId) => {
+      seen.waiting.push(runId);
+      await tx.query(`update runs set state = 'waiting' where id = $1`, [runId]);
+    },
+    runResumed: async (tx, runId) => {
+      seen.resumed.push(runId);
+      await tx.query(`update runs set state = 'running' where id = $1`, [runId]);
+      return true;
+    },
+    runDone: async (tx, runId) => {
+      seen.done.push(runId);
+      await tx.query(`update runs set state = 'done' where id = $1`, [runId]);
+      return true;
+    },
+  };
+  const deps: ApprovalsDeps = {
+    pool: database.pool,
+    signals,
+    policy: {
+      async issueGrant(tx, decisionId) {
+        if (policy.refusal) throw policy.refusal;
+        seen.grants.push(decisionId);
+        const id = `grant_${decisionId}`;
+        await tx.query(
+          `insert into grants (id, decision_id, message_id, session_key, tool, digest, policy_version, epoch, expires_at)
+           select $1, id, message_id, session_key, tool, digest, policy_version, 1, now() + interval '5 min'
+           from decisions where id = $2`,
+          [id, decisionId],
+        );
+        return id;
+      },
+    },
+    catalogue: loadCatalogue(new URL('../../../policies', import.meta.url).pathname),
+    people: {
+      get: (principal) => people.get(principal),
+      byGroups: (groups) =>
+        [...people.values()].filter((entry) => entry.groups.some((name) => groups.includes(name))),
+    },
+    delivery,
+    settings: { publicUrl, n8nUrl: 'http://127.0.0.1:9', approvalSeconds: 600 },
+    signingSecret,
+    clock: () => new Date(),
+    log: createLogger('silent'),
+    timing: fast,
+    ...more,
+  };
+  const opened: Approvals[] = [];
+  const another = (changes: Partial<ApprovalsDeps> = {}): Approvals => {
+    const approvals = createApprovals({ ...deps, ...changes });
+    opened.push(approvals);
+    return approvals;
+  };
+  return {
+    database,
+    approvals: another(),
+    seen,
+    people,
+    unreachable,
+    policy,
+    another,
+    decision: (options = {}) => storeDecision(database, options),
+    async close() {
+      for (const approvals of opened) await approvals.stop();
+      await signals.stop();
+      await database.drop();
+    },
+  };
+}
+
+async function storeDecision(
+  { pool }: TestDatabase,
+  options: DecisionOptions,
+): Promise<{ id: string; run: RunContext; digest: string }> {
+  const args = options.args ?? { amount: '120.00', currency: 'EUR', payee: 'ACME', reference: 'invoice-42' };
+  const effect = options.effect ?? 'approve';
+  const run = options.run ?? (await storeRun({ pool }, options.visibility ?? 'dm'));
+  const id = newToken('dec');
+  const tool = options.tool ?? 'ledger.transfer';
+  const hash = digest({ tool, args });
+  const approvers = {
+    groups: options.groups ?? ['approvers'],
+    quorum: options.quorum ?? 1,
+    excludeRequester: true,
+  };
+  await pool.query(
+    `insert into decisions (id, message_id, run_id, session_key, principal, step, tool, args, digest, effect, reasons,
+       approvers, provenance, policy_version, expires_at)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 'v1', now() + interval '1 h')`,
+    [
+      id,
+      run.messageId,
+      run.runId,
+      run.sessionKey,
+      run.principal,
+      `step-${id}`,
+      tool,
+      JSON.stringify(args),
+      hash,
+      effect,
+      JSON.stringify([{ code: 'payment_needs_approval', text: 'Payments need an approval.' }]),
+      JSON.stringify(effect === 'approve' ? approvers : null),
+      JSON.stringify(options.provenance ?? {}),
+    ],
+  );
+  return { id, run, digest: hash };
+}
+
+async function storeRun({ pool }: Pick<TestDatabase, 'pool'>, visibility: string): Promise<RunContext> {
+  const runId = uuidv7();
+  const messageId = `web:local:requester:${runId}:0`;
+  await pool.query(
+    `insert into messages (id, channel, session_key, principal, event, state) values ($1, 'web', 's', 'requester', 'command', 'running')`,
+    [messageId],
+  );
+  await pool.query(
+    `insert into runs (id, message_id, token_hash, session_key, principal, actor, calls_left, lease_until)
+     values ($1, $2, $3, 's', 'requester', '{"display":"Robin Requester"}', 50, now() + interval '2 min')`,
+    [runId, messageId, Buffer.from(runId)],
+  );
+  return {
+    runId,
+    messageId,
+    sessionKey: 's',
+    principal: 'requester',
+    actor: { principal: 'requester', display: 'Robin Requester', roles: [], groups: [], standing: 'member' },
+    channel: { kind: 'web', visibility },
+    command: null,
+    text: '',
+    ingress: 'session',
+    callsLeft: 50,
+  };
+}
+
+let executions = 100;
+
+/** A gate of one execution that asks for these decisions. */
+export function gateOf(
+  decisions: { id: string }[],
+  executionId = String((executions += 1)),
+  nodeId = 'node-1',
+) {
+  return {
+    executionId,
+    nodeId,
+    items: decisions.map(({ id }) => ({
+      decision: id,
+      resumePath: `/webhook-waiting/${executionId}/${nodeId}?approval=${id}&signature=feed`,
+    })),
+  };
+}
+
+/** The personal token that the link of a notice carries. */
+export function tokenFor(seen: Seen, principal: string, approvalId: string): string {
+  const notice = seen.notices.findLast(
+    (entry) => entry.principal === principal && entry.link?.includes(approvalId),
+  );
+  return new URL(notice?.link ?? 'http://none/').hash.slice(1);
+}
+
+export interface FakeN8n {
+  url: string;
+  calls: { method: string; url: string; headers: IncomingMessage['headers']; body: string }[];
+  /** What the next calls are answered; the last one stays. */
+  answers: { status: number; body: string; headers?: Record<string, string> }[];
+  stop(): Promise<void>;
+}
+
+export const resumed: FakeN8n['answers'][number] = { status: 200, body: '{"gatehouse":"resumed"}' };
+
+/** An HTTP server that answers as n8n's waiting webhooks were seen to answer (n8n 2.41.1). */
+export async function fakeN8n(port = 0): Promise<FakeN8n> {
+  const calls: FakeN8n['calls'] = [];
+  const answers: FakeN8n['answers'] = [resumed];
+  const server: Server = createServer((request, response) => {
+    let body = '';
+    request.setEncoding('utf8').on('data', (chunk: string) => (body += chunk));
+    request.on('end', () => {
+      calls.push({ method: request.method ?? '', url: request.url ?? '', headers: request.headers, body });
+      const answer = (answers.length > 1 ? answers.shift() : answers[0]) ?? resumed;
+      response.writeHead(answer.status, { 'content-type': 'application/json', ...answer.headers });
+      response.end(answer.body);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    calls,
+    answers,
+    stop: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+/** Waits until `check` holds. @throws after 5 s */
+export async function until(check: () => boolean | Promise<boolean>): Promise<void> {
+  const end = Date.now() + 5000;
+  while (!(await check())) {
+    if (Date.now() > end) throw new Error('it did not happen within 5 s');
+    await new Promise((resolve) => setTimeout(resolve, 15));
+  }
+}
+
+/** @returns the state of an approval, straight from its row */
+export async function stateOf(
+  { database }: House,
+  id: string,
+): Promise<{ state: string; delivered: boolean }> {
+  const { rows } = await database.pool.query<{ state: string; delivered: boolean }>(
+    'select state, delivered_at is not null as delivered from approvals where id = $1',
+    [id],
+  );
+  if (!rows[0]) throw new Error(`no approval ${id}`);
+  return rows[0];
+}
