@@ -51,6 +51,7 @@ export async function runSuite(
         count.failed += 1;
         totals.failed += 1;
         process.stdout.write(`\n    FAIL  ${data.name}\n          ${where(data)}\n${indent(describe(event.data.details.error))}\n`);
+        if (files.includes(data.name)) process.stdout.write(`${indent((said.get(data.name) ?? '').slice(-4000))}\n`);
       }
     } else if (event.type === 'test:summary' && event.data.file !== undefined) {
       const { file, duration_ms: duration, success } = event.data;
