@@ -1,0 +1,1 @@
+export { createSlack, type SlackOptions } from './adapter.ts';

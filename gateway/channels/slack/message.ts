@@ -1,0 +1,194 @@
+import { z } from 'zod';
+import { parseCommand } from '../../envelope/index.ts';
+import type { Inbound, InboundAttachment, InboundMessage, Route } from '../adapter.ts';
+import { flawOf, unusable } from '../unusable.ts';
+import { undoMarkup } from './markup.ts';
+
+/** Ids of Slack objects: a letter and capitals or digits. */
+export const slackId = z.string().regex(/^[A-Z][A-Z0-9]{1,39}$/);
+export const slackTs = z.string().regex(/^\d{1,12}\.\d{1,6}$/);
+/** Envelopes hold 20,000 characters; entities and link markup make Slack's text longer. */
+export const slackText = z.string().max(60_000);
+
+const FileSchema = z.looseObject({
+  id: slackId,
+  mimetype: z.string().max(128).optional(),
+  size: z.number().int().min(0).optional(),
+});
+
+const BodySchema = z.looseObject({
+  user: slackId,
+  ts: slackTs,
+  text: slackText.default(''),
+  thread_ts: slackTs.optional(),
+  files: z.array(FileSchema).max(50).optional(),
+  edited: z.looseObject({ user: slackId, ts: slackTs }).optional(),
+});
+
+const PlaceSchema = z.looseObject({
+  channel: slackId,
+  channel_type: z.string().max(32).optional(),
+  team: slackId.optional(),
+  user_team: slackId.optional(),
+});
+
+export const CallbackSchema = z.looseObject({
+  team_id: slackId,
+  is_ext_shared_channel: z.boolean().optional(),
+  authorizations: z
+    .array(z.looseObject({ user_id: slackId.optional(), is_bot: z.boolean().optional() }))
+    .max(100)
+    .optional(),
+});
+
+/** Subtypes of `message` that a person wrote; the rest are Slack's notices. */
+const typed = new Set([undefined, 'file_share', 'thread_broadcast', 'me_message']);
+
+/**
+ * A `message` or `app_mention` event of the Events API; the same through Socket Mode.
+ * Source: https://docs.slack.dev/reference/events/message
+ * @param payload the parsed `event_callback`
+ * @param self our own user id in the workspace, once it is known
+ */
+export function parseMessageEvent(payload: unknown, raw: string, self: string | null): Inbound {
+  const event = (payload as { event: Record<string, unknown> }).event;
+  const edited = event.subtype === 'message_changed';
+  const body = edited ? event.message : event;
+  const about = aboutMessage(payload);
+  const callback = CallbackSchema.safeParse(payload);
+  if (isMachine(event, self) || (isObject(body) && isMachine(body, self)))
+    return { kind: 'ignored', reason: 'bot' };
+  if (!callback.success) return unusable(flawOf(callback.error), raw, about);
+  const own = callback.data.authorizations?.find((entry) => entry.is_bot)?.user_id ?? self;
+  if (isObject(body) && own !== null && body.user === own) return { kind: 'ignored', reason: 'bot' };
+  if (!edited && !typed.has(event.subtype as string | undefined))
+    return { kind: 'ignored', reason: 'subtype' };
+
+  const place = PlaceSchema.safeParse(event);
+  if (!place.success) return unusable(flawOf(place.error, 'event'), raw, about);
+  const message = BodySchema.safeParse(body);
+  if (!message.success)
+    return unusable(flawOf(message.error, edited ? 'event.message' : 'event'), raw, about);
+  if (edited && !isOwnEdit(message.data, event.previous_message))
+    return { kind: 'ignored', reason: 'no-edit' };
+  return build(callback.data, place.data, message.data, edited, raw, own);
+}
+
+function build(
+  callback: z.output<typeof CallbackSchema>,
+  place: z.output<typeof PlaceSchema>,
+  message: z.output<typeof BodySchema>,
+  edited: boolean,
+  raw: string,
+  own: string | null,
+): Inbound {
+  const team = callback.team_id;
+  const { text, mentions } = undoMarkup(message.text, own);
+  const visibility = visibilityOf(place.channel, place.channel_type, callback.is_ext_shared_channel);
+  const route: Route = {
+    channel: place.channel,
+    thread: message.thread_ts ?? (visibility === 'dm' ? null : message.ts),
+    user: message.user,
+  };
+  const flaw = tooMuch(text, mentions);
+  if (flaw) return unusable(flaw, raw, { nativeId: `${place.channel}:${message.ts}`, route });
+  const command = edited ? null : parseCommand(text);
+  const result: InboundMessage = {
+    event: edited ? 'edited' : command ? 'command' : 'created',
+    channel: {
+      kind: 'slack',
+      account: team,
+      conversation: place.channel,
+      thread: message.thread_ts ?? null,
+      visibility,
+    },
+    message: {
+      nativeId: message.ts,
+      replyTo: message.thread_ts === undefined || message.thread_ts === message.ts ? null : message.thread_ts,
+      revision: edited && message.edited ? micros(message.edited.ts) : 0,
+    },
+    sender: {
+      nativeId: memberId(message.user, place.user_team ?? place.team, team),
+      display: message.user,
+      isBot: false,
+    },
+    ingress: 'signature',
+    content: { text, mentions, command, action: null, reaction: null },
+    attachments: (message.files ?? []).map((file): InboundAttachment => ({
+      id: file.id,
+      mime: file.mimetype || 'application/octet-stream',
+      bytes: file.size ?? 0,
+      sha256: null,
+      ref: null,
+    })),
+    time: new Date(Number(message.ts) * 1000).toISOString(),
+    route,
+    raw,
+  };
+  return { kind: 'messages', messages: [result] };
+}
+
+/** What an envelope cannot hold, named before it is built. */
+export function tooMuch(text: string, mentions: readonly string[]): { reason: string; field: string } | null {
+  if (mentions.length > 200)
+    return { reason: 'It mentions more than 200 people.', field: 'content.mentions' };
+  if (text.length > 20_000) return { reason: 'It has more than 20,000 characters.', field: 'content.text' };
+  return null;
+}
+
+/**
+ * A member of another workspace (Slack Connect) gets that workspace's id in front: member ids are only unique within
+ * one, and nobody outside may become somebody inside.
+ */
+export function memberId(user: string, userTeam: string | undefined, team: string): string {
+  return userTeam === undefined || userTeam === team ? user : `${userTeam}/${user}`;
+}
+
+/** @param external the channel is shared with another organisation */
+export function visibilityOf(
+  channel: string,
+  type: string | undefined,
+  external = false,
+): InboundMessage['channel']['visibility'] {
+  if (type === 'im' || channel.startsWith('D')) return external ? 'external' : 'dm';
+  if (external) return 'external';
+  if (type === 'group' || type === 'mpim' || channel.startsWith('G')) return 'private';
+  return 'public';
+}
+
+/** Best effort on a payload that failed its checks: which message it was and where its sender reads. */
+export function aboutMessage(payload: unknown): { nativeId?: string; route?: Route } {
+  const event = isObject(payload) && isObject(payload.event) ? payload.event : {};
+  const body = event.subtype === 'message_changed' && isObject(event.message) ? event.message : event;
+  const channel = slackId.safeParse(event.channel);
+  const user = slackId.safeParse(body.user);
+  const ts = slackTs.safeParse(body.ts);
+  if (!channel.success || !user.success || body.bot_id !== undefined) return {};
+  const thread = slackTs.safeParse(body.thread_ts);
+  return {
+    route: { channel: channel.data, thread: thread.success ? thread.data : null, user: user.data },
+    ...(ts.success ? { nativeId: `${channel.data}:${ts.data}` } : {}),
+  };
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}
+
+/** Programs are never answered: two of them would talk for ever. */
+function isMachine(message: Record<string, unknown>, self: string | null): boolean {
+  if (message.bot_id !== undefined || message.subtype === 'bot_message') return true;
+  return self !== null && message.user === self;
+}
+
+/** Slack also reports a change when it adds a link preview; and only the author's own edit is the author's text. */
+function isOwnEdit(message: z.output<typeof BodySchema>, previous: unknown): boolean {
+  if (!message.edited || message.edited.user !== message.user) return false;
+  return !isObject(previous) || previous.text !== message.text;
+}
+
+/** A Slack timestamp as an integer that grows with each edit; below 2^53 until the year 2255. */
+function micros(ts: string): number {
+  const [seconds = '0', fraction = ''] = ts.split('.');
+  return Number(seconds) * 1_000_000 + Number(fraction.padEnd(6, '0'));
+}

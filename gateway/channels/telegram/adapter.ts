@@ -1,0 +1,180 @@
+import { Api } from 'grammy';
+import type { AdapterContext, ChannelAdapter, Inbound, RawDelivery } from '../adapter.ts';
+import { boundBody, refusedSecret, sameSecret, unauthenticated } from '../failures.ts';
+import { parseJson, storable } from '../json.ts';
+import { requiredSecret } from '../secrets.ts';
+import { unusable } from '../unusable.ts';
+import { parseUpdate, type Bot } from './message.ts';
+import { allowedUpdates, Polling } from './polling.ts';
+import { isWrongToken, sendToTelegram } from './sender.ts';
+
+export interface TelegramOptions extends AdapterContext {
+  /** `polling` needs no public address; `webhook` is called by Telegram at `<publicUrl>/channels/telegram`. */
+  mode: 'polling' | 'webhook';
+  /** Root of the Bot API, `https://api.telegram.org`. */
+  apiRoot: string;
+  /** Where Telegram reaches the public listener; needed for `webhook`. */
+  publicUrl?: string;
+}
+
+/** Telegram: one bot, by long polling or by its webhook. Secrets: see `start`. */
+export function createTelegram(options: TelegramOptions): ChannelAdapter {
+  return new TelegramAdapter(options);
+}
+
+class TelegramAdapter implements ChannelAdapter {
+  readonly kind = 'telegram';
+  readonly #options: TelegramOptions;
+  readonly #botToken: () => Promise<string>;
+  readonly #webhookSecret: () => Promise<string>;
+  #client: { token: string; api: Api } | undefined;
+  #bot: Bot = { id: '', username: null };
+  #polling: Polling | undefined;
+
+  constructor(options: TelegramOptions) {
+    this.#options = options;
+    this.#botToken = requiredSecret(options, 'telegram/bot-token');
+    this.#webhookSecret = requiredSecret(options, 'telegram/webhook-secret');
+  }
+
+  account(): string {
+    return this.#bot.id;
+  }
+
+  async receive(delivery: RawDelivery): Promise<Inbound> {
+    boundBody(delivery.body);
+    if (this.#options.mode !== 'webhook')
+      throw unauthenticated('Telegram is polled here; it has no address to call.');
+    // https://core.telegram.org/bots/api#setwebhook: the header is the only proof that Telegram is calling.
+    const given = delivery.headers['x-telegram-bot-api-secret-token'] ?? '';
+    if (!sameSecret(given, await this.#webhookSecret()))
+      throw unauthenticated('The secret token does not match.');
+    await this.#api();
+    const raw = delivery.body.toString('utf8');
+    const parsed = parseJson(delivery.body);
+    return 'value' in parsed
+      ? parseUpdate(parsed.value, raw, this.#bot)
+      : unusable(parsed, raw, salvage(raw));
+  }
+
+  async start(sink: (inbound: Inbound) => Promise<void>): Promise<void> {
+    await this.#botToken();
+    if (this.#options.mode === 'webhook') await this.#webhookSecret();
+    const introduced = await this.#introduce();
+    if (this.#options.mode === 'polling') {
+      let prepared = false;
+      const api = async (): Promise<Api> => {
+        const client = await this.#api();
+        // While a webhook is set, Telegram refuses to be polled.
+        if (!prepared) await client.raw.deleteWebhook({});
+        prepared = true;
+        if (this.#bot.username === null) await this.#introduce();
+        return client;
+      };
+      this.#polling = new Polling(
+        api,
+        (update) => this.#pulled(update, sink),
+        () =>
+          this.#options.log.warn(
+            { vendor: 'telegram' },
+            'updates could not be pulled or stored; trying again',
+          ),
+      );
+      this.#polling.start();
+    } else if (introduced) await this.#register();
+  }
+
+  async stop(): Promise<void> {
+    await this.#polling?.stop();
+    this.#polling = undefined;
+  }
+
+  async send(
+    ...[route, message, previous]: Parameters<ChannelAdapter['send']>
+  ): Promise<{ nativeId: string }> {
+    return { nativeId: await sendToTelegram(await this.#api(), route, message, previous) };
+  }
+
+  directRoute(nativeUserId: string): { chat: string; thread: null; replyTo: null } | null {
+    // A private chat has the id of its person.
+    return /^[1-9]\d{0,15}$/.test(nativeUserId) ? { chat: nativeUserId, thread: null, replyTo: null } : null;
+  }
+
+  async #api(): Promise<Api> {
+    const token = await this.#botToken();
+    if (this.#client?.token !== token) {
+      const apiRoot = this.#options.apiRoot.replace(/\/+$/, '');
+      this.#client = { token, api: new Api(token, { apiRoot, timeoutSeconds: 60 }) };
+      // The part before the colon is the bot's own id.
+      this.#bot = { id: /^\d{1,20}(?=:)/.exec(token)?.[0] ?? '', username: null };
+    }
+    return this.#client.api;
+  }
+
+  /** Learns the bot's name, by which groups address it. @returns false when Telegram cannot be reached */
+  async #introduce(): Promise<boolean> {
+    const api = await this.#api();
+    try {
+      const me = await api.raw.getMe();
+      this.#bot = { id: String(me.id), username: me.username };
+      return true;
+    } catch (error) {
+      if (isWrongToken(error)) throw refusedSecret('telegram/bot-token', 'Telegram', error);
+      this.#options.log.warn(
+        { vendor: 'telegram' },
+        'Telegram cannot be reached yet; the name of the bot is not known',
+      );
+      return false;
+    }
+  }
+
+  async #register(): Promise<void> {
+    const api = await this.#api();
+    await api.raw.setWebhook({
+      url: `${(this.#options.publicUrl ?? '').replace(/\/+$/, '')}/channels/telegram`,
+      secret_token: await this.#webhookSecret(),
+      allowed_updates: allowedUpdates,
+    });
+  }
+
+  async #pulled(update: unknown, sink: (inbound: Inbound) => Promise<void>): Promise<void> {
+    const flaw = storable(update);
+    const id = (update as { update_id?: unknown } | null)?.update_id;
+    // What is nested too deeply cannot be written out again either.
+    const raw = flaw
+      ? JSON.stringify({ update_id: Number.isSafeInteger(id) ? id : null })
+      : JSON.stringify(update);
+    const inbound = flaw ? unusable(flaw, raw, aboutUpdate(update)) : parseUpdate(update, raw, this.#bot);
+    await sink(inbound);
+    if (inbound.kind !== 'messages' || inbound.ack === undefined) return;
+    const { callback_query_id } = inbound.ack as { callback_query_id: string };
+    const api = await this.#api();
+    // Only a progress ring hangs on it, and Telegram forgets old queries.
+    await api.raw.answerCallbackQuery({ callback_query_id }).catch(() => undefined);
+  }
+}
+
+function salvage(raw: string): ReturnType<typeof aboutUpdate> {
+  try {
+    return aboutUpdate(JSON.parse(raw));
+  } catch {
+    return {};
+  }
+}
+
+/** Which update it was, and the private chat to answer in; groups are not told of what nobody can read. */
+function aboutUpdate(update: unknown): {
+  nativeId?: string;
+  route?: { chat: string; thread: null; replyTo: null };
+} {
+  const { update_id: id, message } = (update ?? {}) as {
+    update_id?: unknown;
+    message?: { from?: { id?: unknown; is_bot?: unknown } } | null;
+  };
+  const from = message?.from;
+  const person = Number.isSafeInteger(from?.id) && from?.is_bot === false ? String(from.id) : null;
+  return {
+    ...(Number.isSafeInteger(id) ? { nativeId: `update:${String(id)}` } : {}),
+    ...(person === null ? {} : { route: { chat: person, thread: null, replyTo: null } }),
+  };
+}

@@ -1,0 +1,243 @@
+import { z } from 'zod';
+import { parseCommand } from '../../envelope/index.ts';
+import type { Inbound, InboundAttachment, InboundMessage, Route } from '../adapter.ts';
+import { flawOf, unusable } from '../unusable.ts';
+
+/** The bot that a token belongs to. */
+export interface Bot {
+  id: string;
+  /** Without `@`; null until the vendor told. */
+  username: string | null;
+}
+
+/** Telegram's ids have at most 52 significant bits. */
+const id = z.number().int();
+const UserSchema = z.looseObject({
+  id,
+  is_bot: z.boolean(),
+  first_name: z.string().max(256),
+  last_name: z.string().max(256).optional(),
+});
+const ChatSchema = z.looseObject({
+  id,
+  type: z.enum(['private', 'group', 'supergroup', 'channel']),
+  username: z.string().max(64).optional(),
+});
+const EntitySchema = z.looseObject({
+  type: z.string().max(64),
+  offset: z.number().int().min(0),
+  length: z.number().int().min(0),
+  user: z.looseObject({ id }).optional(),
+});
+const entities = z.array(EntitySchema).max(20_000).optional();
+const FileSchema = z.looseObject({
+  file_unique_id: z.string().min(1).max(256),
+  file_size: z.number().int().min(0).optional(),
+  mime_type: z.string().max(128).optional(),
+});
+const text = z.string().max(60_000).optional();
+
+const MessageSchema = z.looseObject({
+  message_id: id,
+  date: z.number().int().min(0).max(99_999_999_999),
+  edit_date: z.number().int().min(0).max(99_999_999_999).optional(),
+  message_thread_id: id.optional(),
+  is_topic_message: z.boolean().optional(),
+  from: UserSchema,
+  chat: ChatSchema,
+  text,
+  caption: text,
+  entities,
+  caption_entities: entities,
+  reply_to_message: z.looseObject({ message_id: id }).optional(),
+  photo: z.array(FileSchema).max(20).optional(),
+  document: FileSchema.optional(),
+  audio: FileSchema.optional(),
+  video: FileSchema.optional(),
+  voice: FileSchema.optional(),
+});
+type Message = z.output<typeof MessageSchema>;
+
+const CallbackSchema = z.looseObject({
+  id: z.string().min(1).max(128),
+  from: UserSchema,
+  data: z.string().max(512).optional(),
+  message: z.looseObject({ message_id: id, chat: ChatSchema, message_thread_id: id.optional() }).optional(),
+});
+
+/** Content that a person sends; the other kinds of message are notices (somebody joined, a title changed). */
+const contentKeys = ['text', 'caption', 'photo', 'document', 'audio', 'video', 'voice'];
+
+/**
+ * One update of the Bot API.
+ * Source: https://core.telegram.org/bots/api#update
+ * @param ingress `token` for both ways: the secret token of the webhook, or the bot token that pulled the update
+ */
+export function parseUpdate(update: unknown, raw: string, bot: Bot): Inbound {
+  const fields = (typeof update === 'object' && update !== null ? update : {}) as Record<string, unknown>;
+  if (!Number.isSafeInteger(fields.update_id)) {
+    return unusable({ reason: 'It is no update of Telegram.', field: 'update_id' }, raw);
+  }
+  const nativeId = `update:${String(fields.update_id)}`;
+  for (const kind of ['message', 'edited_message'] as const) {
+    if (fields[kind] !== undefined) return message(fields[kind], kind, fields.update_id as number, raw, bot);
+  }
+  if (fields.callback_query === undefined) return { kind: 'ignored', reason: 'update' };
+  const parsed = CallbackSchema.safeParse(fields.callback_query);
+  if (!parsed.success) return unusable(flawOf(parsed.error, 'callback_query'), raw, { nativeId });
+  return click(parsed.data, raw, bot);
+}
+
+function message(
+  source: unknown,
+  kind: 'message' | 'edited_message',
+  update: number,
+  raw: string,
+  bot: Bot,
+): Inbound {
+  const fields = (typeof source === 'object' && source !== null ? source : {}) as Record<string, unknown>;
+  const from = fields.from as { is_bot?: unknown } | undefined;
+  if (from?.is_bot === true) return { kind: 'ignored', reason: 'bot' };
+  // Anonymous administrators and linked channels write under ids that several people share: nobody's message.
+  if (fields.sender_chat !== undefined || (fields.from === undefined && fields.chat !== undefined)) {
+    return { kind: 'ignored', reason: 'nobody' };
+  }
+  const about = { nativeId: `update:${update}`, route: routeOf(fields) };
+  const parsed = MessageSchema.safeParse(source);
+  if (!parsed.success) return unusable(flawOf(parsed.error, kind), raw, about);
+  if (!contentKeys.some((key) => fields[key] !== undefined)) return { kind: 'ignored', reason: 'notice' };
+  const content = contentOf(parsed.data, bot);
+  if (content === null) return { kind: 'ignored', reason: 'another-bot' };
+  if (content.mentions.length > 200) {
+    return unusable({ reason: 'It mentions more than 200 people.', field: 'content.mentions' }, raw, about);
+  }
+  if (content.text.length > 20_000) {
+    return unusable({ reason: 'It has more than 20,000 characters.', field: 'content.text' }, raw, about);
+  }
+  const edited = kind === 'edited_message';
+  // What was forwarded or composed by another bot is not what this person typed.
+  const typed = !edited && fields.forward_origin === undefined && fields.via_bot === undefined;
+  const command = typed ? parseCommand(content.text) : null;
+  const { data } = parsed;
+  const result: InboundMessage = {
+    event: edited ? 'edited' : command ? 'command' : 'created',
+    channel: {
+      kind: 'telegram',
+      account: bot.id,
+      conversation: String(data.chat.id),
+      thread: data.message_thread_id === undefined ? null : String(data.message_thread_id),
+      visibility: visibilityOf(data.chat),
+    },
+    message: {
+      nativeId: String(data.message_id),
+      replyTo: data.reply_to_message ? String(data.reply_to_message.message_id) : null,
+      // Two edits within one second differ by their update; a repeated delivery keeps it.
+      revision: edited ? (data.edit_date ?? data.date) * 1000 + (update % 1000) : 0,
+    },
+    sender: { nativeId: String(data.from.id), display: nameOf(data.from), isBot: false },
+    ingress: 'token',
+    content: { ...content, command, action: null, reaction: null },
+    attachments: attachmentsOf(data),
+    time: new Date(data.date * 1000).toISOString(),
+    route: routeOf(fields) ?? {},
+    raw,
+  };
+  return { kind: 'messages', messages: [result] };
+}
+
+function click(query: z.output<typeof CallbackSchema>, raw: string, bot: Bot): Inbound {
+  if (query.message === undefined || query.data === undefined || query.from.is_bot) {
+    return { kind: 'ignored', reason: 'foreign-action' };
+  }
+  const { chat, message_id: card, message_thread_id: topic } = query.message;
+  const result: InboundMessage = {
+    event: 'action',
+    channel: {
+      kind: 'telegram',
+      account: bot.id,
+      conversation: String(chat.id),
+      thread: topic === undefined ? null : String(topic),
+      visibility: visibilityOf(chat),
+    },
+    message: { nativeId: `callback:${query.id}`, replyTo: String(card), revision: 0 },
+    sender: { nativeId: String(query.from.id), display: nameOf(query.from), isBot: false },
+    ingress: 'token',
+    content: {
+      text: '',
+      mentions: [],
+      command: null,
+      action: { id: 'button', value: query.data },
+      reaction: null,
+    },
+    attachments: [],
+    // A callback says nothing of when it was clicked, and the same one must read the same at each delivery.
+    time: new Date(0).toISOString(),
+    route: { chat: String(chat.id), thread: topic === undefined ? null : String(topic), replyTo: null },
+    raw,
+  };
+  // The answer to the webhook may itself be one call of the Bot API: it stops the button's progress ring.
+  return {
+    kind: 'messages',
+    messages: [result],
+    ack: { method: 'answerCallbackQuery', callback_query_id: query.id },
+  };
+}
+
+/** @returns null for a command that is addressed to another bot of the group */
+function contentOf(data: Message, bot: Bot): { text: string; mentions: string[] } | null {
+  const whole = data.text ?? data.caption ?? '';
+  const marks = (data.text === undefined ? data.caption_entities : data.entities) ?? [];
+  const mentions: string[] = [];
+  let start = 0;
+  for (const mark of marks) {
+    // Offsets count UTF-16 units, as JavaScript does.
+    const shown = whole.slice(mark.offset, mark.offset + mark.length);
+    if (mark.type === 'bot_command' && mark.offset === 0) {
+      const addressee = shown.split('@')[1];
+      if (addressee && bot.username && addressee.toLowerCase() !== bot.username.toLowerCase()) return null;
+    }
+    if (mark.type === 'text_mention' && mark.user) mentions.push(String(mark.user.id));
+    if (mark.type !== 'mention') continue;
+    const ours = bot.username !== null && shown.toLowerCase() === `@${bot.username.toLowerCase()}`;
+    if (ours && mark.offset === 0) start = mark.length;
+    else if (!ours) mentions.push(shown);
+  }
+  return { text: whole.slice(start).trimStart(), mentions: [...new Set(mentions)] };
+}
+
+function attachmentsOf(data: Message): InboundAttachment[] {
+  // Telegram lists a photo in several sizes, the largest last.
+  const files = [data.photo?.at(-1), data.document, data.audio, data.video, data.voice];
+  return files
+    .filter((file) => file !== undefined)
+    .map((file) => ({
+      id: file.file_unique_id,
+      mime: file.mime_type || (file === data.photo?.at(-1) ? 'image/jpeg' : 'application/octet-stream'),
+      bytes: file.file_size ?? 0,
+      sha256: null,
+      ref: null,
+    }));
+}
+
+function visibilityOf(chat: z.output<typeof ChatSchema>): InboundMessage['channel']['visibility'] {
+  if (chat.type === 'private') return 'dm';
+  // A group with a public name can be read and joined by anybody.
+  return chat.username === undefined ? 'private' : 'public';
+}
+
+function nameOf(user: z.output<typeof UserSchema>): string {
+  return [user.first_name, user.last_name ?? ''].join(' ').trim().slice(0, 256).toWellFormed();
+}
+
+/** Where to answer, as far as it can be read even from a message that is not usable. */
+function routeOf(fields: Record<string, unknown>): Route | null {
+  const chat = (fields.chat as { id?: unknown; type?: unknown } | null | undefined) ?? {};
+  if (!Number.isSafeInteger(chat.id)) return null;
+  const topic = fields.is_topic_message === true && Number.isSafeInteger(fields.message_thread_id);
+  const quotes = chat.type !== 'private' && Number.isSafeInteger(fields.message_id);
+  return {
+    chat: String(chat.id),
+    thread: topic ? String(fields.message_thread_id) : null,
+    replyTo: quotes ? String(fields.message_id) : null,
+  };
+}

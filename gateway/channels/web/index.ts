@@ -1,0 +1,1 @@
+export { createWeb, type WebChannel } from './adapter.ts';
