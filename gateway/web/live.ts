@@ -5,8 +5,8 @@ import type { Entry } from './history.ts';
 /** What a page on some screen shows now: the hash of each entry by its DOM id. */
 interface Screen {
   principal: string;
-  shown: Map<string, string>;
-  usedAt: number;
+  /** Null until the first look of a page that is not remembered. */
+  shown: Map<string, string> | null;
 }
 
 interface Stream {
@@ -44,7 +44,7 @@ export class Live {
     const id = randomUUID();
     const oldest = this.#screens.keys().next();
     if (this.#screens.size >= maxScreens && !oldest.done) this.#screens.delete(oldest.value);
-    this.#screens.set(id, { principal, shown: this.#hashes(entries), usedAt: Date.now() });
+    this.#screens.set(id, { principal, shown: this.#hashes(entries) });
     return id;
   }
 
@@ -73,9 +73,8 @@ export class Live {
     if (own.length >= maxStreamsEach) own[0]?.stop();
     response.set({ 'Content-Type': 'text/event-stream', 'X-Accel-Buffering': 'no' });
     response.flushHeaders();
-    let remembered = this.#screens.get(pageId);
-    if (remembered?.principal !== principal) remembered = undefined;
-    const screen = remembered ?? { principal, shown: null as Map<string, string> | null, usedAt: 0 };
+    const remembered = this.#screens.get(pageId);
+    const screen: Screen = remembered?.principal === principal ? remembered : { principal, shown: null };
 
     let open = true;
     let wake = (): void => undefined;

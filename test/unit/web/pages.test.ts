@@ -84,6 +84,31 @@ describe('signing in', () => {
   });
 });
 
+describe('behind https', () => {
+  it('keeps the session cookie to this host and to https, and takes forms from the public origin only', async () => {
+    const secure = await startWeb({ publicUrl: () => 'https://gate.example' });
+    try {
+      const token = new URL(await secure.loginLink('requester')).searchParams.get('token') ?? '';
+      const send = (origin: string): Promise<Response> =>
+        fetch(`${secure.base}/login`, {
+          method: 'POST',
+          body: new URLSearchParams({ token }),
+          headers: { ...html, origin },
+          redirect: 'manual',
+        });
+      assert.equal((await send(secure.base)).status, 403);
+      const signedIn = await send('https://gate.example');
+      assert.match(
+        signedIn.headers.get('set-cookie') ?? '',
+        /^__Host-gatehouse=sess_.*; Path=\/; HttpOnly; Secure; SameSite=Lax$/,
+      );
+      assert.ok(signedIn.headers.has('strict-transport-security'));
+    } finally {
+      await secure.stop();
+    }
+  });
+});
+
 describe('page security', () => {
   it('sends a strict CSP with a fresh nonce, and no inline script, style or handler', async () => {
     const { cookie } = web.signInAs('requester');
