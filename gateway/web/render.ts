@@ -55,15 +55,13 @@ export function page(
   data: Record<string, unknown> & { title: string; current?: string },
 ): void {
   const locals = response.locals as { nonce: string; viewer?: Viewer };
-  response
-    .type('html')
-    .send(
-      eta.render(`./${view}`, {
-        current: '',
-        ...data,
-        viewer: locals.viewer ?? null,
-        nonce: locals.nonce,
-        h: helpers,
-      }),
-    );
+  response.type('html').send(
+    eta.render(`./${view}`, {
+      current: '',
+      ...data,
+      viewer: locals.viewer ?? null,
+      nonce: locals.nonce,
+      h: helpers,
+    }),
+  );
 }
