@@ -39,7 +39,9 @@ function read(policiesDir: string): { version: string; tools: Map<string, Tool> 
   const folder = join(policiesDir, 'tools');
   let names: string[];
   try {
-    names = readdirSync(folder).filter((name) => /\.ya?ml$/.test(name)).sort();
+    names = readdirSync(folder)
+      .filter((name) => /\.ya?ml$/.test(name))
+      .sort();
   } catch (cause) {
     throw new GatehouseError('GH-CATALOGUE-003', `The tool catalogue ${folder} cannot be read.`, {
       status: 500,
@@ -54,10 +56,14 @@ function read(policiesDir: string): { version: string; tools: Map<string, Tool> 
     const text = readFileSync(path, 'utf8');
     const tool = parseTool(path, text);
     if (tools.has(tool.name)) {
-      throw new GatehouseError('GH-CATALOGUE-002', `${path}: the tool ${tool.name} is declared in another file too.`, {
-        status: 500,
-        next: 'Give one of the two another name.',
-      });
+      throw new GatehouseError(
+        'GH-CATALOGUE-002',
+        `${path}: the tool ${tool.name} is declared in another file too.`,
+        {
+          status: 500,
+          next: 'Give one of the two another name.',
+        },
+      );
     }
     tools.set(tool.name, tool);
     texts.push(text);

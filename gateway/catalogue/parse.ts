@@ -20,7 +20,8 @@ export function parseTool(path: string, text: string): Tool {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
   const faults: string[] = document.errors.map(
-    (error) => `${path}:${lines.linePos(error.pos[0]).line}: ${error.message.split('\n')[0] ?? error.message}`,
+    (error) =>
+      `${path}:${lines.linePos(error.pos[0]).line}: ${error.message.split('\n')[0] ?? error.message}`,
   );
   if (faults.length > 0) throw unusable(faults);
 
@@ -42,7 +43,9 @@ export function parseTool(path: string, text: string): Tool {
   try {
     return Object.freeze({ ...tool, check: compileArguments(tool.args) });
   } catch (error) {
-    throw unusable([`${at(['args'])}: args: ${error instanceof Error ? error.message : 'not a JSON Schema'}`]);
+    throw unusable([
+      `${at(['args'])}: args: ${error instanceof Error ? error.message : 'not a JSON Schema'}`,
+    ]);
   }
 }
 
@@ -54,12 +57,16 @@ function inconsistencies(tool: ToolFile): { where: string[]; text: string }[] {
     if (!Object.hasOwn(tool.kinds, name)) {
       faults.push({ where: ['kinds'], text: `kinds: say what the argument \`${name}\` decides` });
     }
-    if (schema.type === 'string' && !['maxLength', 'enum', 'const'].some((key) => Object.hasOwn(schema, key))) {
+    if (
+      schema.type === 'string' &&
+      !['maxLength', 'enum', 'const'].some((key) => Object.hasOwn(schema, key))
+    ) {
       faults.push({ where: ['args', 'properties', name], text: `args.${name}: give the text a maxLength` });
     }
   }
   const refer = (where: string[], name: string): void => {
-    if (!known.has(name)) faults.push({ where, text: `${where.join('.')}: there is no argument \`${name}\`` });
+    if (!known.has(name))
+      faults.push({ where, text: `${where.join('.')}: there is no argument \`${name}\`` });
   };
   for (const name of Object.keys(tool.kinds)) refer(['kinds', name], name);
   for (const name of Object.keys(tool.constants)) refer(['constants', name], name);
@@ -68,7 +75,10 @@ function inconsistencies(tool: ToolFile): { where: string[]; text: string }[] {
   for (const name of placeholders(tool.sentence)) refer(['sentence'], name);
   for (const name of placeholders(tool.done)) if (!name.startsWith('result.')) refer(['done'], name);
   if (tool.risk === 'payment' && !tool.money) {
-    faults.push({ where: ['risk'], text: 'money: a payment says which arguments are its amount and currency' });
+    faults.push({
+      where: ['risk'],
+      text: 'money: a payment says which arguments are its amount and currency',
+    });
   }
   faults.push(...connectorFaults(tool, refer));
   return faults;
@@ -104,15 +114,20 @@ function connectorFaults(
 /** The line of the deepest part of `where` that the file has; the first line when it has none of it. */
 function lineOf(document: Document, lines: LineCounter, where: readonly PropertyKey[]): number {
   for (let depth = where.length; depth > 0; depth -= 1) {
-    const node = document.getIn(where.slice(0, depth), true) as { range?: [number, number, number] } | undefined;
+    const node = document.getIn(where.slice(0, depth), true) as
+      { range?: [number, number, number] } | undefined;
     if (node?.range) return lines.linePos(node.range[0]).line;
   }
   return 1;
 }
 
 function unusable(faults: string[]): GatehouseError {
-  return new GatehouseError('GH-CATALOGUE-001', `The tool catalogue is not usable:\n  ${faults.join('\n  ')}`, {
-    status: 500,
-    next: 'Correct the lines named above.',
-  });
+  return new GatehouseError(
+    'GH-CATALOGUE-001',
+    `The tool catalogue is not usable:\n  ${faults.join('\n  ')}`,
+    {
+      status: 500,
+      next: 'Correct the lines named above.',
+    },
+  );
 }

@@ -10,13 +10,18 @@ const quorum = z.number().int().min(1).max(10);
 const cents = z.string().transform((amount, context) => {
   const value = toCents(amount);
   if (value !== null) return value;
-  context.addIssue({ code: 'custom', message: 'write the amount as text with at most two decimals, such as "1000.00"' });
+  context.addIssue({
+    code: 'custom',
+    message: 'write the amount as text with at most two decimals, such as "1000.00"',
+  });
   return z.NEVER;
 });
 const ApprovalClass = z.strictObject({
   groups: z.array(z.string().min(1)),
   quorum,
-  from: z.array(z.strictObject({ currency: z.string().regex(/^[A-Z]{3}$/), amount: cents, quorum })).default([]),
+  from: z
+    .array(z.strictObject({ currency: z.string().regex(/^[A-Z]{3}$/), amount: cents, quorum }))
+    .default([]),
   strict: z.boolean().default(false),
 });
 const ApprovalsFile = z.strictObject({ classes: z.partialRecord(z.enum(riskClasses), ApprovalClass) });
@@ -44,13 +49,16 @@ export async function readApprovalClasses(policiesDir: string): Promise<Approval
     throw unusable([`${path}: cannot be read`], cause);
   }
   const document = parseDocument(text, { lineCounter: lines });
-  const faults = document.errors.map((error) => `${path}:${lines.linePos(error.pos[0]).line}: ${error.message}`);
+  const faults = document.errors.map(
+    (error) => `${path}:${lines.linePos(error.pos[0]).line}: ${error.message}`,
+  );
   if (faults.length > 0) throw unusable(faults);
   const parsed = ApprovalsFile.safeParse(document.toJS());
   if (!parsed.success) {
     throw unusable(
       parsed.error.issues.map((issue) => {
-        const node = document.getIn(issue.path.map(String), true) as { range?: [number, number, number] } | undefined;
+        const node = document.getIn(issue.path.map(String), true) as
+          { range?: [number, number, number] } | undefined;
         const line = node?.range ? lines.linePos(node.range[0]).line : 1;
         return `${path}:${line}: ${issue.path.join('.')}: ${issue.message}`;
       }),
@@ -63,7 +71,11 @@ export async function readApprovalClasses(policiesDir: string): Promise<Approval
       {
         groups: entry.groups,
         quorum: entry.quorum,
-        from: entry.from.map((step) => ({ currency: step.currency, cents: step.amount, quorum: step.quorum })),
+        from: entry.from.map((step) => ({
+          currency: step.currency,
+          cents: step.amount,
+          quorum: step.quorum,
+        })),
       },
     ]),
   );
@@ -71,9 +83,13 @@ export async function readApprovalClasses(policiesDir: string): Promise<Approval
 }
 
 function unusable(faults: string[], cause?: unknown): GatehouseError {
-  return new GatehouseError('GH-POLICY-011', `The approval classes are not usable:\n  ${faults.join('\n  ')}`, {
-    status: 500,
-    next: 'Correct the lines named above.',
-    cause,
-  });
+  return new GatehouseError(
+    'GH-POLICY-011',
+    `The approval classes are not usable:\n  ${faults.join('\n  ')}`,
+    {
+      status: 500,
+      next: 'Correct the lines named above.',
+      cause,
+    },
+  );
 }

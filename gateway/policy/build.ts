@@ -53,7 +53,20 @@ export async function buildPolicy(opaPath: string, policiesDir: string): Promise
     await opa(opaPath, ['check', '--strict', ...files], policiesDir);
     await opa(
       opaPath,
-      ['build', '-t', 'wasm', '-O', '1', '-e', entrypoint, '--capabilities', capabilities, '-o', bundle, ...files],
+      [
+        'build',
+        '-t',
+        'wasm',
+        '-O',
+        '1',
+        '-e',
+        entrypoint,
+        '--capabilities',
+        capabilities,
+        '-o',
+        bundle,
+        ...files,
+      ],
       policiesDir,
     );
     await run('tar', ['-xzf', bundle, '-C', work, '/policy.wasm']);
@@ -78,7 +91,9 @@ export async function buildPolicy(opaPath: string, policiesDir: string): Promise
  * matter of the parser only, so that feature is added.
  */
 async function supportedCapabilities(): Promise<unknown> {
-  const path = createRequire(import.meta.url).resolve(sdk).replace(/src[\\/]index\.cjs$/, 'capabilities.json');
+  const path = createRequire(import.meta.url)
+    .resolve(sdk)
+    .replace(/src[\\/]index\.cjs$/, 'capabilities.json');
   const listed = JSON.parse(await readFile(path, 'utf8')) as { features?: string[] };
   return { ...listed, features: [...new Set([...(listed.features ?? []), 'rego_v1'])] };
 }
@@ -89,11 +104,15 @@ async function opa(path: string, parameters: string[], cwd: string): Promise<voi
   } catch (cause) {
     const { stderr, code } = cause as { stderr?: string; code?: unknown };
     const missing = code === 'ENOENT';
-    throw new GatehouseError('GH-POLICY-010', missing ? `There is no OPA at ${path}.` : `OPA refuses the rules:\n${stderr}`, {
-      status: 500,
-      next: missing ? 'Install OPA 1.22 or give its path.' : 'Correct the lines that OPA names.',
-      cause,
-    });
+    throw new GatehouseError(
+      'GH-POLICY-010',
+      missing ? `There is no OPA at ${path}.` : `OPA refuses the rules:\n${stderr}`,
+      {
+        status: 500,
+        next: missing ? 'Install OPA 1.22 or give its path.' : 'Correct the lines that OPA names.',
+        cause,
+      },
+    );
   }
 }
 

@@ -31,18 +31,25 @@ const Manifest = z.strictObject({
  * @throws GatehouseError `GH-POLICY-001` (a missing file), `GH-POLICY-002` (source and binary differ),
  *   `GH-POLICY-003` (not a policy of ours)
  */
-export async function loadEngine(policiesDir: string, data: object): Promise<{ engine: Engine; wasm: string }> {
+export async function loadEngine(
+  policiesDir: string,
+  data: object,
+): Promise<{ engine: Engine; wasm: string }> {
   const bytes = await readWasm(policiesDir);
   const wasm = sha256(bytes);
   await checkSources(policiesDir, wasm);
   try {
     return { engine: wasmEngine(bytes, data), wasm };
   } catch (cause) {
-    throw new GatehouseError('GH-POLICY-003', `${join(policiesDir, 'policy.wasm')} is not a policy that can be run.`, {
-      status: 500,
-      next: 'Run gatehouse policy build.',
-      cause,
-    });
+    throw new GatehouseError(
+      'GH-POLICY-003',
+      `${join(policiesDir, 'policy.wasm')} is not a policy that can be run.`,
+      {
+        status: 500,
+        next: 'Run gatehouse policy build.',
+        cause,
+      },
+    );
   }
 }
 
@@ -97,7 +104,9 @@ async function checkSources(policiesDir: string, wasm: string): Promise<void> {
   const sources = await hashSources(policiesDir);
   for (const name of new Set([...Object.keys(sources), ...Object.keys(manifest.sources)])) {
     if (sources[name] !== manifest.sources[name]) {
-      throw differ(`${join(policiesDir, 'rego', name)} ${sources[name] ? 'was changed after the build' : 'is gone'}`);
+      throw differ(
+        `${join(policiesDir, 'rego', name)} ${sources[name] ? 'was changed after the build' : 'is gone'}`,
+      );
     }
   }
 }

@@ -30,7 +30,8 @@ export function askPolicy(engine: Engine | null, input: PolicyInput, now: () => 
     return deny('policy_undefined', 'The rules gave no answer, so nothing is allowed.');
   }
   return (
-    asVerdict(answer) ?? deny('policy_bad_shape', 'The rules gave an answer of an unknown shape, so nothing is allowed.')
+    asVerdict(answer) ??
+    deny('policy_bad_shape', 'The rules gave an answer of an unknown shape, so nothing is allowed.')
   );
 }
 
@@ -46,7 +47,14 @@ function asVerdict(answer: unknown): Verdict | null {
   if (!effects.includes(effect as Effect) || !isReasons(reasons)) return null;
   // Who approves is part of an approval and of nothing else.
   if (effect === 'approve' ? !isApprovers(approvers) : approvers !== null) return null;
-  return { effect: effect as Effect, reasons, approvers: approvers as Approvers | null };
+  return {
+    effect: effect as Effect,
+    // Rego orders keys by itself; an answer looks the same now and when it is read back.
+    reasons: reasons.map(({ code, text }) => ({ code, text })),
+    approvers: isApprovers(approvers)
+      ? { groups: approvers.groups, quorum: approvers.quorum, excludeRequester: true }
+      : null,
+  };
 }
 
 /** The value as a record, if it has exactly these keys. */

@@ -23,7 +23,10 @@ const refusals = {
   grant_spent: ['GH-GRANT-002', 'This grant was used already; a grant serves one call.'],
   grant_late: ['GH-GRANT-003', 'This grant has expired.'],
   grant_other_run: ['GH-GRANT-004', 'This grant belongs to another message.'],
-  grant_other_call: ['GH-GRANT-005', 'The call is not the one that was decided: its tool or an argument differs.'],
+  grant_other_call: [
+    'GH-GRANT-005',
+    'The call is not the one that was decided: its tool or an argument differs.',
+  ],
   grant_old_rules: ['GH-GRANT-006', 'The rules changed after this call was decided.'],
   grant_old_epoch: ['GH-GRANT-007', 'This grant is from before the database was restored.'],
   kill_switch: ['GH-GRANT-008', 'The kill switch is on: no tool runs.'],
@@ -98,7 +101,8 @@ export async function checkGrant(
   if (grant.message_id !== presented.messageId || grant.session_key !== presented.sessionKey) {
     throw new GrantRefused('grant_other_run');
   }
-  if (grant.tool !== presented.tool || grant.digest !== presented.digest) throw new GrantRefused('grant_other_call');
+  if (grant.tool !== presented.tool || grant.digest !== presented.digest)
+    throw new GrantRefused('grant_other_call');
   if (grant.consumed) throw new GrantRefused('grant_spent');
   if (grant.epoch !== binding.epoch) throw new GrantRefused('grant_old_epoch');
   if (grant.policy_version !== binding.version) throw new GrantRefused('grant_old_rules');
@@ -125,7 +129,8 @@ export async function issueGrant(
     [decisionId],
   );
   const decision = rows[0];
-  if (!decision) throw new GatehouseError('GH-POLICY-030', 'This decision does not wait for anybody.', { status: 409 });
+  if (!decision)
+    throw new GatehouseError('GH-POLICY-030', 'This decision does not wait for anybody.', { status: 409 });
   if (decision.grant_id) return decision.grant_id;
   if (decision.policy_version !== binding.version) throw new GrantRefused('grant_old_rules');
   const grant = newToken('grant');
@@ -147,11 +152,10 @@ export async function setKillSwitch(
   change: { engaged: boolean; reason: string; by: string },
 ): Promise<void> {
   await transaction(pool, async (tx) => {
-    await tx.query(`update kill_switch set engaged = $1, reason = $2, by_principal = $3, changed_at = now()`, [
-      change.engaged,
-      change.reason,
-      change.by,
-    ]);
+    await tx.query(
+      `update kill_switch set engaged = $1, reason = $2, by_principal = $3, changed_at = now()`,
+      [change.engaged, change.reason, change.by],
+    );
     await recordReceipts(tx, [{ kind: 'kill-switch', facts: { engaged: change.engaged, by: change.by } }]);
   });
 }

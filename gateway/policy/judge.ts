@@ -41,8 +41,16 @@ export function judge(rules: Rules, run: RunContext, call: Call): Judgement {
   const tool = rules.catalogue.get(call.tool);
   const problem = tool?.check(call.args) ?? null;
   const { digest, args } = callDigest(call.tool, call.args);
-  if (!tool) return denied(run, call, digest, 'tool_unknown', 'There is no tool of this name. /help lists what there is.');
-  if (problem) return denied(run, call, digest, 'args_invalid', `The argument ${problem.field} ${problem.text}.`);
+  if (!tool)
+    return denied(
+      run,
+      call,
+      digest,
+      'tool_unknown',
+      'There is no tool of this name. /help lists what there is.',
+    );
+  if (problem)
+    return denied(run, call, digest, 'args_invalid', `The argument ${problem.field} ${problem.text}.`);
   const input = policyInput(run, tool, call.args as Record<string, unknown>, rules.clock());
   const verdict = askPolicy(rules.engine, input, performance.now.bind(performance));
   return {
@@ -60,7 +68,9 @@ export function judge(rules: Rules, run: RunContext, call: Call): Judgement {
 /** @throws GatehouseError `GH-POLICY-021` for a step that is not 1 to 300 printable characters */
 export function checkStep(step: string): void {
   if (!stepPattern.test(step)) {
-    throw new GatehouseError('GH-POLICY-021', 'The step of a call is 1 to 300 printable characters.', { field: 'step' });
+    throw new GatehouseError('GH-POLICY-021', 'The step of a call is 1 to 300 printable characters.', {
+      field: 'step',
+    });
   }
 }
 
@@ -85,7 +95,12 @@ export function callDigest(tool: string, args: unknown): { digest: string; args:
 }
 
 /** What the rules see of a call. */
-export function policyInput(run: RunContext, tool: Tool, args: Record<string, unknown>, now: Date): PolicyInput {
+export function policyInput(
+  run: RunContext,
+  tool: Tool,
+  args: Record<string, unknown>,
+  now: Date,
+): PolicyInput {
   return {
     tool: { name: tool.name, risk: tool.risk, kinds: tool.kinds },
     args,

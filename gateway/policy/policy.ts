@@ -6,7 +6,14 @@ import { readApprovalClasses, type ApprovalClass, type ApprovalClasses } from '.
 import { loadEngine, type Engine } from './engine.ts';
 import type { Epoch } from './epoch.ts';
 import { askPolicy } from './fail-closed.ts';
-import { checkGrant, consumeGrant, issueGrant, setKillSwitch, type GrantBinding, type Presented } from './grants.ts';
+import {
+  checkGrant,
+  consumeGrant,
+  issueGrant,
+  setKillSwitch,
+  type GrantBinding,
+  type Presented,
+} from './grants.ts';
 import { judge, type Judgement } from './judge.ts';
 import { storeDecisions } from './store.ts';
 import type { Call, Decision, PolicyInput, RunContext, Verdict } from './types.ts';

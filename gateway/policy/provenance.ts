@@ -11,7 +11,11 @@ const known = new Set(['owner', 'member', 'paired']);
  * @param tool its catalogue entry, whose constants vouch for themselves
  * @param args checked arguments
  */
-export function provenanceOf(run: RunContext, tool: Tool, args: Record<string, unknown>): Record<string, Origin> {
+export function provenanceOf(
+  run: RunContext,
+  tool: Tool,
+  args: Record<string, unknown>,
+): Record<string, Origin> {
   const words = ownWords(run);
   const origins: Record<string, Origin> = {};
   const amount = tool.money?.amount;

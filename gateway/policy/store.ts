@@ -40,7 +40,12 @@ export async function storeDecisions(pool: Pool, batch: Judgement[], binding: Bi
     const repeated = batch.filter((judgement) => !decisions.has(judgement));
     if (repeated.length > 0) {
       if (await dropVoid(tx, repeated, binding)) await insert(tx, repeated, binding, decisions);
-      await findStored(tx, repeated.filter((judgement) => !decisions.has(judgement)), binding, decisions);
+      await findStored(
+        tx,
+        repeated.filter((judgement) => !decisions.has(judgement)),
+        binding,
+        decisions,
+      );
     }
     return batch.map((judgement) => decisions.get(judgement) as Decision);
   });
@@ -107,11 +112,17 @@ async function insert(
       expiresAt: (expiry.get(entry.id) as Date).toISOString(),
     });
   }
-  if (stored.length > 0) await recordReceipts(tx, stored.map((entry) => receiptOf(entry, binding)));
+  if (stored.length > 0)
+    await recordReceipts(
+      tx,
+      stored.map((entry) => receiptOf(entry, binding)),
+    );
 }
 
 const secondsOf = (entry: Judgement, binding: Binding): number =>
-  entry.verdict.effect === 'approve' || entry.verdict.effect === 'confirm' ? binding.askSeconds : binding.allowSeconds;
+  entry.verdict.effect === 'approve' || entry.verdict.effect === 'confirm'
+    ? binding.askSeconds
+    : binding.allowSeconds;
 
 const receiptOf = (entry: Judgement, binding: Binding): Parameters<typeof recordReceipts>[1][number] => ({
   kind: 'decision',
@@ -180,7 +191,8 @@ async function findStored(
   }
 }
 
-const keyOf = (messageId: string, step: string, digest: string): string => JSON.stringify([messageId, step, digest]);
+const keyOf = (messageId: string, step: string, digest: string): string =>
+  JSON.stringify([messageId, step, digest]);
 
 const keysOf = (batch: Judgement[]): [string[], string[], string[]] => [
   batch.map((entry) => entry.run.messageId),

@@ -46,7 +46,13 @@ export async function startAttempt(
       );
       const facts = { attempt: id, tool: presented.tool, digest: presented.digest };
       await recordReceipts(tx, [{ kind: 'attempt', messageId: presented.messageId, decisionId, facts }]);
-      return { id, decisionId, messageId: presented.messageId, tool: presented.tool, digest: presented.digest };
+      return {
+        id,
+        decisionId,
+        messageId: presented.messageId,
+        tool: presented.tool,
+        digest: presented.digest,
+      };
     });
   } catch (error) {
     const { code, constraint } = error as { code?: string; constraint?: string };
@@ -106,7 +112,11 @@ export async function findAttempt(
   const base = { attempt: row.id, decision: row.decision_id, replayed: true };
   if (row.state === 'started') {
     const reasons = [{ code: 'in_progress', text: 'This call was started and has no outcome yet.' }];
-    return { id: row.id, state: 'started', execution: { ...base, status: 'unknown', reasons, text: reasons[0]?.text } };
+    return {
+      id: row.id,
+      state: 'started',
+      execution: { ...base, status: 'unknown', reasons, text: reasons[0]?.text },
+    };
   }
   const receipt = row.receipt_id ?? undefined;
   return { id: row.id, state: 'finished', execution: { ...base, status: row.state, ...row.result, receipt } };

@@ -69,7 +69,8 @@ export async function recoverAttempts(
   return left.length;
 }
 
-const interruptedText = 'The gateway stopped during this call, and it cannot be repeated safely. Check its effect.';
+const interruptedText =
+  'The gateway stopped during this call, and it cannot be repeated safely. Check its effect.';
 const interrupted = {
   status: 'unknown' as const,
   reasons: [{ code: 'interrupted', text: interruptedText }],

@@ -2,7 +2,14 @@ import { recordReceipts } from '../audit/index.ts';
 import { renderSentence, type Catalogue, type Tool } from '../catalogue/index.ts';
 import type { Logger } from '../config/index.ts';
 import type { Pool } from '../db/index.ts';
-import { callDigest, checkStep, GrantRefused, type Decision, type Policy, type RunContext } from '../policy/index.ts';
+import {
+  callDigest,
+  checkStep,
+  GrantRefused,
+  type Decision,
+  type Policy,
+  type RunContext,
+} from '../policy/index.ts';
 import type { Leases } from '../vault/index.ts';
 import { findAttempt, finishAttempt, startAttempt, type Attempt } from './attempts.ts';
 import { runCall } from './run-call.ts';
@@ -43,7 +50,12 @@ export function createTools(deps: ToolsDeps): Tools {
   /** Attempts of this process without an outcome yet, so that a retry waits instead of asking twice. */
   const running = new Map<string, Promise<Execution>>();
 
-  const perform = (attempt: Attempt, tool: Tool, args: Record<string, unknown>, run: RunContext): Promise<Execution> => {
+  const perform = (
+    attempt: Attempt,
+    tool: Tool,
+    args: Record<string, unknown>,
+    run: RunContext,
+  ): Promise<Execution> => {
     const work = runCall(deps, { attempt, tool, args, caller: run })
       .then((ending) => finishAttempt(pool, attempt, ending))
       .finally(() => running.delete(attempt.id));
@@ -76,7 +88,13 @@ export function createTools(deps: ToolsDeps): Tools {
       if (!grant || !tool) return decision ? withheld(decision) : denied([unknownTool]);
 
       const args = request.args as Record<string, unknown>;
-      const presented = { grant, messageId: run.messageId, sessionKey: run.sessionKey, tool: tool.name, digest };
+      const presented = {
+        grant,
+        messageId: run.messageId,
+        sessionKey: run.sessionKey,
+        tool: tool.name,
+        digest,
+      };
       try {
         if (request.dryRun) {
           const id = await policy.checkGrant(pool, presented);
@@ -123,7 +141,12 @@ async function refuse(
 }
 
 /** The one live grant that this message holds for exactly this call; null where there are none or several. */
-async function unusedGrant(pool: Pool, run: RunContext, tool: string, digest: string): Promise<string | null> {
+async function unusedGrant(
+  pool: Pool,
+  run: RunContext,
+  tool: string,
+  digest: string,
+): Promise<string | null> {
   const { rows } = await pool.query<{ id: string }>({
     name: 'unused-grant',
     text: `select id from grants where message_id = $1 and consumed_at is null and session_key = $2 and tool = $3

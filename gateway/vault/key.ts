@@ -16,7 +16,11 @@ export function openKey(dataDir: string, keyFile: string | undefined): Buffer {
   const path = keyFile ?? join(dataDir, 'secrets.key');
   if (!existsSync(path)) {
     if (keyFile !== undefined) {
-      throw refuse('GH-VAULT-001', `The key file ${path} does not exist.`, 'Create it, or leave GATEHOUSE_KEY_FILE out.');
+      throw refuse(
+        'GH-VAULT-001',
+        `The key file ${path} does not exist.`,
+        'Create it, or leave GATEHOUSE_KEY_FILE out.',
+      );
     }
     if (existsSync(join(dataDir, 'secrets.json'))) {
       throw refuse(
@@ -26,14 +30,23 @@ export function openKey(dataDir: string, keyFile: string | undefined): Buffer {
       );
     }
     mkdirSync(dataDir, { recursive: true });
-    writeFileSync(path, `${randomBytes(keyBytes).toString('base64')}\n`, { mode: 0o600, flag: 'wx', flush: true });
+    writeFileSync(path, `${randomBytes(keyBytes).toString('base64')}\n`, {
+      mode: 0o600,
+      flag: 'wx',
+      flush: true,
+    });
   }
   // A key file that was named may be a container's read-only mount, whose mode is not ours to choose.
   if (keyFile === undefined && (statSync(path).mode & 0o077) !== 0) {
     throw refuse('GH-VAULT-003', `Others can read the key ${path}.`, `Run chmod 600 ${path}.`);
   }
   const key = decode(readFileSync(path));
-  if (!key) throw refuse('GH-VAULT-002', `${path} does not hold a 32-byte key.`, 'Make one with openssl rand -base64 32.');
+  if (!key)
+    throw refuse(
+      'GH-VAULT-002',
+      `${path} does not hold a 32-byte key.`,
+      'Make one with openssl rand -base64 32.',
+    );
   return key;
 }
 

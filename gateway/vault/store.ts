@@ -69,7 +69,9 @@ export function createSecretStore(options: { dataDir: string; keyFile?: string |
     set(name, value) {
       if (!namePattern.test(name) || name.length > 100) {
         const next = 'Use lower-case words and / such as slack/bot-token.';
-        return Promise.reject(new GatehouseError('GH-VAULT-006', 'This is not a name for a secret.', { field: 'name', next }));
+        return Promise.reject(
+          new GatehouseError('GH-VAULT-006', 'This is not a name for a secret.', { field: 'name', next }),
+        );
       }
       const done = writing.then(() => write(name, value));
       writing = done.catch(() => undefined);
@@ -90,7 +92,8 @@ export function createSecretStore(options: { dataDir: string; keyFile?: string |
 }
 
 /** Name, version and time are authenticated: an entry moved under another name, or relabelled, does not open. */
-const associated = (info: SecretInfo): Buffer => Buffer.from(JSON.stringify([info.name, info.version, info.updatedAt]));
+const associated = (info: SecretInfo): Buffer =>
+  Buffer.from(JSON.stringify([info.name, info.version, info.updatedAt]));
 
 function seal(key: Buffer, info: SecretInfo, value: string): Entry {
   const iv = randomBytes(12);
@@ -107,10 +110,14 @@ function seal(key: Buffer, info: SecretInfo, value: string): Entry {
 
 function unseal(key: Buffer, name: string, entry: Entry, path: string): string {
   try {
-    const decipher = createDecipheriv(algorithm, key, Buffer.from(entry.iv, 'base64'), { authTagLength: tagBytes })
+    const decipher = createDecipheriv(algorithm, key, Buffer.from(entry.iv, 'base64'), {
+      authTagLength: tagBytes,
+    })
       .setAAD(associated({ name, version: entry.version, updatedAt: entry.updatedAt }))
       .setAuthTag(Buffer.from(entry.tag, 'base64'));
-    return Buffer.concat([decipher.update(Buffer.from(entry.data, 'base64')), decipher.final()]).toString('utf8');
+    return Buffer.concat([decipher.update(Buffer.from(entry.data, 'base64')), decipher.final()]).toString(
+      'utf8',
+    );
   } catch (cause) {
     throw damaged(path, `the secret ${name} does not open with this key`, cause);
   }
@@ -161,9 +168,15 @@ async function lock(path: string): Promise<() => Promise<void>> {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     }
-    const age = await stat(path).then((entry) => Date.now() - entry.mtimeMs, () => 0);
+    const age = await stat(path).then(
+      (entry) => Date.now() - entry.mtimeMs,
+      () => 0,
+    );
     if (age > 10_000) await rm(path, { recursive: true, force: true });
     else await sleep(25);
   }
-  throw new GatehouseError('GH-VAULT-007', 'Another process is writing the secret store.', { status: 503, retryAfter: 5 });
+  throw new GatehouseError('GH-VAULT-007', 'Another process is writing the secret store.', {
+    status: 503,
+    retryAfter: 5,
+  });
 }

@@ -7,7 +7,8 @@ export function createCodeConnector(sandbox: Sandbox): Connector {
   return {
     async run({ tool, args, signal }) {
       const { connector } = tool;
-      if (connector.kind !== 'code') throw new GatehouseError('GH-TOOLS-001', 'The tool has another connector.');
+      if (connector.kind !== 'code')
+        throw new GatehouseError('GH-TOOLS-001', 'The tool has another connector.');
       // The catalogue's schema was checked before the decision: both are texts, the language one of its list.
       const { language, code } = args as Pick<RunRequest, 'language' | 'code'>;
       const result = await sandbox.run({ language, code, limits: connector.limits }, signal);

@@ -22,7 +22,10 @@ export function isAllowedAddress(address: string, privateNetworks: readonly stri
  * a name that resolves to something else a moment later (DNS rebinding) gains nothing.
  * @param names the resolver below it, replaced in tests
  */
-export function checkedLookup(privateNetworks: readonly string[], names: typeof resolve = resolve): LookupFunction {
+export function checkedLookup(
+  privateNetworks: readonly string[],
+  names: typeof resolve = resolve,
+): LookupFunction {
   return (hostname, options, callback) => {
     names(hostname, { ...options, all: true }, (error, addresses: LookupAddress[]) => {
       if (error) return callback(error, '', 0);

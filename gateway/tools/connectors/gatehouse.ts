@@ -29,7 +29,8 @@ export function createGatehouseConnector(deps: {
   return {
     async run(call) {
       const { connector } = call.tool;
-      if (connector.kind !== 'gatehouse') throw new GatehouseError('GH-TOOLS-001', 'The tool has another connector.');
+      if (connector.kind !== 'gatehouse')
+        throw new GatehouseError('GH-TOOLS-001', 'The tool has another connector.');
       switch (connector.action) {
         case 'reply':
           return reply(deps.delivery, call);
@@ -82,7 +83,10 @@ function whoami({ caller }: ConnectorCall): string {
 }
 
 async function pending(approvals: ApprovalLists, principal: string): Promise<string> {
-  const [mine, forMe] = await Promise.all([approvals.requestedBy(principal), approvals.pendingFor(principal)]);
+  const [mine, forMe] = await Promise.all([
+    approvals.requestedBy(principal),
+    approvals.pendingFor(principal),
+  ]);
   const parts: string[] = [];
   if (mine.length > 0) parts.push(['You wait for:', ...mine.map(line)].join('\n'));
   if (forMe.length > 0) parts.push(['These wait for your decision:', ...forMe.map(line)].join('\n'));

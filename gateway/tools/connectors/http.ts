@@ -28,7 +28,8 @@ export function createHttpConnector(): Connector {
   return {
     async run(call) {
       const { connector, egress } = call.tool;
-      if (connector.kind !== 'http' || !egress) throw refused('GH-TOOLS-010', 'The tool may not reach anything.');
+      if (connector.kind !== 'http' || !egress)
+        throw refused('GH-TOOLS-010', 'The tool may not reach anything.');
       // Checked against the catalogue's schema before the decision.
       const args = call.args as unknown as HttpArgs;
       const permit = permitted(args, egress);
@@ -48,7 +49,8 @@ function permitted(args: HttpArgs, egress: Egress): Permit {
   if (!(egress.methods as string[]).includes(args.method)) {
     throw refused('GH-TOOLS-012', `The method ${args.method} is not in the tool's list.`, 'method');
   }
-  const secret = args.secret === undefined ? null : egress.secrets.find((entry) => entry.name === args.secret);
+  const secret =
+    args.secret === undefined ? null : egress.secrets.find((entry) => entry.name === args.secret);
   if (secret === undefined) throw refused('GH-TOOLS-013', 'The secret is not in the tool’s list.', 'secret');
   if (!(secret?.hosts ?? egress.hosts).includes(url.host)) {
     throw refused('GH-TOOLS-014', 'The host is not in the list of this tool and secret.', 'url');
@@ -81,7 +83,9 @@ async function send(
     if (response.statusCode >= 300 && response.statusCode < 400 && response.statusCode !== 304) {
       return {
         status: 'failed',
-        reasons: [{ code: 'redirect_refused', text: 'The host answered with a redirect, which is not followed.' }],
+        reasons: [
+          { code: 'redirect_refused', text: 'The host answered with a redirect, which is not followed.' },
+        ],
         result: { status: response.statusCode },
       };
     }
@@ -104,7 +108,8 @@ async function send(
 }
 
 /** What the caller may not set: where the call goes, how it is framed, and what the gateway itself says. */
-const ownHeaders = /^(host|connection|content-length|transfer-encoding|upgrade|te|trailer|expect|idempotency-key|proxy-.*)$/i;
+const ownHeaders =
+  /^(host|connection|content-length|transfer-encoding|upgrade|te|trailer|expect|idempotency-key|proxy-.*)$/i;
 
 function headersOf(
   call: ConnectorCall,
@@ -115,13 +120,19 @@ function headersOf(
   const headers: Record<string, string> = { 'user-agent': 'Gatehouse', 'idempotency-key': call.attempt };
   for (const [name, text] of Object.entries(args.headers ?? {})) {
     const lower = name.toLowerCase();
-    if (!/^[a-z0-9-]{1,60}$/.test(lower) || !/^[\x20-\x7e]*$/.test(text) || ownHeaders.test(lower) || lower === secret?.header) {
+    if (
+      !/^[a-z0-9-]{1,60}$/.test(lower) ||
+      !/^[\x20-\x7e]*$/.test(text) ||
+      ownHeaders.test(lower) ||
+      lower === secret?.header
+    ) {
       throw refused('GH-TOOLS-015', 'A header of the call may not be set by it.', 'headers');
     }
     headers[lower] = text;
   }
   if (secret && value !== null) {
-    if (!/^[\x20-\x7e]+$/.test(value)) throw refused('GH-TOOLS-016', 'The secret cannot be sent as a header.');
+    if (!/^[\x20-\x7e]+$/.test(value))
+      throw refused('GH-TOOLS-016', 'The secret cannot be sent as a header.');
     headers[secret.header] = `${secret.prefix}${value}`;
   }
   return headers;
@@ -145,9 +156,18 @@ async function readBody(
 
 /** Errors before a connection existed say that nothing was sent; anything later is left unknown. */
 function understood(error: unknown): unknown {
-  const codes = [error, (error as { cause?: unknown }).cause].map((item) => (item as { code?: unknown } | null)?.code);
+  const codes = [error, (error as { cause?: unknown }).cause].map(
+    (item) => (item as { code?: unknown } | null)?.code,
+  );
   if (error instanceof EgressRefused || codes.includes('EGRESS_REFUSED')) return privateAddress();
-  const unsent = ['ENOTFOUND', 'EAI_AGAIN', 'ECONNREFUSED', 'EHOSTUNREACH', 'ENETUNREACH', 'UND_ERR_CONNECT_TIMEOUT'];
+  const unsent = [
+    'ENOTFOUND',
+    'EAI_AGAIN',
+    'ECONNREFUSED',
+    'EHOSTUNREACH',
+    'ENETUNREACH',
+    'UND_ERR_CONNECT_TIMEOUT',
+  ];
   return codes.some((code) => unsent.includes(String(code)))
     ? refused('GH-TOOLS-018', 'The host cannot be reached.')
     : error;

@@ -12,7 +12,8 @@ export function createPostgresConnector(): Connector {
   return {
     run(call) {
       const { secret } = call.tool;
-      if (secret === undefined) throw new GatehouseError('GH-TOOLS-001', 'The tool names no connection secret.');
+      if (secret === undefined)
+        throw new GatehouseError('GH-TOOLS-001', 'The tool names no connection secret.');
       return call.withSecret(secret, (url) => query(url, call));
     },
   };
@@ -20,7 +21,8 @@ export function createPostgresConnector(): Connector {
 
 async function query(url: string, call: ConnectorCall): Promise<Outcome> {
   const { connector } = call.tool;
-  if (connector.kind !== 'postgres') throw new GatehouseError('GH-TOOLS-001', 'The tool has another connector.');
+  if (connector.kind !== 'postgres')
+    throw new GatehouseError('GH-TOOLS-001', 'The tool has another connector.');
   const client = new pg.Client({
     connectionString: url,
     connectionTimeoutMillis: connectMs,

@@ -23,7 +23,8 @@ export function scrub(text: string, secret: string, cut = false): string {
   ];
   let clean = text;
   // The longest first, so that a form that holds another one is removed whole.
-  for (const form of [...new Set(forms)].sort((a, b) => b.length - a.length)) clean = clean.replaceAll(form, shown);
+  for (const form of [...new Set(forms)].sort((a, b) => b.length - a.length))
+    clean = clean.replaceAll(form, shown);
   return cut ? forms.reduce(dropStart, clean) : clean;
 }
 

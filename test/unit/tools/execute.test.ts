@@ -93,18 +93,22 @@ const attacks: [string, string, (grant: string) => Promise<Awaited<ReturnType<To
   [
     'another message of the same person',
     'grant_other_run',
-    (grant) => tools.execute({ ...run(), messageId: 'web:local:c1:other:0' }, { ...payment(), grant, step: 'x:0:0' }),
+    (grant) =>
+      tools.execute({ ...run(), messageId: 'web:local:c1:other:0' }, { ...payment(), grant, step: 'x:0:0' }),
   ],
   [
     'another session',
     'grant_other_run',
-    (grant) => tools.execute({ ...run(), sessionKey: 'someone-else' }, { ...payment(), grant, step: 'x:0:0' }),
+    (grant) =>
+      tools.execute({ ...run(), sessionKey: 'someone-else' }, { ...payment(), grant, step: 'x:0:0' }),
   ],
   [
     'a late use',
     'grant_late',
     async (grant) => {
-      await at.db.pool.query(`update grants set expires_at = now() - interval '1 second' where id = $1`, [grant]);
+      await at.db.pool.query(`update grants set expires_at = now() - interval '1 second' where id = $1`, [
+        grant,
+      ]);
       return tools.execute(run(), { ...payment(), grant, step: 'x:0:0' });
     },
   ],
@@ -178,7 +182,11 @@ test('a record that is not there is a failure that says so', async () => {
 });
 
 test('a reply is committed with its outcome under the attempt’s id', async () => {
-  const answer = await tools.execute(run(), { tool: 'conversation.reply', args: { text: 'hello' }, step: 'x:0:0' });
+  const answer = await tools.execute(run(), {
+    tool: 'conversation.reply',
+    args: { text: 'hello' },
+    step: 'x:0:0',
+  });
   assert.equal(answer.status, 'succeeded');
   assert.deepEqual(at.replies.at(-1), { id: answer.attempt, text: 'hello' });
 });

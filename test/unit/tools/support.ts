@@ -5,7 +5,13 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { loadCatalogue, type Catalogue } from '../../../gateway/catalogue/index.ts';
 import { createLogger } from '../../../gateway/config/index.ts';
-import { createPolicy, openEpoch, type Epoch, type Policy, type RunContext } from '../../../gateway/policy/index.ts';
+import {
+  createPolicy,
+  openEpoch,
+  type Epoch,
+  type Policy,
+  type RunContext,
+} from '../../../gateway/policy/index.ts';
 import { createConnectors, prepareDemo, type ToolsDeps } from '../../../gateway/tools/index.ts';
 import type { Connectors } from '../../../gateway/tools/types.ts';
 import { createLeases, createSecretStore, type SecretStore } from '../../../gateway/vault/index.ts';

@@ -1,0 +1,137 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { loadCatalogue } from '../../../gateway/catalogue/index.ts';
+import { createLogger } from '../../../gateway/config/index.ts';
+import { createPolicy, openEpoch, type Epoch, type Policy } from '../../../gateway/policy/index.ts';
+import { testDatabase, type TestDatabase } from '../../support/postgres.ts';
+import { policiesDir, runOf } from './support.ts';
+
+let db: TestDatabase;
+let policy: Policy;
+let epoch: Epoch;
+let folder: string;
+before(async () => {
+  db = await testDatabase();
+  folder = await mkdtemp(join(tmpdir(), 'gatehouse-epoch-'));
+  epoch = openEpoch(folder);
+  policy = await createPolicy({
+    pool: db.pool,
+    policiesDir,
+    catalogue: loadCatalogue(policiesDir),
+    clock: () => new Date(),
+    epoch,
+    log: createLogger('silent'),
+    settings: { decisionSeconds: 300, approvalSeconds: 3600 },
+  });
+});
+after(async () => {
+  await db.drop();
+  await rm(folder, { recursive: true });
+});
+
+const balance = (step: string): { tool: string; args: object; step: string } => ({
+  tool: 'ledger.balance',
+  args: {},
+  step,
+});
+const count = async (table: string, where: string): Promise<number> =>
+  (await db.pool.query(`select from ${table} where ${where}`)).rows.length;
+
+test('the same question gets the same answer, also at once', async () => {
+  const answers = await Promise.all(
+    Array.from({ length: 20 }, () => policy.decide(runOf(), balance('same'))),
+  );
+  answers.push(
+    await policy.decide(runOf({ runId: '00000000-0000-7000-8000-0000000000ff' }), balance('same')),
+  );
+  assert.equal(new Set(answers.map((answer) => JSON.stringify(answer))).size, 1);
+  assert.equal(await count('decisions', `step = 'same'`), 1);
+});
+
+test('each decision leaves one receipt, and only an allowed one a grant', async () => {
+  const allowed = await policy.decide(runOf(), balance('receipts'));
+  const denied = await policy.decide(runOf(), { tool: 'customers.export', args: {}, step: 'receipts' });
+  for (const decision of [allowed, denied])
+    assert.equal(await count('receipts', `decision_id = '${decision.id}'`), 1);
+  assert.match(allowed.grant ?? '', /^grant_[A-Za-z0-9_-]{43}$/);
+  assert.equal(await count('grants', `decision_id = '${denied.id}'`), 0);
+});
+
+test('a burst of decisions costs few transactions', async () => {
+  const before = await commits();
+  await Promise.all(
+    Array.from({ length: 150 }, (_value, index) => policy.decide(runOf(), balance(`burst-${index}`))),
+  );
+  assert.equal(await count('decisions', `step like 'burst-%'`), 150);
+  assert.ok((await commits()) - before < 40);
+});
+
+async function commits(): Promise<number> {
+  // Statistics are flushed at most once a second by each backend unless they are asked for.
+  await db.pool.query('select pg_stat_force_next_flush()');
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  const { rows } = await db.pool.query<{ n: number }>(
+    'select xact_commit as n from pg_stat_database where datname = current_database()',
+  );
+  return rows[0]?.n ?? 0;
+}
+
+test('an unused decision of another epoch, other rules or another hour is taken anew', async () => {
+  const first = await policy.decide(runOf(), balance('void'));
+  epoch.bump();
+  const second = await policy.decide(runOf(), balance('void'));
+  assert.notEqual(second.grant, first.grant);
+  await db.pool.query(`update decisions set expires_at = now() where step = 'void'`);
+  const third = await policy.decide(runOf(), balance('void'));
+  assert.notEqual(third.grant, second.grant);
+  await db.pool.query(`update decisions set policy_version = 'old' where step = 'void'`);
+  assert.notEqual((await policy.decide(runOf(), balance('void'))).grant, third.grant);
+  assert.equal(await count('grants', `id = '${first.grant}'`), 0);
+});
+
+test('a decision that was used or asked about stays as it is', async () => {
+  const used = await policy.decide(runOf(), balance('used'));
+  await db.pool.query(`update grants set consumed_at = now() where id = $1`, [used.grant]);
+  await db.pool.query(`update decisions set expires_at = now() - interval '1 hour' where id = $1`, [used.id]);
+  assert.equal((await policy.decide(runOf(), balance('used'))).id, used.id);
+});
+
+test('an approval is granted once, and never under other rules', async () => {
+  const call = { tool: 'code.run', args: { language: 'python', code: '1' } };
+  const asked = await policy.decide(runOf(), { ...call, step: 'a' });
+  assert.equal(asked.grant, null);
+  const grant = await policy.issueGrant(db.pool, asked.id);
+  assert.equal(await policy.issueGrant(db.pool, asked.id), grant);
+  assert.equal((await policy.decide(runOf(), { ...call, step: 'a' })).grant, null);
+
+  const stale = await policy.decide(runOf(), { ...call, step: 'b' });
+  await db.pool.query(`update decisions set policy_version = 'old' where id = $1`, [stale.id]);
+  await assert.rejects(policy.issueGrant(db.pool, stale.id), { code: 'GH-GRANT-006' });
+  const denied = await policy.decide(runOf(), { tool: 'customers.export', args: {}, step: 'c' });
+  await assert.rejects(policy.issueGrant(db.pool, denied.id), { code: 'GH-POLICY-030' });
+});
+
+test('arguments that cannot be stored or compared are refused by themselves', async () => {
+  const deep = JSON.parse('['.repeat(20_000) + ']'.repeat(20_000)) as unknown;
+  for (const text of ['\0', 'a\0b', '\ud800']) {
+    const call = { tool: 'conversation.reply', args: { text }, step: 'bad' };
+    await assert.rejects(policy.decide(runOf(), call), { code: 'GH-POLICY-020', field: 'args' });
+  }
+  await assert.rejects(policy.decide(runOf(), { tool: 'x', args: deep, step: 'bad' }), {
+    code: 'GH-POLICY-020',
+  });
+  const step = 'x'.repeat(301);
+  await assert.rejects(policy.decide(runOf(), balance(step)), { code: 'GH-POLICY-021' });
+  const harmless = { tool: 'conversation.reply', args: { text: String.raw`\u0000` }, step: 'good' };
+  assert.equal((await policy.decide(runOf(), harmless)).effect, 'allow');
+});
+
+test('the kill switch survives in the database and leaves receipts', async () => {
+  await policy.setKillSwitch({ engaged: true, reason: 'drill', by: 'admin' });
+  assert.equal(await count('kill_switch', 'engaged'), 1);
+  await policy.setKillSwitch({ engaged: false, reason: 'over', by: 'admin' });
+  assert.equal(await count('receipts', `kind = 'kill-switch'`), 2);
+});

@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict';
+import { appendFile, cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { loadCatalogue } from '../../../gateway/catalogue/index.ts';
+import { createLogger } from '../../../gateway/config/index.ts';
+import { createPolicy, openEpoch, type Policy } from '../../../gateway/policy/index.ts';
+import { hashSources, sha256 } from '../../../gateway/policy/build.ts';
+import { testDatabase, type TestDatabase } from '../../support/postgres.ts';
+import { policiesDir, runOf } from './support.ts';
+
+let db: TestDatabase;
+let folder: string;
+before(async () => {
+  db = await testDatabase();
+});
+after(() => db.drop());
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'gatehouse-policies-'));
+  await cp(policiesDir, folder, { recursive: true });
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+const open = (): Promise<Policy> =>
+  createPolicy({
+    pool: db.pool,
+    policiesDir: folder,
+    catalogue: loadCatalogue(folder),
+    clock: () => new Date(),
+    epoch: openEpoch(folder),
+    log: createLogger('silent'),
+    settings: { decisionSeconds: 300, approvalSeconds: 3600 },
+  });
+
+test('the committed binary was built from the committed rules', async () => {
+  const manifest: unknown = JSON.parse(await readFile(join(policiesDir, 'policy.wasm.json'), 'utf8'));
+  assert.deepEqual(manifest, {
+    opa: '1.22.2',
+    entrypoint: 'gatehouse/decision',
+    wasm: sha256(await readFile(join(policiesDir, 'policy.wasm'))),
+    sources: await hashSources(policiesDir),
+  });
+});
+
+const faults: [string, string, () => Promise<void>][] = [
+  ['no binary', 'GH-POLICY-001', () => rm(join(folder, 'policy.wasm'))],
+  ['a rule that was changed', 'GH-POLICY-002', () => appendFile(join(folder, 'rego', 'risk.rego'), '\n')],
+  [
+    'a rule that was added',
+    'GH-POLICY-002',
+    () => writeFile(join(folder, 'rego', 'new.rego'), 'package gatehouse\n'),
+  ],
+  ['a rule that is gone', 'GH-POLICY-002', () => rm(join(folder, 'rego', 'demo.rego'))],
+  ['a binary that was changed', 'GH-POLICY-002', () => appendFile(join(folder, 'policy.wasm'), 'x')],
+  ['no manifest', 'GH-POLICY-002', () => rm(join(folder, 'policy.wasm.json'))],
+  ['no approval classes', 'GH-POLICY-011', () => rm(join(folder, 'approvals.yaml'))],
+];
+for (const [name, code, damage] of faults) {
+  test(`start refuses: ${name}`, async () => {
+    await damage();
+    await assert.rejects(open(), { code });
+  });
+}
+
+test('a fault in approvals.yaml names file and line', async () => {
+  await writeFile(join(folder, 'approvals.yaml'), 'classes:\n  payment:\n    groups: [a]\n    quorum: 0\n');
+  await assert.rejects(open(), {
+    code: 'GH-POLICY-011',
+    message: /approvals\.yaml:4: classes\.payment\.quorum/,
+  });
+});
+
+test('a reload that fails keeps rules and tools, and warns until one works', async () => {
+  const policy = await open();
+  const { version } = policy;
+  const call = { tool: 'ledger.balance', args: {}, step: 's' };
+  const tool = join(folder, 'tools', 'ledger.balance.yaml');
+  const good = await readFile(tool, 'utf8');
+  await writeFile(tool, good.replace('risk: read', 'risk: harmless'));
+  await policy.reload();
+  assert.match(policy.warnings().join(), /ledger\.balance\.yaml:\d+: risk/);
+  assert.equal(policy.version, version);
+  assert.equal(policy.judge(runOf(), call).verdict.effect, 'allow');
+  await writeFile(tool, good.replace('risk: read', 'risk: delete'));
+  await policy.reload();
+  assert.deepEqual(policy.warnings(), []);
+  assert.notEqual(policy.version, version);
+  assert.equal(policy.judge(runOf(), call).verdict.effect, 'approve');
+});
+
+test('the epoch outlives a restart, and a lost counter is a bump', async () => {
+  const first = openEpoch(folder);
+  const bumped = first.bump();
+  assert.equal(openEpoch(folder).current(), bumped);
+  await writeFile(join(folder, 'epoch'), 'nonsense');
+  assert.throws(() => openEpoch(folder), { code: 'GH-POLICY-012' });
+});

@@ -1,0 +1,298 @@
+import assert from 'node:assert/strict';
+import { before, test } from 'node:test';
+import { loadCatalogue, type Catalogue } from '../../../gateway/catalogue/index.ts';
+import { readApprovalClasses } from '../../../gateway/policy/approval-classes.ts';
+import { loadEngine, type Engine } from '../../../gateway/policy/engine.ts';
+import { judge } from '../../../gateway/policy/judge.ts';
+import type { RunContext } from '../../../gateway/policy/index.ts';
+import { policiesDir, runOf } from './support.ts';
+
+let engine: Engine;
+let catalogue: Catalogue;
+before(async () => {
+  catalogue = loadCatalogue(policiesDir);
+  const classes = await readApprovalClasses(policiesDir);
+  ({ engine } = await loadEngine(policiesDir, { approvals: classes.data }));
+});
+
+const actor = (change: Partial<RunContext['actor']>): Partial<RunContext> => ({
+  principal: change.principal === undefined ? 'requester' : change.principal,
+  actor: { ...runOf().actor, ...change },
+});
+const pay = (amount: string, currency = 'EUR'): [string, object] => [
+  'ledger.transfer',
+  { amount, currency, payee: 'ACME', reference: 'invoice-42' },
+];
+const words = (text: string): string[] => text.split(' ');
+const typed = { words: words('120 EUR ACME invoice-42') };
+
+interface Row {
+  says: string;
+  run?: Partial<RunContext> & { words?: string[] };
+  call: [string, unknown];
+  effect: string;
+  codes: string[];
+  quorum?: number;
+}
+const table: Row[] = [
+  { says: 'a member may read', call: ['ledger.balance', {}], effect: 'allow', codes: ['read_allowed'] },
+  {
+    says: 'a member may reply',
+    call: ['conversation.reply', { text: 'hi' }],
+    effect: 'allow',
+    codes: ['write_allowed'],
+  },
+  {
+    says: 'a paired person may read',
+    run: actor({ standing: 'paired' }),
+    call: ['ledger.balance', {}],
+    effect: 'allow',
+    codes: ['read_allowed'],
+  },
+  {
+    says: 'a guest may not even read',
+    run: actor({ standing: 'guest' }),
+    call: ['ledger.balance', {}],
+    effect: 'deny',
+    codes: ['actor_unknown'],
+  },
+  {
+    says: 'an unknown sender may not reply',
+    run: actor({ standing: 'unknown' }),
+    call: ['conversation.reply', { text: 'hi' }],
+    effect: 'deny',
+    codes: ['actor_unknown'],
+  },
+  {
+    says: 'a member without a principal is unknown',
+    run: actor({ principal: null }),
+    call: ['ledger.balance', {}],
+    effect: 'deny',
+    codes: ['actor_unknown'],
+  },
+  {
+    says: 'a viewer may read',
+    run: actor({ roles: ['viewer'] }),
+    call: ['ledger.balance', {}],
+    effect: 'allow',
+    codes: ['read_allowed'],
+  },
+  {
+    says: 'a viewer may not pay',
+    run: { ...actor({ roles: ['viewer'] }), ...typed },
+    call: pay('120.00'),
+    effect: 'deny',
+    codes: ['role_reads_only'],
+  },
+  {
+    says: 'an automation may read',
+    run: actor({ roles: ['automation'] }),
+    call: ['ledger.balance', {}],
+    effect: 'allow',
+    codes: ['read_allowed'],
+  },
+  {
+    says: 'an automation may not pay',
+    run: actor({ roles: ['automation'] }),
+    call: pay('1'),
+    effect: 'deny',
+    codes: ['automation_limited'],
+  },
+  {
+    says: 'a payment asks one approver',
+    run: typed,
+    call: pay('120.00'),
+    effect: 'approve',
+    codes: ['payment_needs_approval'],
+    quorum: 1,
+  },
+  {
+    says: '999.99 EUR asks one',
+    run: typed,
+    call: pay('999.99'),
+    effect: 'approve',
+    codes: ['payment_needs_approval'],
+    quorum: 1,
+  },
+  {
+    says: '1000 EUR asks two',
+    run: typed,
+    call: pay('1000'),
+    effect: 'approve',
+    codes: ['payment_needs_approval', 'two_approvers'],
+    quorum: 2,
+  },
+  {
+    says: '1000.00 EUR asks two',
+    run: typed,
+    call: pay('1000.00'),
+    effect: 'approve',
+    codes: ['payment_needs_approval', 'two_approvers'],
+    quorum: 2,
+  },
+  {
+    says: '5000 EUR asks two',
+    run: typed,
+    call: pay('5000'),
+    effect: 'approve',
+    codes: ['payment_needs_approval', 'two_approvers'],
+    quorum: 2,
+  },
+  {
+    says: 'the largest amount asks two',
+    run: typed,
+    call: pay('999999999999.99'),
+    effect: 'approve',
+    codes: ['payment_needs_approval', 'two_approvers'],
+    quorum: 2,
+  },
+  {
+    says: 'a currency without a limit asks two',
+    run: { words: words('1 USD ACME invoice-42') },
+    call: pay('1', 'USD'),
+    effect: 'approve',
+    codes: ['payment_needs_approval', 'two_approvers_currency'],
+    quorum: 2,
+  },
+  {
+    says: 'a payee that the requester did not type is named',
+    call: pay('120'),
+    effect: 'approve',
+    codes: ['payment_needs_approval', 'value_not_from_requester'],
+    quorum: 1,
+  },
+  {
+    says: 'nothing cannot be paid',
+    run: typed,
+    call: pay('0.00'),
+    effect: 'deny',
+    codes: ['amount_not_positive'],
+  },
+  {
+    says: 'a delete asks one approver',
+    run: { words: ['7'] },
+    call: ['customers.delete', { customer: '7' }],
+    effect: 'approve',
+    codes: ['delete_needs_approval'],
+    quorum: 1,
+  },
+  {
+    says: 'code asks',
+    call: ['code.run', { language: 'python', code: '1' }],
+    effect: 'approve',
+    codes: ['code_needs_approval'],
+    quorum: 1,
+  },
+  {
+    says: 'an unclassified tool asks',
+    run: { words: ['GET', 'https://a.example/'] },
+    call: ['http.request', { method: 'GET', url: 'https://a.example/' }],
+    effect: 'approve',
+    codes: ['unclassified_needs_approval'],
+    quorum: 1,
+  },
+  {
+    says: 'the export is denied',
+    call: ['customers.export', {}],
+    effect: 'deny',
+    codes: ['export_forbidden'],
+  },
+  {
+    says: 'a write to a record that nobody typed is confirmed',
+    call: ['gatehouse.cancel', { request: 'dec_1' }],
+    effect: 'confirm',
+    codes: ['value_not_from_requester'],
+  },
+  {
+    says: 'a write to a typed record runs',
+    run: { words: ['dec_1'] },
+    call: ['gatehouse.cancel', { request: 'dec_1' }],
+    effect: 'allow',
+    codes: ['write_allowed'],
+  },
+  { says: 'an unknown tool is denied', call: ['ledger.burn', {}], effect: 'deny', codes: ['tool_unknown'] },
+  {
+    says: 'a tool name in another case is unknown',
+    call: ['Ledger.balance', {}],
+    effect: 'deny',
+    codes: ['tool_unknown'],
+  },
+  {
+    says: 'an extra argument is denied',
+    call: ['ledger.balance', { account: 'x' }],
+    effect: 'deny',
+    codes: ['args_invalid'],
+  },
+  {
+    says: 'an argument in another case is denied',
+    call: ['customers.delete', { Customer: '7' }],
+    effect: 'deny',
+    codes: ['args_invalid'],
+  },
+  {
+    says: 'a __proto__ argument is denied',
+    call: ['ledger.balance', JSON.parse('{"__proto__":{"a":1}}')],
+    effect: 'deny',
+    codes: ['args_invalid'],
+  },
+  {
+    says: 'an amount as a number is denied',
+    call: ['ledger.transfer', { amount: 120, currency: 'EUR', payee: 'A', reference: 'r' }],
+    effect: 'deny',
+    codes: ['args_invalid'],
+  },
+  ...['-1', '1e3', '1.005', '0120', '1,000', ' 1', '１', '+1', '.5', '1.'].map((amount) => ({
+    says: `the amount "${amount}" is denied`,
+    call: pay(amount),
+    effect: 'deny',
+    codes: ['args_invalid'],
+  })),
+  ...[null, [], 'x', 7].map((args) => ({
+    says: `arguments that are ${JSON.stringify(args)} are denied`,
+    call: ['ledger.balance', args] as [string, unknown],
+    effect: 'deny',
+    codes: ['args_invalid'],
+  })),
+];
+
+for (const row of table) {
+  test(row.says, () => {
+    const [tool, args] = row.call;
+    const { verdict, grant } = judge({ engine, catalogue, clock: () => new Date(0) }, runOf(row.run), {
+      tool,
+      args,
+      step: 's',
+    });
+    assert.equal(verdict.effect, row.effect);
+    assert.deepEqual(verdict.reasons.map((reason) => reason.code).sort(), [...row.codes].sort());
+    assert.ok(verdict.reasons.every((reason) => /^[A-Z].*\.$/.test(reason.text)));
+    assert.equal(grant === null, row.effect !== 'allow');
+    assert.deepEqual(
+      verdict.approvers,
+      row.effect === 'approve' ? { groups: ['approvers'], quorum: row.quorum, excludeRequester: true } : null,
+    );
+  });
+}
+
+test('without approvers named, nobody is asked and the call is denied', async () => {
+  const nobody = { payment: { groups: [], quorum: 1, from: [] } };
+  const bare = (await loadEngine(policiesDir, { approvals: nobody })).engine;
+  const [tool, args] = pay('1');
+  const { verdict } = judge({ engine: bare, catalogue, clock: () => new Date() }, runOf(typed), {
+    tool,
+    args,
+    step: 's',
+  });
+  assert.deepEqual([verdict.effect, verdict.reasons[0]?.code], ['deny', 'nobody_to_ask']);
+});
+
+test('a risk class without an entry in approvals.yaml is denied', async () => {
+  const bare = (await loadEngine(policiesDir, { approvals: {} })).engine;
+  const [tool, args] = pay('1');
+  const { verdict } = judge({ engine: bare, catalogue, clock: () => new Date() }, runOf(typed), {
+    tool,
+    args,
+    step: 's',
+  });
+  assert.equal(verdict.effect, 'deny');
+});

@@ -1,0 +1,167 @@
+import assert from 'node:assert/strict';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { after, before, test } from 'node:test';
+import fc from 'fast-check';
+import { parseTool, type Tool } from '../../../gateway/catalogue/index.ts';
+import { checkedLookup, isAllowedAddress } from '../../../gateway/tools/connectors/egress.ts';
+import { createHttpConnector } from '../../../gateway/tools/connectors/http.ts';
+import { scrub } from '../../../gateway/tools/connectors/scrub.ts';
+import type { Outcome } from '../../../gateway/tools/types.ts';
+import { runOf } from '../policy/support.ts';
+
+const canary = 'canary+value/with=signs';
+let server: Server;
+let host: string;
+let seen: { url?: string; headers: NodeJS.Dict<string | string[]> } = { headers: {} };
+
+before(async () => {
+  server = createServer((request, response) => {
+    seen = { url: request.url, headers: request.headers };
+    if (request.url === '/redirect')
+      return void response.writeHead(302, { location: 'http://169.254.169.254/' }).end();
+    if (request.url === '/long') return void response.end('x'.repeat(100) + canary);
+    if (request.url === '/cut') return void response.end('x'.repeat(57) + canary);
+    response.end(`you sent ${request.headers.authorization} and ${Buffer.from(canary).toString('base64')}`);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+});
+after(() => new Promise((resolve) => server.close(resolve)));
+
+function tool(privateNetworks: string[], hosts: string[]): Tool {
+  return parseTool(
+    'http.request.yaml',
+    JSON.stringify({
+      name: 'http.request',
+      title: 'HTTP',
+      description: 'HTTP',
+      risk: 'unclassified',
+      args: {
+        type: 'object',
+        properties: { url: { type: 'string', maxLength: 99 } },
+        additionalProperties: false,
+      },
+      kinds: { url: 'redirects' },
+      sentence: 'x',
+      done: 'x',
+      idempotencyKey: 'none',
+      egress: {
+        hosts,
+        methods: ['GET'],
+        privateNetworks,
+        secrets: [{ name: 'demo/http', hosts: ['api.example.com', host] }],
+      },
+      connector: { kind: 'http', maxResponseBytes: 64 },
+    }),
+  );
+}
+
+const call = (args: Record<string, unknown>, hosts = [host], networks = ['127.0.0.0/8']): Promise<Outcome> =>
+  createHttpConnector().run({
+    attempt: 'att_1',
+    tool: tool(networks, hosts),
+    args,
+    caller: runOf(),
+    signal: AbortSignal.timeout(5000),
+    withSecret: (_name, use) => use(canary),
+  });
+
+test('the secret goes out as a header and never comes back, in no encoding', async () => {
+  const outcome = await call({ method: 'GET', url: `http://${host}/`, secret: 'demo/http' });
+  assert.equal(seen.headers.authorization, `Bearer ${canary}`);
+  assert.equal(seen.headers['idempotency-key'], 'att_1');
+  assert.ok(!JSON.stringify(outcome).includes('canary'));
+  assert.ok(!JSON.stringify(outcome).includes(Buffer.from(canary).toString('base64').slice(0, 20)));
+});
+
+test('a body that is cut within the secret shows no part of it', async () => {
+  const outcome = await call({ method: 'GET', url: `http://${host}/cut`, secret: 'demo/http' });
+  assert.deepEqual(outcome.result, { status: 200, contentType: '', body: 'x'.repeat(57), truncated: true });
+});
+
+test('a redirect is not followed', async () => {
+  const outcome = await call({ method: 'GET', url: `http://${host}/redirect` });
+  assert.equal(outcome.status === 'failed' && outcome.reasons[0]?.code, 'redirect_refused');
+});
+
+const refusals: [string, Record<string, unknown>, string, string[]?, string[]?][] = [
+  ['an empty host list', { method: 'GET', url: 'https://example.com/' }, 'GH-TOOLS-014', []],
+  ['a host that is not listed', { method: 'GET', url: 'https://evil.example/' }, 'GH-TOOLS-014'],
+  ['a listed host on another port', { method: 'GET', url: 'http://127.0.0.1:1/' }, 'GH-TOOLS-014'],
+  [
+    'a secret for a host that is not its own',
+    { method: 'GET', url: 'https://other.example/', secret: 'demo/http' },
+    'GH-TOOLS-014',
+    ['other.example'],
+  ],
+  [
+    'a secret that is not listed',
+    { method: 'GET', url: 'https://example.com/', secret: 'demo/postgres' },
+    'GH-TOOLS-013',
+  ],
+  ['a method that is not listed', { method: 'DELETE', url: 'https://example.com/' }, 'GH-TOOLS-012'],
+  ['user info in the address', { method: 'GET', url: 'https://a:b@example.com/' }, 'GH-TOOLS-011'],
+  ['another scheme', { method: 'GET', url: 'file:///etc/passwd' }, 'GH-TOOLS-011'],
+  [
+    'a name that leads to a private address',
+    { method: 'GET', url: 'http://localhost:1/' },
+    'GH-TOOLS-017',
+    ['localhost:1'],
+    [],
+  ],
+  [
+    'a private address in another spelling',
+    { method: 'GET', url: 'http://2130706433:1/' },
+    'GH-TOOLS-017',
+    ['127.0.0.1:1'],
+    [],
+  ],
+  [
+    'the secret’s own header',
+    { method: 'GET', url: 'HOST', headers: { Authorization: 'x' }, secret: 'demo/http' },
+    'GH-TOOLS-015',
+  ],
+  ['a forged host header', { method: 'GET', url: 'HOST', headers: { host: 'x' } }, 'GH-TOOLS-015'],
+  [
+    'a line break in a header',
+    { method: 'GET', url: 'HOST', headers: { 'x-a': 'b\r\nc: d' } },
+    'GH-TOOLS-015',
+  ],
+];
+for (const [name, args, code, hosts, networks] of refusals) {
+  test(`${name} is refused`, async () => {
+    const url = args.url === 'HOST' ? `http://${host}/` : args.url;
+    await assert.rejects(async () => call({ ...args, url }, hosts, networks), { code });
+  });
+}
+
+test('private, local, mapped and reserved addresses are not public', () => {
+  const forbidden =
+    '127.0.0.1 10.1.2.3 172.16.0.1 192.168.1.1 169.254.169.254 0.0.0.0 100.64.0.1 224.0.0.1 255.255.255.255 ::1 :: fe80::1 fc00::1 ::ffff:127.0.0.1 ::ffff:a00:1 64:ff9b::7f00:1 2002:7f00:1:: not-an-address';
+  for (const address of forbidden.split(' ')) assert.equal(isAllowedAddress(address, []), false, address);
+  assert.equal(isAllowedAddress('93.184.216.34', []), true);
+  assert.equal(isAllowedAddress('::ffff:10.0.0.1', ['10.0.0.0/8']), true);
+});
+
+test('one private address among public ones refuses the name', async () => {
+  const names = ((_host: string, _options: object, done: (error: null, found: object[]) => void) =>
+    done(null, [
+      { address: '93.184.216.34', family: 4 },
+      { address: '127.0.0.1', family: 4 },
+    ])) as unknown as Parameters<typeof checkedLookup>[1];
+  const error = await new Promise((resolve) => checkedLookup([], names)('mixed.example', {}, resolve));
+  assert.equal((error as { code?: string }).code, 'EGRESS_REFUSED');
+});
+
+test('no text keeps a secret, wherever it stands', () => {
+  const secret = fc.string({ minLength: 8, unit: 'grapheme-ascii' });
+  fc.assert(
+    fc.property(fc.string(), secret, fc.string(), (left, value, right) => {
+      fc.pre(!'[redacted]'.includes(value));
+      for (const form of [value, encodeURIComponent(value), Buffer.from(value).toString('base64url')]) {
+        assert.ok(!scrub(`${left}${form}${right}`, value).includes(form));
+      }
+    }),
+  );
+});

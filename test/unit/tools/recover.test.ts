@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict';
+import { after, before, beforeEach, test } from 'node:test';
+import { startAttempt } from '../../../gateway/tools/attempts.ts';
+import { createTools, type Tools } from '../../../gateway/tools/index.ts';
+import type { Connector } from '../../../gateway/tools/types.ts';
+import { callDigest } from '../../../gateway/policy/index.ts';
+import { runOf } from '../policy/support.ts';
+import { approve, bench, storeRun, type Bench } from './support.ts';
+
+let at: Bench;
+let tools: Tools;
+let round = 0;
+const run = (): ReturnType<typeof runOf> =>
+  runOf({
+    messageId: `web:local:c1:${round}:0`,
+    runId: `00000000-0000-7000-8000-${String(round).padStart(12, '0')}`,
+    words: ['120', 'EUR', 'ACME', 'x'],
+  });
+const broken: Connector = { run: () => Promise.reject(new Error('the line went dead')) };
+
+before(async () => {
+  at = await bench({ http: broken });
+  tools = createTools(at.deps);
+});
+after(() => at.close());
+beforeEach(() => {
+  round += 1;
+});
+
+/** A call whose gateway died right after its grant was spent. */
+async function crashed(tool: string, args: Record<string, string>): Promise<void> {
+  await storeRun(at, run());
+  const decision = await at.policy.decide(run(), { tool, args, step: 'check' });
+  const grant = await approve(at, decision.id);
+  const { messageId, sessionKey } = run();
+  const { digest } = callDigest(tool, args);
+  await startAttempt(at.db.pool, at.policy, { grant, messageId, sessionKey, tool, digest }, 'x');
+}
+const payment = (): Record<string, string> => ({
+  amount: '1.00',
+  currency: 'EUR',
+  payee: 'ACME',
+  reference: `r-${round}`,
+});
+const booked = async (): Promise<number> =>
+  (await at.demo.query('select from ledger where reference = $1', [`r-${round}`])).rows.length;
+
+test('an interrupted payment is booked after the restart, once, and its retry gets that outcome', async () => {
+  await crashed('ledger.transfer', payment());
+  assert.equal(
+    (await tools.execute(run(), { tool: 'ledger.transfer', args: payment(), step: 'x' })).status,
+    'unknown',
+  );
+  assert.equal(await tools.recover(), 1);
+  assert.equal(await booked(), 1);
+  const again = await tools.execute(run(), { tool: 'ledger.transfer', args: payment(), step: 'x' });
+  assert.deepEqual([again.status, again.replayed], ['succeeded', true]);
+  assert.equal(await tools.recover(), 0);
+});
+
+test('a payment that was booked before the crash is not booked again', async () => {
+  await crashed('ledger.transfer', payment());
+  const { rows } = await at.db.pool.query<{ id: string }>(`select id from attempts where state = 'started'`);
+  await at.demo.query(
+    `insert into ledger (account, amount, currency, payee, reference, idempotency_key)
+     values ('main', 1, 'EUR', 'ACME', $1, $2)`,
+    [`r-${round}`, rows[0]?.id],
+  );
+  await tools.recover();
+  assert.equal(await booked(), 1);
+});
+
+test('a call that cannot be repeated safely becomes unknown', async () => {
+  await crashed('http.request', { method: 'POST', url: 'https://example.com/' });
+  await tools.recover();
+  const { rows } = await at.db.pool.query(`select state from attempts where message_id = $1`, [
+    run().messageId,
+  ]);
+  assert.deepEqual(rows, [{ state: 'unknown' }]);
+});
+
+test('what was started before a restore is never run again', async () => {
+  await crashed('ledger.transfer', payment());
+  at.epoch.bump();
+  await tools.recover();
+  assert.equal(await booked(), 0);
+  const { rows } = await at.db.pool.query(`select state from attempts where message_id = $1`, [
+    run().messageId,
+  ]);
+  assert.deepEqual(rows, [{ state: 'unknown' }]);
+});
+
+test('a young attempt is left alone when only old ones are asked for', async () => {
+  await crashed('ledger.transfer', payment());
+  assert.equal(await tools.recover(60), 0);
+  assert.equal(await tools.recover(), 1);
+});
+
+test('a system that stops answering leaves an unknown outcome, never a success', async () => {
+  const call = { tool: 'http.request', args: { method: 'POST', url: 'https://example.com/' } };
+  const decision = await at.policy.decide(run(), { ...call, step: 'check' });
+  const grant = await approve(at, decision.id);
+  const answer = await tools.execute(run(), { ...call, grant, step: 'x' });
+  assert.equal(answer.status, 'unknown');
+  assert.equal(answer.reasons?.[0]?.code, 'outcome_unknown');
+});
+
+test('a secret that is not set is a failure that names the command', async () => {
+  const bare = createTools({
+    ...at.deps,
+    leases: {
+      withSecret: async (attempt, message, _name, use) =>
+        at.deps.leases.withSecret(attempt, message, 'demo/absent', use),
+    },
+  });
+  const answer = await bare.execute(run(), { tool: 'ledger.balance', args: {}, step: 'x' });
+  assert.equal(answer.status, 'failed');
+  assert.match(answer.text ?? '', /gatehouse secret set demo\/absent/);
+});
