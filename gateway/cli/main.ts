@@ -1,10 +1,12 @@
 import { Command, CommanderError } from 'commander';
+import { auditCommand } from './audit.ts';
 import { configCommand } from './config.ts';
 import { gatewayCommand } from './gateway.ts';
 import { exitCodes, printError } from './output.ts';
 import { peopleCommand } from './people.ts';
 import { policyCommand } from './policy.ts';
 import { resetCommand } from './reset.ts';
+import { runnerCommand } from './runner.ts';
 import { secretCommand } from './secret.ts';
 import { toolsCommand } from './tools.ts';
 import { upCommand } from './up.ts';
@@ -22,6 +24,8 @@ for (const command of [
   peopleCommand(),
   toolsCommand(),
   policyCommand(),
+  auditCommand(),
+  runnerCommand(),
   configCommand(),
   resetCommand(),
 ]) {

@@ -27,7 +27,7 @@ export function workflowsCommand(): Command {
       const done = await importInto(options);
       if (options.json) return printJson(done);
       process.stdout.write(
-        `Credential "Gatehouse" is ready.\n${done.workflows.map((name) => `Published "${name}".\n`).join('')}` +
+        `Credential "Gatehouse API" is ready.\n${done.workflows.map((name) => `Published "${name}".\n`).join('')}` +
           `Set GATEHOUSE_N8N_URL=${options.n8n} for the gateway if it is not set yet.\n`,
       );
     });

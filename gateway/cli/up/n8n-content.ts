@@ -59,7 +59,7 @@ export function credentialsFor(internalUrl: string): object[] {
   return [
     {
       id: 'gatehouseApi0001',
-      name: 'Gatehouse',
+      name: 'Gatehouse API',
       type: 'gatehouseApi',
       data: { baseUrl: internalUrl, token: '', signingSecret: '' },
     },

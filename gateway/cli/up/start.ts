@@ -127,7 +127,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
 
     const program = await installProgram(report, signal);
     const overwrite = join(paths.n8n, 'credentials-overwrite.json');
-    await writeFile(overwrite, JSON.stringify({ gatehouseApi: shared }), { mode: 0o600 });
+    await writeFile(overwrite, JSON.stringify({ gatehouseApi: shared, gatehouseVaultSecret: { token: shared.token } }), { mode: 0o600 });
     const owner = await loadOwner(paths.owner, `http://localhost:${ports.n8n}`);
     const publicUrl = (gatewayEnv.GATEHOUSE_PUBLIC_URL ?? `http://localhost:${ports.public}`).replace(/\/$/, '');
     const n8nOptions: N8nOptions = {
