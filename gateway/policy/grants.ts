@@ -1,7 +1,7 @@
 import { recordReceipts } from '../audit/index.ts';
 import { GatehouseError } from '../config/index.ts';
 import { transaction, type Pool, type Queryable, type Transaction } from '../db/index.ts';
-import { newToken } from '../envelope/index.ts';
+import { newGrant } from './judge.ts';
 
 /** What an execution presents. */
 export interface Presented {
@@ -133,7 +133,7 @@ export async function issueGrant(
     throw new GatehouseError('GH-POLICY-030', 'This decision does not wait for anybody.', { status: 409 });
   if (decision.grant_id) return decision.grant_id;
   if (decision.policy_version !== binding.version) throw new GrantRefused('grant_old_rules');
-  const grant = newToken('grant');
+  const grant = newGrant();
   await tx.query(
     `insert into grants (id, decision_id, message_id, session_key, tool, digest, policy_version, epoch, expires_at)
      select $2, id, message_id, session_key, tool, digest, policy_version, $3, now() + make_interval(secs => $4)
