@@ -61,8 +61,8 @@ export class GatehouseVaultSecret implements ICredentialType {
       name: 'run',
       type: 'string',
       typeOptions: { password: true },
-      default: "={{ $('Envelope Normaliser').item.json.run.token }}",
-      description: 'The run that this call belongs to, from the Envelope Normaliser',
+      default: '={{ $json.run.token }}',
+      description: 'The run that this call belongs to, which the items of the other Gatehouse nodes carry',
     },
     {
       displayName: 'Grant',

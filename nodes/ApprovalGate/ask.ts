@@ -2,7 +2,7 @@ import type { IDataObject, IExecuteFunctions, INodeExecutionData } from 'n8n-wor
 import { toOutputs } from '../shared/items';
 import { isObject, runOf } from '../shared/parameters';
 import { blockedJson, refusalOfError, type Refusal } from '../shared/refusal';
-import { leaveBy, waitingJson } from './outcome';
+import { callOf, leaveBy, waitingJson } from './outcome';
 import { register, type Registration } from './register';
 
 /** Asks for the decisions of all items and puts the execution to wait, unless everything is settled already. */
@@ -14,8 +14,7 @@ export async function askForItems(context: IExecuteFunctions): Promise<INodeExec
 
   const waiting = items.map((item, index) => {
     const refusal = unusable[index] ?? ('refusal' in asked ? asked.refusal : null);
-    const { tool, args, decision } = item.json;
-    return refusal ? { tool, args, decision, ...blockedJson(refusal) } : waitingJson(item.json);
+    return refusal ? { ...callOf(item.json), ...blockedJson(refusal) } : waitingJson(item.json);
   });
   if ('refusal' in asked || decisions.length === 0) {
     return toOutputs(waiting.map((json) => ({ output: 0, json })), 2);

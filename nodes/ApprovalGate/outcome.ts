@@ -15,11 +15,15 @@ const TEXTS: Record<Exclude<Outcome['state'], 'approved'>, string> = {
   error: 'The request failed, so nothing was done.',
 };
 
+/** The parts of a Policy Check's item that a gate passes on. */
+export function callOf({ tool, args, decision, run }: IDataObject): IDataObject {
+  return { tool, args, decision, run };
+}
+
 /** What an item says while it waits. n8n emits exactly this when the wait ends by itself, so it already says no. */
 export function waitingJson(json: IDataObject): IDataObject {
-  const { tool, args, decision } = json;
-  const id = isObject(decision) ? decision.id : null;
-  return { tool, args, decision, approval: { id, state: 'expired' }, ...blockedJson(refusalOfState('expired')) };
+  const id = isObject(json.decision) ? json.decision.id : null;
+  return { ...callOf(json), approval: { id, state: 'expired' }, ...blockedJson(refusalOfState('expired')) };
 }
 
 /**
@@ -40,8 +44,8 @@ export function leaveBy(waiting: IDataObject, outcome: Outcome | undefined): Lea
     reason: outcome.reason,
   };
   if (outcome.state === 'approved' && typeof outcome.grant === 'string' && outcome.grant !== '') {
-    const { tool, args } = outcome;
-    return { output: APPROVED, json: { tool, args, decision, approval, grant: outcome.grant } };
+    const json = { ...callOf(waiting), tool: outcome.tool, args: outcome.args, approval, grant: outcome.grant };
+    return { output: APPROVED, json };
   }
   return { output: BLOCKED, json: { ...waiting, approval, ...blockedJson(refusalOfOutcome(outcome)) } };
 }

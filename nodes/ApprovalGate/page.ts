@@ -87,7 +87,7 @@ function facts(rows: Card['facts'] | undefined): string {
 }
 
 function origins(rows: Card['provenance'] | undefined): string {
-  return list(rows?.map(({ label, value, source }) => `${label}: ${value} (from ${source})`));
+  return list(rows?.map(({ label, value, source }) => `${label}: ${value} (${source})`));
 }
 
 function deciders(card: Card): string {

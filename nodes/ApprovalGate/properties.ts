@@ -1,6 +1,6 @@
 import { SEND_AND_WAIT_OPERATION } from 'n8n-workflow';
 import type { INodeProperties, IWebhookDescription } from 'n8n-workflow';
-import { runField } from '../shared/parameters';
+import { runFields } from '../shared/parameters';
 
 /**
  * The two ways to reach a waiting gate: GET shows the form, POST brings a vote or the signed outcome. Their path is the
@@ -60,5 +60,5 @@ export const properties: INodeProperties[] = [
     description: 'The tool of the catalogue that the node below runs',
     displayOptions: { show: { '@tool': [true] } },
   },
-  runField,
+  ...runFields,
 ];

@@ -24,13 +24,15 @@ export async function decideItem(
   try {
     const call = callOf(context, item, index);
     if ('code' in call) return blocked({}, call);
+    const run = runOf(context, index);
     const answer = await callGateway<Decision>(context, 'POST', '/v1/decisions', {
-      run: runOf(context, index),
+      run,
       tool: call.tool,
       args: call.args,
       step: stepOf(context, index),
     });
-    return answer.ok ? leave(call, answer.value) : blocked({ ...call }, answer.refusal);
+    const facts = { ...call, run: { token: run } };
+    return answer.ok ? leave(call, facts, answer.value) : blocked(facts, answer.refusal);
   } catch (error) {
     return blocked({}, refusalOfError(error));
   }
@@ -58,9 +60,8 @@ function callOf(context: IExecuteFunctions, item: INodeExecutionData, index: num
 }
 
 /** Sends a decision to the output of its effect. Anything but a known effect in its full shape is a refusal. */
-function leave(call: Call, decision: Decision): Leaving {
-  const { grant, ...facts } = decision;
-  const json: IDataObject = { ...call, decision: facts };
+function leave(call: Call, facts: IDataObject, { grant, ...decision }: Decision): Leaving {
+  const json: IDataObject = { ...facts, decision };
   const matches = typeof decision.id === 'string' && decision.tool === call.tool;
   if (matches && decision.effect === 'allow' && typeof grant === 'string' && grant !== '') {
     return { output: ALLOWED, json: { ...json, grant } };

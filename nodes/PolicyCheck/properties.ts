@@ -1,5 +1,5 @@
 import type { INodeProperties } from 'n8n-workflow';
-import { runField } from '../shared/parameters';
+import { runFromNormaliser } from '../shared/parameters';
 
 /** The fields of Policy Check, in the order of use. */
 export const properties: INodeProperties[] = [
@@ -46,5 +46,5 @@ export const properties: INodeProperties[] = [
     description: 'The arguments of the tool as a JSON object. Keep values as the person typed them.',
     displayOptions: { show: { call: ['fields'] } },
   },
-  runField,
+  runFromNormaliser,
 ];

@@ -40,16 +40,17 @@ export class SandboxedAgent implements INodeType {
 
 async function runItem(context: IExecuteFunctions, index: number): Promise<Leaving> {
   try {
-    const call: IDataObject = { run: runOf(context, index), step: stepOf(context, index) };
+    const run = runOf(context, index);
+    const call: IDataObject = { run, step: stepOf(context, index) };
     if (context.getNodeParameter('operation', index) === 'runAgent') {
       call.prompt = context.getNodeParameter('prompt', index) as string;
-      return await runCall(context, '/v1/agent/runs', call, {});
+      return await runCall(context, '/v1/agent/runs', call, { run: { token: run } });
     }
     call.language = context.getNodeParameter('language', index) as string;
     call.code = context.getNodeParameter('code', index) as string;
     const grant = textOf(context, 'grant', index);
     if (grant !== undefined) call.grant = grant;
-    return await runCall(context, '/v1/code/runs', call, { tool: 'code.run' });
+    return await runCall(context, '/v1/code/runs', call, { tool: 'code.run', run: { token: run } });
   } catch (error) {
     return { output: 0, json: blockedJson(refusalOfError(error)) };
   }

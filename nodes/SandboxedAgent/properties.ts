@@ -1,5 +1,5 @@
 import type { INodeProperties } from 'n8n-workflow';
-import { runField } from '../shared/parameters';
+import { runFields } from '../shared/parameters';
 
 const forCode = { show: { operation: ['runCode'] } };
 const forAgent = { show: { operation: ['runAgent'] } };
@@ -77,5 +77,5 @@ export const properties: INodeProperties[] = [
     description: 'What the agent is to do',
     displayOptions: forAgent,
   },
-  runField,
+  ...runFields,
 ];

@@ -12,8 +12,9 @@ export async function executeItem(context: IExecuteFunctions, index: number): Pr
     if (tool === undefined) {
       return { output: 0, json: blockedJson({ code: 'tool_missing', text: 'No tool is chosen.' }) };
     }
+    const run = runOf(context, index);
     const call: IDataObject = {
-      run: runOf(context, index),
+      run,
       tool,
       args: isRequest ? requestOf(context, index) : objectOf(context, 'args', index),
       step: stepOf(context, index),
@@ -24,7 +25,7 @@ export async function executeItem(context: IExecuteFunctions, index: number): Pr
     if (context.getMode() === 'manual' && context.getNodeParameter('runInEditor', index, false) !== true) {
       call.dryRun = true;
     }
-    return await runCall(context, '/v1/executions', call, { tool });
+    return await runCall(context, '/v1/executions', call, { tool, run: { token: run } });
   } catch (error) {
     return { output: 0, json: blockedJson(refusalOfError(error)) };
   }

@@ -1,5 +1,5 @@
 import type { INodeProperties } from 'n8n-workflow';
-import { runField } from '../shared/parameters';
+import { runFields } from '../shared/parameters';
 
 const forExecute = { show: { operation: ['execute'] } };
 const forRequest = { show: { operation: ['httpRequest'] } };
@@ -98,7 +98,7 @@ export const properties: INodeProperties[] = [
     hint: 'Left empty, the policy decides this call now, and only what it allows runs',
     description: 'The single-use grant that a Policy Check or an Approval Gate left in the item',
   },
-  runField,
+  ...runFields,
   {
     displayName: 'Run Effects in the Editor',
     name: 'runInEditor',

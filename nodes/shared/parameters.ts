@@ -1,16 +1,30 @@
 import { NodeOperationError, jsonParse } from 'n8n-workflow';
 import type { IDataObject, IExecuteFunctions, INodeProperties } from 'n8n-workflow';
 
-/** The run token's field, the same in every node that acts. */
-export const runField: INodeProperties = {
+const RUN: INodeProperties = {
   displayName: 'Run',
   name: 'run',
   type: 'string',
-  default: "={{ $('Envelope Normaliser').item.json.run.token }}",
+  default: '',
   required: true,
   description:
     'The run that this call belongs to, from the Envelope Normaliser. It names the person, the conversation and the message; without it nothing can be done.',
 };
+
+/** Takes the run from the node that verified it, by name: what a message or model wrote cannot stand in for it. */
+export const runFromNormaliser: INodeProperties = {
+  ...RUN,
+  default: "={{ $('Envelope Normaliser').item.json.run.token }}",
+};
+
+/**
+ * Takes the run from the item, where every node of ours passes it on, because n8n loses the link between items when a
+ * gate with two outputs resumes. As a tool of an agent the item is the model's, so there it is taken by name.
+ */
+export const runFields: INodeProperties[] = [
+  { ...RUN, default: '={{ $json.run.token }}', displayOptions: { hide: { '@tool': [true] } } },
+  { ...runFromNormaliser, displayOptions: { show: { '@tool': [true] } } },
+];
 
 /**
  * Reads the run token.
