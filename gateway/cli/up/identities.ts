@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { loadSettings, type Settings } from '../../config/index.ts';
 import { migrate, openPool } from '../../db/index.ts';
 import { createClients, createSignIn } from '../../sessions/index.ts';
+import { prepareDemo } from '../../tools/index.ts';
 import { createSecretStore } from '../../vault/index.ts';
-import { randomSecret } from './files.ts';
 
 /** What n8n shares with the gateway: its client token, and the key that signs what the gateway sends to it. */
 export interface SharedSecrets {
@@ -35,18 +35,9 @@ export async function issueSharedSecrets(settings: Settings): Promise<SharedSecr
   }
 }
 
-/**
- * The password of the demo's own database role: in the secret store as part of `demo/postgres`, and nowhere else.
- * @returns the password that the role is to have
- */
-export async function demoPassword(environment: NodeJS.ProcessEnv, port: number): Promise<string> {
-  const settings = loadSettings(environment);
-  const store = await createSecretStore({ dataDir: settings.dataDir, keyFile: settings.keyFile });
-  const known = await store.get('demo/postgres');
-  const password = (known && new URL(known).password) || randomSecret();
-  const url = `postgres://gatehouse_demo:${password}@127.0.0.1:${port}/gatehouse_demo`;
-  if (known !== url) await store.set('demo/postgres', url);
-  return password;
+/** Makes the demo's systems of record; their password is in the secret store and nowhere else. */
+export async function makeDemo(settings: Settings, adminUrl: string): Promise<void> {
+  if (settings.demo) await prepareDemo({ adminUrl, store: createSecretStore(settings) });
 }
 
 /** The demo accounts of `policies/people.yaml`, in the order in which they are shown. */

@@ -5,7 +5,7 @@ import { GatehouseError, loadSettings } from '../../config/index.ts';
 import { ensureDatabases } from './databases.ts';
 import { writeJson } from './files.ts';
 import { gatewayAnswers, gatewayEnvironment, notReady, spawnGateway } from './gateway.ts';
-import { demoLinks, demoPassword, issueSharedSecrets, type demoAccounts } from './identities.ts';
+import { demoLinks, makeDemo, issueSharedSecrets, type demoAccounts } from './identities.ts';
 import { layout, repository } from './layout.ts';
 import { acquireLock } from './lock.ts';
 import { credentialsFor, importContent, readWorkflows } from './n8n-content.ts';
@@ -100,13 +100,10 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       await ensureDatabases(postgresUrl(server, 'postgres'), [
         { role: 'gatehouse', password: state.postgres.gatehouse, database: 'gatehouse' },
         { role: 'n8n', password: state.postgres.n8n, database: 'n8n' },
-        {
-          role: 'gatehouse_demo',
-          password: await demoPassword(gatewayEnv, ports.postgres),
-          database: 'gatehouse_demo',
-        },
       ]);
-      return issueSharedSecrets(loadSettings(gatewayEnv));
+      const settings = loadSettings(gatewayEnv);
+      await makeDemo(settings, postgresUrl(server, 'postgres'));
+      return issueSharedSecrets(settings);
     });
 
     const gateway = new Part(
