@@ -2,17 +2,15 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { Webhook } from 'standardwebhooks';
 import type { Approvals, ApprovalsDeps, ExecutionState, Outcome } from '../../../gateway/approvals/index.ts';
+import { fakeN8n, resumed, type FakeN8n } from './fake-n8n.ts';
 import {
-  fakeN8n,
   gateOf,
   openHouse,
   publicUrl,
-  resumed,
   signingSecret,
   stateOf,
   until,
   type DecisionOptions,
-  type FakeN8n,
   type House,
 } from './support.ts';
 

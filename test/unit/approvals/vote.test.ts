@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import { GatehouseError } from '../../../gateway/config/index.ts';
-import { gateOf, openHouse, stateOf, tokenFor, type DecisionOptions, type House } from './support.ts';
+import { gateOf, openHouse, stateOf, type DecisionOptions, type House } from './support.ts';
 
 let house: House;
 before(async () => {
@@ -151,35 +151,6 @@ test('a vote cannot be changed', async () => {
   );
 });
 
-test('ten clicks at once over several channels give one outcome and one grant', async () => {
-  const { id, digest } = await asked();
-  const prefix = digest.slice(7, 15);
-  const settled = await Promise.allSettled(
-    Array.from({ length: 10 }, (_unused, index) =>
-      index % 2 === 0
-        ? house.approvals.vote({
-            approvalId: id,
-            principal: 'approver-a',
-            verdict: 'approve',
-            channel: 'web',
-          })
-        : house.approvals.click({
-            id: `c${index}`,
-            value: `reject:${id}:${prefix}`,
-            principal: 'approver-b',
-            channel: 'slack',
-            messageId: 'm',
-          }),
-    ),
-  );
-  assert.ok(settled.length === 10);
-  const { state } = await stateOf(house, id);
-  assert.ok(state === 'approved' || state === 'rejected');
-  assert.equal(house.seen.grants.length, state === 'approved' ? 1 : 0);
-  assert.equal(await receipts(id, 'approval.outcome'), 1);
-  assert.equal(await votes(id), 1);
-});
-
 test('the last two votes of a quorum at once approve it exactly once', async () => {
   for (let round = 0; round < 5; round += 1) {
     const { id } = await asked({ quorum: 2 });
@@ -209,31 +180,6 @@ test('a vote for an approval that does not exist is a 404', async () => {
   );
 });
 
-test('the personal token of a link votes as its holder; only its hash is stored', async () => {
-  const { id } = await asked();
-  const token = tokenFor(house.seen, 'approver-a', id);
-  assert.match(token, /^vote_[\w-]{43}$/);
-  const { rows } = await house.database.pool.query<{ text: string }>(
-    'select t::text as text from approval_tokens t',
-  );
-  assert.ok(rows.every((row) => !row.text.includes(token)));
-  const result = await house.approvals.voteByToken(id, token, 'approve', 'fine');
-  assert.equal(result.state, 'approved');
-  assert.equal((await house.approvals.card(id)).votes[0]?.principal, 'approver-a');
-});
-
-test("n8n cannot vote: no token, a forged one and another approval's are refused", async () => {
-  const first = await asked();
-  const other = await asked();
-  for (const token of ['', 'vote_forged', tokenFor(house.seen, 'approver-a', other.id)]) {
-    await assert.rejects(house.approvals.voteByToken(first.id, token, 'approve'), {
-      code: 'GH-APPROVAL-002',
-      status: 403,
-    });
-  }
-  assert.equal(await votes(first.id), 0);
-});
-
 test('a vote after the deadline is refused and leaves the outcome expired', async () => {
   const { id } = await asked();
   await house.database.pool.query(`update approvals set deadline = now() - interval '1 s' where id = $1`, [
@@ -249,44 +195,6 @@ test('a vote after the deadline is refused and leaves the outcome expired', asyn
   assert.equal((await stateOf(house, id)).state, 'expired');
   assert.equal(await receipts(id, 'approval.outcome'), 1);
   assert.deepEqual(house.seen.grants, []);
-});
-
-test('a button that shows another digest than the decision has does not count', async () => {
-  const { id } = await asked();
-  const answer = await house.approvals.click({
-    id: 'c',
-    value: `approve:${id}:00000000`,
-    principal: 'approver-a',
-    channel: 'telegram',
-    messageId: 'm',
-  });
-  assert.match(answer?.text ?? '', /not what this request is about/);
-  assert.equal(await votes(id), 0);
-});
-
-test("a button of our own fits Telegram's 64 bytes and carries its own approval", async () => {
-  const { id } = await asked();
-  const [approve] = house.seen.notices[0]?.buttons ?? [];
-  assert.ok(approve && Buffer.byteLength(approve) <= 64);
-  assert.ok(approve.startsWith(`approve:${id}:`));
-  const click = { id: 'c', value: approve, principal: 'approver-b', channel: 'telegram', messageId: 'm' };
-  assert.match((await house.approvals.click(click))?.text ?? '', /approved by Blake/);
-  // The channel may hand the same click in again after a crash.
-  assert.match((await house.approvals.click(click))?.text ?? '', /approved by Blake/);
-  assert.equal(await votes(id), 1);
-});
-
-test('a click that is no approval is left to others', async () => {
-  assert.equal(
-    await house.approvals.click({
-      id: 'c',
-      value: 'menu:1',
-      principal: 'approver-a',
-      channel: 'slack',
-      messageId: 'm',
-    }),
-    null,
-  );
 });
 
 test('a confirmation is the requester’s alone', async () => {
@@ -306,33 +214,12 @@ test('a confirmation is the requester’s alone', async () => {
   assert.equal(result.state, 'approved');
 });
 
-test('a confirmation in a group conversation shows no personal link there', async () => {
-  await asked({ effect: 'confirm', visibility: 'private' });
-  assert.equal(house.seen.replies[0]?.link, undefined);
-  assert.equal(house.seen.replies[0]?.buttons.length, 2);
-  assert.equal(house.seen.notices[0]?.principal, 'requester');
-});
-
 test('the requester takes a request back; nobody else can', async () => {
   const { id } = await asked();
   await assert.rejects(house.approvals.cancel(id, 'approver-a'), { code: 'GH-APPROVAL-011' });
   await assert.rejects(house.approvals.cancel(id, 'stranger'), { code: 'GH-APPROVAL-001' });
   assert.equal((await house.approvals.cancel(id, 'requester')).state, 'cancelled');
   await assert.rejects(house.approvals.cancel(id, 'requester'), { code: 'GH-APPROVAL-004' });
-});
-
-test('a strict tool is not decided through a link, but signed in it is', async () => {
-  const strict = house.another({ isStrict: (tool) => tool === 'ledger.transfer' });
-  const { id } = await asked();
-  await assert.rejects(strict.voteByToken(id, tokenFor(house.seen, 'approver-a', id), 'approve'), {
-    code: 'GH-APPROVAL-009',
-  });
-  assert.equal((await strict.card(id, 'approver-a')).formUrl, null);
-  assert.equal(
-    (await strict.vote({ approvalId: id, principal: 'approver-a', verdict: 'approve', channel: 'web' }))
-      .state,
-    'approved',
-  );
 });
 
 test('receipts hold no comment and no argument value', async () => {

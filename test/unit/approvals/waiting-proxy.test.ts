@@ -5,7 +5,7 @@ import { after, before, beforeEach, test } from 'node:test';
 import express from 'express';
 import { waitingProxy } from '../../../gateway/approvals/index.ts';
 import { createLogger } from '../../../gateway/config/index.ts';
-import { fakeN8n, type FakeN8n } from './support.ts';
+import { fakeN8n, type FakeN8n } from './fake-n8n.ts';
 
 let n8n: FakeN8n;
 let server: Server;
