@@ -50,19 +50,23 @@ export class Inbox {
   async ingest(messages: readonly InboundMessage[]): Promise<Ingested[]> {
     // Senders are looked up at once, but messages join the batch in the order in which they arrived.
     const prepared = Promise.all(messages.map((message) => this.#prepare(message)));
-    const turn = this.#tail;
-    this.#tail = prepared.then(
-      () => turn,
-      () => turn,
-    );
-    await turn;
-    return Promise.all((await prepared).map((entry) => (entry === 'duplicate' ? entry : this.#add(entry))));
+    const joined = Promise.all([prepared, this.#tail]).then(([entries]) => ({
+      results: entries.map((entry) =>
+        entry === 'duplicate' ? Promise.resolve<Ingested>(entry) : this.#add(entry),
+      ),
+    }));
+    this.#tail = joined.catch(() => undefined);
+    try {
+      return await Promise.all((await joined).results);
+    } catch (error) {
+      throw notStored(error);
+    }
   }
 
   async deadLetter(channel: string, unusable: Unusable): Promise<boolean> {
     const account = this.#deps.adapters.get(channel)?.account() ?? '';
     const evidence = digestOfText(unusable.raw);
-    const result = await this.#add({
+    const entry: Entry = {
       id: `dead:${channel}:${digestOfText(JSON.stringify([account, unusable.nativeId]))}`,
       channel,
       session: this.#session(channel, account, JSON.stringify(unusable.route), ''),
@@ -78,22 +82,16 @@ export class Inbox {
       facts: { channel, event: 'unusable', evidence, problem: 'GH-DELIVERY-002', field: unusable.field },
       job: null,
       says: unusable.route ? texts.unusable(unusable.field) : null,
-    });
-    return result === 'dead';
+    };
+    try {
+      return (await this.#add(entry)) === 'dead';
+    } catch (error) {
+      throw notStored(error);
+    }
   }
 
   async #add(entry: Entry): Promise<Ingested> {
-    let fresh: boolean;
-    try {
-      fresh = await this.#group.add(entry);
-    } catch (error) {
-      throw new GatehouseError('GH-DELIVERY-001', 'The message could not be stored. Nothing was taken.', {
-        status: 503,
-        retryAfter: 2,
-        next: 'Send it again; a repeat is recognised.',
-        cause: error,
-      });
-    }
+    const fresh = await this.#group.add(entry);
     this.#remember(entry.id);
     if (!fresh) return 'duplicate';
     if (entry.state === 'queued' || entry.state === 'limited') {
@@ -229,6 +227,15 @@ export class Inbox {
     this.#older = this.#recent;
     this.#recent = new Set();
   }
+}
+
+function notStored(cause: unknown): GatehouseError {
+  return new GatehouseError('GH-DELIVERY-001', 'The message could not be stored.', {
+    status: 503,
+    retryAfter: 2,
+    next: 'Send it again; what was stored of it is recognised.',
+    cause,
+  });
 }
 
 function forgetPast(heldBack: Map<string, Date>, now: number): void {

@@ -1,5 +1,4 @@
 export { createDelivery } from './delivery.ts';
-export { signedHeaders } from './n8n.ts';
 export type {
   Click,
   Delivery,

@@ -33,7 +33,7 @@ export const dispatchTimeoutMs = 10_000;
  * @param secret `whsec_<base64>`
  * @param id unique a delivery, without a dot
  */
-export function signedHeaders(secret: string, id: string, body: string, now: Date): Record<string, string> {
+function signedHeaders(secret: string, id: string, body: string, now: Date): Record<string, string> {
   return {
     'content-type': 'application/json',
     'webhook-id': id,

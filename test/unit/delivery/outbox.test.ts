@@ -18,7 +18,9 @@ describe('the outbox', () => {
 
   async function received(nativeId: string): Promise<string> {
     await stage.delivery.ingest([message({ nativeId, conversation: nativeId })]);
-    return `slack:T1:${nativeId}:${nativeId}:0`;
+    const id = `slack:T1:${nativeId}:${nativeId}:0`;
+    await until('its turn', async () => (await stage.stateOf(id)) === 'running');
+    return id;
   }
 
   it('sends one reply per reply id, and a later text of the message edits the former', async () => {

@@ -95,7 +95,7 @@ export const ann: Person = {
   roles: ['requester'],
   groups: ['sales'],
   identities: [{ channel: 'slack', account: 'T1', id: 'U1' }],
-} as Person;
+};
 
 let counter = 0;
 
