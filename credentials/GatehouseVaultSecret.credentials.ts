@@ -49,8 +49,8 @@ export class GatehouseVaultSecret implements ICredentialType {
       description: 'The same client token as in the Gatehouse API credential, which may be filled in at start',
     },
     {
-      displayName: 'Secret',
-      name: 'secret',
+      displayName: 'Vault Entry',
+      name: 'entry',
       type: 'string',
       default: '',
       placeholder: 'e.g. example/token',
@@ -60,7 +60,6 @@ export class GatehouseVaultSecret implements ICredentialType {
       displayName: 'Run',
       name: 'run',
       type: 'string',
-      typeOptions: { password: true },
       default: '={{ $json.run.token }}',
       description: 'The run that this call belongs to, which the items of the other Gatehouse nodes carry',
     },
@@ -68,7 +67,6 @@ export class GatehouseVaultSecret implements ICredentialType {
       displayName: 'Grant',
       name: 'grant',
       type: 'string',
-      typeOptions: { password: true },
       default: '={{ $json.grant }}',
       description: 'The grant of a Policy Check or Approval Gate; without one the gateway decides the call now',
     },
@@ -101,7 +99,7 @@ function aimAtGateway(
   if (headers.length > 0) args.headers = Object.fromEntries(headers) as IDataObject;
   const body = bodyOf(request);
   if (body !== undefined) args.body = body;
-  if (credentials.secret) args.secret = String(credentials.secret);
+  if (credentials.entry) args.secret = String(credentials.entry);
   const call: IDataObject = {
     run: String(credentials.run ?? ''),
     tool: 'http.request',

@@ -43,7 +43,7 @@ function requestOf(context: IExecuteFunctions, index: number): IDataObject {
   const body = context.getNodeParameter('body', index, '') as unknown;
   if (isObject(body)) args.body = JSON.stringify(body);
   else if (typeof body === 'string' && body !== '') args.body = body;
-  const secret = textOf(context, 'secret', index);
-  if (secret !== undefined) args.secret = secret;
+  const entry = textOf(context, 'entry', index);
+  if (entry !== undefined) args.secret = entry;
   return args;
 }

@@ -65,8 +65,8 @@ export const properties: INodeProperties[] = [
     displayOptions: forRequest,
   },
   {
-    displayName: 'Secret',
-    name: 'secret',
+    displayName: 'Vault Entry',
+    name: 'entry',
     type: 'string',
     default: '',
     placeholder: 'e.g. example/token',

@@ -17,6 +17,6 @@ export async function getTools(this: ILoadOptionsFunctions): Promise<INodeProper
   return answer.value.tools.map(({ name, title, description, risk }) => ({
     name: `${title} (${name})`,
     value: name,
-    description: `${description} Risk: ${risk}.`,
+    description: `${description} Risk: ${risk}`,
   }));
 }
