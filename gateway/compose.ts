@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Express } from 'express';
 import { PgBoss } from 'pg-boss';
-import { createApprovals, waitingProxy } from './approvals/index.ts';
+import { createApprovals, n8nExecutions, waitingProxy } from './approvals/index.ts';
 import { listReceipts, startSealer, type Sealer } from './audit/index.ts';
 import { loadCatalogue } from './catalogue/index.ts';
 import {
@@ -32,7 +32,7 @@ import {
   type VendorWebhook,
 } from './server/index.ts';
 import { createClients, createLimits, createPairing, createPeople, createSignIn } from './sessions/index.ts';
-import { createTools } from './tools/index.ts';
+import { createConnectors, createTools } from './tools/index.ts';
 import { createLeases, createSecretStore, type SecretStore } from './vault/index.ts';
 import { mountWeb, webErrorPages, webNotFound } from './web/index.ts';
 
@@ -108,32 +108,35 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
     clock,
     log,
   });
+  const executions = settings.n8nDatabaseUrl === undefined ? null : n8nExecutions(settings.n8nDatabaseUrl);
+  if (executions) stops.push(() => executions.end());
   const approvals = createApprovals({
     pool,
     signals,
     policy,
+    catalogue,
     delivery,
     people,
     settings,
     signingSecret,
     clock,
     log,
+    executionState: executions?.state,
+    isStrict: (tool) => policy.approvalClass(catalogue.get(tool)?.risk ?? '')?.strict ?? true,
   });
+  const sandbox = createSandbox({ runnerUrl: settings.runnerUrl, token: await store.get('runner/token') });
   const tools = createTools({
     pool,
     policy,
     catalogue,
     leases: createLeases({ store, pool }),
-    delivery,
-    approvals,
-    people,
-    sandbox: createSandbox({ runnerUrl: settings.runnerUrl, token: await store.get('runner/token') }),
+    connectors: createConnectors({ delivery, approvals, catalogue, sandbox }),
+    epoch,
     log,
   });
   const sealer = await startSealer({ pool, headsFile: join(settings.dataDir, 'receipt-heads.jsonl'), log });
   stops.push(() => sealer.stop());
 
-  delivery.onAction((click) => approvals.click(click));
   const accept = acceptor(delivery);
   const routes = apiRoutes({ pool, policy, catalogue: () => catalogue, approvals, delivery, tools });
   const checks = readiness(settings, databaseCheck(pool), delivery, policy, sealer);
@@ -142,6 +145,17 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
 
   await signals.start();
   await tools.recover();
+  const recovery = setInterval(() => {
+    tools.recover(600).catch((error: unknown) => log.warn({ err: error }, 'recovery of attempts failed'));
+  }, 60_000);
+  stops.push(() => clearInterval(recovery));
+  const reload = (): void => {
+    Promise.all([policy.reload(), people.reload()]).catch((error: unknown) =>
+      log.error({ err: error }, 'reload'),
+    );
+  };
+  process.on('SIGHUP', reload);
+  stops.push(() => process.off('SIGHUP', reload));
   await delivery.start();
   stops.push(() => delivery.stop());
   await approvals.start();

@@ -12,4 +12,5 @@ export {
   type Verdict,
   type VoteResult,
 } from './types.ts';
+export { n8nExecutions } from './n8n-executions.ts';
 export { waitingProxy } from './waiting-proxy.ts';

@@ -3,7 +3,17 @@ import { pino, type Logger } from 'pino';
 export type { Logger } from 'pino';
 
 /** Keys whose values never reach a log line, wherever they stand. */
-const secretKeys = ['authorization', 'cookie', 'token', 'secret', 'password', 'signature', 'args', 'text', 'body'];
+const secretKeys = [
+  'authorization',
+  'cookie',
+  'token',
+  'secret',
+  'password',
+  'signature',
+  'args',
+  'text',
+  'body',
+];
 
 /**
  * The process's logger: JSON lines on stdout, secrets and message text redacted.

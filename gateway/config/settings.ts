@@ -11,16 +11,26 @@ const repository = resolve(import.meta.dirname, '../..');
 /** Every setting, its type and default. The environment name of `publicPort` is `GATEHOUSE_PUBLIC_PORT`. */
 const SettingsSchema = z.strictObject({
   databaseUrl: z.url({ protocol: /^postgres(ql)?$/ }).describe('Postgres of the gateway'),
-  dataDir: z.string().default(join(repository, '.gatehouse')).describe('keys, receipt heads, the secret store'),
+  dataDir: z
+    .string()
+    .default(join(repository, '.gatehouse'))
+    .describe('keys, receipt heads, the secret store'),
   policiesDir: z.string().default(join(repository, 'policies')).describe('tools, people, rules'),
   keyFile: z.string().optional().describe('32-byte key of the secret store, made in dataDir when absent'),
   publicHost: z.string().default('127.0.0.1'),
   publicPort: port.default(8080),
-  publicUrl: z.url().optional().describe('what people and vendors see; http://localhost:<publicPort> when absent'),
+  publicUrl: z
+    .url()
+    .optional()
+    .describe('what people and vendors see; http://localhost:<publicPort> when absent'),
   internalHost: z.string().default('127.0.0.1'),
   internalPort: port.default(8081),
   internalUrl: z.url().optional().describe('how n8n reaches the internal listener'),
   n8nUrl: z.url().default('http://127.0.0.1:5678').describe('base URL of n8n, never a public one'),
+  n8nDatabaseUrl: z
+    .url({ protocol: /^postgres(ql)?$/ })
+    .optional()
+    .describe('Postgres of n8n, read only: cancelled executions are noticed at once'),
   n8nWebhookPath: z.string().default('gatehouse-chat').describe('path of the webhook that takes envelopes'),
   n8nInflight: z.coerce.number().int().min(1).max(1000).default(10).describe('runs that execute at once'),
   runLeaseSeconds: seconds.default(120).describe('a run silent for longer is dispatched again'),
@@ -35,7 +45,10 @@ const SettingsSchema = z.strictObject({
   telegramMode: z.enum(['off', 'polling', 'webhook']).default('off'),
   telegramApiRoot: z.url().default('https://api.telegram.org'),
   demo: z.stringbool().default(false).describe('demo accounts and demo systems of record'),
-  runnerUrl: z.url().optional().describe('the sandbox runner; code tools answer sandbox_unavailable without it'),
+  runnerUrl: z
+    .url()
+    .optional()
+    .describe('the sandbox runner; code tools answer sandbox_unavailable without it'),
   logLevel: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 });
 

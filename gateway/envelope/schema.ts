@@ -39,7 +39,10 @@ export const EnvelopeSchema = z.strictObject({
   time: z.iso.datetime({ offset: true }),
   subject: z.string().regex(/^session\/[A-Za-z0-9_-]{16,64}$/),
   datacontenttype: z.literal('application/json'),
-  traceparent: z.string().regex(/^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/).optional(),
+  traceparent: z
+    .string()
+    .regex(/^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/)
+    .optional(),
   data: z.strictObject({
     event: EventKind,
     channel: z.strictObject({
@@ -85,7 +88,10 @@ export const EnvelopeSchema = z.strictObject({
       .max(50),
     email: z.null(),
     calendar: z.null(),
-    session: z.strictObject({ key: z.string().regex(/^[A-Za-z0-9_-]{16,64}$/), scope: z.literal('per-sender') }),
+    session: z.strictObject({
+      key: z.string().regex(/^[A-Za-z0-9_-]{16,64}$/),
+      scope: z.literal('per-sender'),
+    }),
     delivery: z.strictObject({ receivedAt: z.iso.datetime({ offset: true }), replyRoute: text(256) }),
     raw: z.strictObject({ ref: text(256), sha256 }),
   }),

@@ -25,7 +25,9 @@ export function gatewayEnvironment(
     }
   }
   const settings = Object.fromEntries(
-    Object.entries(user).filter(([name]) => name.startsWith('GATEHOUSE_') && !/^GATEHOUSE_(UP|TEST)_/.test(name)),
+    Object.entries(user).filter(
+      ([name]) => name.startsWith('GATEHOUSE_') && !/^GATEHOUSE_(UP|TEST)_/.test(name),
+    ),
   );
   return {
     PATH: user.PATH,
@@ -39,6 +41,7 @@ export function gatewayEnvironment(
     GATEHOUSE_DATA_DIR: paths.dir,
     GATEHOUSE_PUBLIC_PORT: String(ports.public),
     GATEHOUSE_INTERNAL_PORT: String(ports.internal),
+    GATEHOUSE_N8N_DATABASE_URL: `postgres://n8n:${state.postgres.n8n}@127.0.0.1:${ports.postgres}/n8n`,
     GATEHOUSE_N8N_URL: `http://127.0.0.1:${ports.n8n}`,
   };
 }
@@ -56,7 +59,9 @@ export function spawnGateway(environment: NodeJS.ProcessEnv, log: string): Child
 
 /** Whether the gateway listens. */
 export async function gatewayAnswers(internalPort: number): Promise<boolean> {
-  const answer = await fetch(`http://127.0.0.1:${internalPort}/healthz`, { signal: AbortSignal.timeout(2000) });
+  const answer = await fetch(`http://127.0.0.1:${internalPort}/healthz`, {
+    signal: AbortSignal.timeout(2000),
+  });
   await answer.body?.cancel();
   return answer.ok;
 }
@@ -64,7 +69,9 @@ export async function gatewayAnswers(internalPort: number): Promise<boolean> {
 /** What `/readyz` says is missing. @returns an empty list when everything is ready */
 export async function notReady(internalPort: number): Promise<string[]> {
   try {
-    const answer = await fetch(`http://127.0.0.1:${internalPort}/readyz`, { signal: AbortSignal.timeout(5000) });
+    const answer = await fetch(`http://127.0.0.1:${internalPort}/readyz`, {
+      signal: AbortSignal.timeout(5000),
+    });
     const body = (await answer.json()) as { checks?: Record<string, { state: string; text?: string }> };
     if (answer.ok) return [];
     const missing = Object.entries(body.checks ?? {}).filter(([, check]) => check.state === 'down');
