@@ -3,4 +3,9 @@ import { join } from 'node:path';
 import { handOver, prepare, root } from './setup.mjs';
 
 await prepare();
-process.exitCode = await handOver([join(root, 'gateway/cli/main.ts'), 'reset', '--yes', ...process.argv.slice(2)]);
+process.exitCode = await handOver([
+  join(root, 'gateway/cli/main.ts'),
+  'reset',
+  '--yes',
+  ...process.argv.slice(2),
+]);

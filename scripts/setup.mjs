@@ -24,7 +24,8 @@ export function environment() {
  */
 export async function prepare() {
   const [major] = process.versions.node.split('.').map(Number);
-  if (major < 18) fail(`Node ${process.versions.node} is too old.`, 'Install Node 18 or newer, then start again.');
+  if (major < 18)
+    fail(`Node ${process.versions.node} is too old.`, 'Install Node 18 or newer, then start again.');
   const wanted = lockHash();
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted && existsSync(node)) return;
   console.log('  ...   Installing dependencies by the lockfile: 1 to 4 minutes the first time');
@@ -74,14 +75,24 @@ function lockHash() {
 /** @param {string[]} args */
 function npm(args) {
   return new Promise((resolve) => {
-    const child = spawn('npm', args, { cwd: root, stdio: ['ignore', 'ignore', 'inherit'], shell: process.platform === 'win32' });
+    const child = spawn('npm', args, {
+      cwd: root,
+      stdio: ['ignore', 'ignore', 'inherit'],
+      shell: process.platform === 'win32',
+    });
     const begun = Date.now();
-    const timer = setInterval(() => console.log(`  ...   npm ${args[0]} still runs, ${seconds(begun)} so far`), 30_000);
+    const timer = setInterval(
+      () => console.log(`  ...   npm ${args[0]} still runs, ${seconds(begun)} so far`),
+      30_000,
+    );
     child.once('error', (error) => fail(`npm could not be started: ${error.message}.`, 'Install npm.'));
     child.once('exit', (code) => {
       clearInterval(timer);
       if (code !== 0) {
-        fail(`npm ${args.join(' ')} failed.`, 'Read what it says above; the npm registry must be reachable. Then start again.');
+        fail(
+          `npm ${args.join(' ')} failed.`,
+          'Read what it says above; the npm registry must be reachable. Then start again.',
+        );
       }
       resolve(undefined);
     });

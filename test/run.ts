@@ -7,7 +7,14 @@ import { existsSync } from 'node:fs';
 import { glob, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePorts, installN8n, n8nInstalled, repository, startPostgres, terminalReporter } from '../gateway/cli/up/index.ts';
+import {
+  freePorts,
+  installN8n,
+  n8nInstalled,
+  repository,
+  startPostgres,
+  terminalReporter,
+} from '../gateway/cli/up/index.ts';
 import { runSuite, type Totals } from './suite.ts';
 
 const suites = ['unit', 'contract', 'e2e', 'crash'] as const;
@@ -52,9 +59,11 @@ async function main(): Promise<number> {
   try {
     process.env.GATEHOUSE_TEST_POSTGRES = postgres.url;
     process.env.GATEHOUSE_TEST_CRASH_ROUNDS = String(request.rounds);
-    tellWhatIsMissing(report.warn);
+    tellWhatIsMissing((text) => report.warn(text));
     await report.step('Nodes built', async () => {
-      const built = spawnSync(process.execPath, [join(repository, 'scripts/build.mjs')], { encoding: 'utf8' });
+      const built = spawnSync(process.execPath, [join(repository, 'scripts/build.mjs')], {
+        encoding: 'utf8',
+      });
       if (built.status !== 0) throw new Error(`scripts/build.mjs failed:\n${built.stdout}${built.stderr}`);
     });
     if (request.suites.some((suite) => suite === 'e2e' || suite === 'crash')) {
@@ -89,17 +98,21 @@ async function runAll(request: Request): Promise<Totals> {
 async function testFiles(suite: Suite, filters: string[]): Promise<string[]> {
   const files: string[] = [];
   for await (const file of glob(`test/${suite}/**/*.test.ts`, { cwd: repository })) {
-    if (filters.length === 0 || filters.some((filter) => file.includes(filter))) files.push(join(repository, file));
+    if (filters.length === 0 || filters.some((filter) => file.includes(filter)))
+      files.push(join(repository, file));
   }
   return files.sort();
 }
 
 /** What suites need beyond npm, so that nobody takes a skipped test for a passed one. */
 function tellWhatIsMissing(warn: (text: string) => void): void {
-  const chromium = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
+  const chromium = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(
+    existsSync,
+  );
   if (chromium) process.env.GATEHOUSE_TEST_CHROMIUM = chromium;
   else warn('NO CHROMIUM: browser tests are skipped. On Debian: apt-get install chromium');
-  if (spawnSync('docker', ['info'], { stdio: 'ignore', timeout: 10_000 }).status === 0) process.env.GATEHOUSE_TEST_DOCKER = '1';
+  if (spawnSync('docker', ['info'], { stdio: 'ignore', timeout: 10_000 }).status === 0)
+    process.env.GATEHOUSE_TEST_DOCKER = '1';
   else warn('NO DOCKER: sandbox tests are skipped. On Debian: apt-get install docker.io, then start dockerd');
 }
 

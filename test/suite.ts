@@ -45,24 +45,31 @@ export async function runSuite(
         if (data.details.type === 'test' && files.includes(data.name)) continue;
         count.passed += 1;
         totals.passed += 1;
-        if (options.verbose) process.stdout.write(`    ok    ${data.name}  ${seconds(data.details.duration_ms)}\n`);
+        if (options.verbose)
+          process.stdout.write(`    ok    ${data.name}  ${seconds(data.details.duration_ms)}\n`);
       } else {
         if (isConsequence(event.data.details.error)) continue;
         count.failed += 1;
         totals.failed += 1;
-        process.stdout.write(`\n    FAIL  ${data.name}\n          ${where(data)}\n${indent(describe(event.data.details.error))}\n`);
-        if (files.includes(data.name)) process.stdout.write(`${indent((said.get(data.name) ?? '').slice(-4000))}\n`);
+        process.stdout.write(
+          `\n    FAIL  ${data.name}\n          ${where(data)}\n${indent(describe(event.data.details.error))}\n`,
+        );
+        if (files.includes(data.name))
+          process.stdout.write(`${indent((said.get(data.name) ?? '').slice(-4000))}\n`);
       }
     } else if (event.type === 'test:summary' && event.data.file !== undefined) {
       const { file, duration_ms: duration, success } = event.data;
       const { passed, failed, skipped } = of(file);
-      const name = relative(repository, file).replace(/^test\//, '').replace(/\.test\.ts$/, '');
+      const name = relative(repository, file)
+        .replace(/^test\//, '')
+        .replace(/\.test\.ts$/, '');
       const skips = skipped > 0 ? `, ${skipped} skipped` : '';
       const fails = failed > 0 ? `, ${failed} failed` : '';
       process.stdout.write(
         `  ${success ? 'ok  ' : 'FAIL'}  ${name.padEnd(44)} ${String(passed).padStart(4)} passed${fails}${skips}  ${seconds(duration)}\n`,
       );
-      if (!success && said.has(file)) process.stdout.write(`${indent((said.get(file) as string).slice(-4000))}\n`);
+      if (!success && said.has(file))
+        process.stdout.write(`${indent((said.get(file) as string).slice(-4000))}\n`);
     }
   }
   return totals;

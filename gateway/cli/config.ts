@@ -27,6 +27,6 @@ function origin(name: string): string {
 }
 
 /** Passwords in URLs are the only secrets that a setting can hold. */
-function redact(value: unknown): string {
+function redact(value: string | number | boolean | undefined): string {
   return value === undefined ? '' : String(value).replace(/(:\/\/[^:@/]*:)[^@/]*@/, '$1***@');
 }

@@ -16,7 +16,9 @@ if (major >= 24) {
     existsSync(join(folder, 'node')),
   );
   if (!bin) {
-    console.error(`gatehouse needs Node 24, and this is Node ${process.versions.node}.\nRun npm start once: it installs one.`);
+    console.error(
+      `gatehouse needs Node 24, and this is Node ${process.versions.node}.\nRun npm start once: it installs one.`,
+    );
     process.exit(1);
   }
   const child = spawn(join(bin, 'node'), [join(here, 'main.ts'), ...process.argv.slice(2)], {

@@ -41,7 +41,11 @@ try {
 } catch (error) {
   // Commander has already said what is wrong; help and version count as done.
   process.exitCode =
-    error instanceof CommanderError ? (error.exitCode === 0 ? exitCodes.ok : exitCodes.usage) : printError(error);
+    error instanceof CommanderError
+      ? error.exitCode === 0
+        ? exitCodes.ok
+        : exitCodes.usage
+      : printError(error);
 }
 
 function strict(command: Command): void {

@@ -33,12 +33,16 @@ export function n8nApi(url: string, key: string): N8nApi {
     }
     const text = await answer.text();
     if (!answer.ok) {
-      throw new GatehouseError('GH-CLI-021', `n8n answered ${answer.status} to ${method} ${path}: ${reason(text)}`, {
-        next:
-          answer.status === 401
-            ? 'Make an API key in n8n under Settings, n8n API, with rights on workflows and credentials.'
-            : "Correct what n8n names; its version must be 2.41 or newer and its nodes must include ours.",
-      });
+      throw new GatehouseError(
+        'GH-CLI-021',
+        `n8n answered ${answer.status} to ${method} ${path}: ${reason(text)}`,
+        {
+          next:
+            answer.status === 401
+              ? 'Make an API key in n8n under Settings, n8n API, with rights on workflows and credentials.'
+              : 'Correct what n8n names; its version must be 2.41 or newer and its nodes must include ours.',
+        },
+      );
     }
     return JSON.parse(text) as T;
   }

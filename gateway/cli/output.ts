@@ -21,7 +21,9 @@ export function printTable(headers: string[], rows: string[][], empty: string): 
     Math.max(header.length, ...rows.map((row) => (row[index] ?? '').length)),
   );
   for (const row of [headers, ...rows]) {
-    const cells = row.map((cell, index) => (index === row.length - 1 ? cell : cell.padEnd(widths[index] ?? 0)));
+    const cells = row.map((cell, index) =>
+      index === row.length - 1 ? cell : cell.padEnd(widths[index] ?? 0),
+    );
     process.stdout.write(`${cells.join('  ')}\n`);
   }
 }

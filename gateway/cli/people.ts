@@ -20,7 +20,12 @@ export function peopleCommand(): Command {
       if (options.json) return printJson({ people, waiting });
       printTable(
         ['PRINCIPAL', 'NAME', 'ROLES', 'GROUPS'],
-        people.map((person) => [person.principal, person.display, person.roles.join(','), person.groups.join(',')]),
+        people.map((person) => [
+          person.principal,
+          person.display,
+          person.roles.join(','),
+          person.groups.join(','),
+        ]),
         'Nobody yet. People are in policies/people.yaml.',
       );
       process.stdout.write('\n');

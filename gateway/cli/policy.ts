@@ -36,7 +36,11 @@ export function policyCommand(): Command {
  * @throws GatehouseError `GH-CLI-010` where neither is possible
  */
 async function findOpa(): Promise<string> {
-  const cache = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'gatehouse', `opa-${opaVersion}`);
+  const cache = join(
+    process.env.XDG_CACHE_HOME || join(homedir(), '.cache'),
+    'gatehouse',
+    `opa-${opaVersion}`,
+  );
   for (const candidate of ['opa', join(cache, 'opa'), join(homedir(), 'go/bin/opa')]) {
     const { stdout } = await run(candidate, ['version']).catch(() => ({ stdout: '' }));
     if (stdout.includes(`Version: ${opaVersion}\n`)) return candidate;

@@ -7,7 +7,9 @@ import { defaultDir, removeStack } from './up/index.ts';
 /** `gatehouse reset`: removes what `gatehouse up` has written. */
 export function resetCommand(): Command {
   return new Command('reset')
-    .description('remove the databases, keys, secrets and logs of gatehouse up, so that the next start is a first one')
+    .description(
+      'remove the databases, keys, secrets and logs of gatehouse up, so that the next start is a first one',
+    )
     .option('--dir <folder>', 'where they lie', defaultDir())
     .option('--yes', 'do not ask')
     .option('--json', 'print the removed folders as JSON')
@@ -24,6 +26,8 @@ async function confirm(dir: string): Promise<void> {
   const answer = process.stdin.isTTY ? await asking.question(`Remove everything in ${dir}? Type yes: `) : '';
   asking.close();
   if (answer.trim() !== 'yes') {
-    throw new GatehouseError('GH-CLI-002', 'Nothing was removed.', { next: 'To remove without being asked: --yes' });
+    throw new GatehouseError('GH-CLI-002', 'Nothing was removed.', {
+      next: 'To remove without being asked: --yes',
+    });
   }
 }

@@ -12,11 +12,15 @@ export function secretCommand(): Command {
     .command('set <name>')
     .description('store a secret, read from stdin; for example: gatehouse secret set slack/bot-token')
     .action(async (name: string) => {
-      const value = process.stdin.isTTY ? await askHidden(`${name}: `) : (await text(process.stdin)).replace(/\r?\n$/, '');
+      const value = process.stdin.isTTY
+        ? await askHidden(`${name}: `)
+        : (await text(process.stdin)).replace(/\r?\n$/, '');
       if (value === '') {
-        throw new GatehouseError('GH-CLI-003', 'An empty secret was not stored.', { next: 'Give the value on stdin.' });
+        throw new GatehouseError('GH-CLI-003', 'An empty secret was not stored.', {
+          next: 'Give the value on stdin.',
+        });
       }
-      await (await openStore()).set(name, value);
+      await openStore().set(name, value);
       process.stdout.write(`Stored ${name}. A running gateway uses it at its next start.\n`);
     });
   command
@@ -24,11 +28,15 @@ export function secretCommand(): Command {
     .description('names, versions and times; never values')
     .option('--json', 'print as JSON')
     .action(async (options: { json?: boolean }) => {
-      const secrets = await (await openStore()).list();
+      const secrets = await openStore().list();
       if (options.json) return printJson(secrets);
       printTable(
         ['NAME', 'VERSION', 'UPDATED'],
-        secrets.map(({ name, version, updatedAt }) => [name, String(version), new Date(updatedAt).toISOString()]),
+        secrets.map(({ name, version, updatedAt }) => [
+          name,
+          String(version),
+          new Date(updatedAt).toISOString(),
+        ]),
         'No secrets yet. Store one with: gatehouse secret set NAME',
       );
     });

@@ -12,14 +12,20 @@ export function commandSettings(
   needs: { database: boolean },
   environment: NodeJS.ProcessEnv = process.env,
 ): Settings {
-  const own = Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith('GATEHOUSE_UP_')));
+  const own = Object.fromEntries(
+    Object.entries(environment).filter(([name]) => !name.startsWith('GATEHOUSE_UP_')),
+  );
   if (own.GATEHOUSE_DATABASE_URL || own.GATEHOUSE_DATABASE_URL_FILE) return loadSettings(own);
   const paths = layout(defaultDir(environment));
   const databaseUrl = runningDatabase(paths.running);
   if (databaseUrl === undefined && needs.database) {
-    throw new GatehouseError('GH-CLI-001', 'There is no database: GATEHOUSE_DATABASE_URL is not set, and npm start was never run here.', {
-      next: 'Set GATEHOUSE_DATABASE_URL, or run npm start.',
-    });
+    throw new GatehouseError(
+      'GH-CLI-001',
+      'There is no database: GATEHOUSE_DATABASE_URL is not set, and npm start was never run here.',
+      {
+        next: 'Set GATEHOUSE_DATABASE_URL, or run npm start.',
+      },
+    );
   }
   return loadSettings({
     GATEHOUSE_DATA_DIR: paths.dir,

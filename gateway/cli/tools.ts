@@ -10,8 +10,8 @@ export function toolsCommand(): Command {
     .command('list')
     .description('every tool with its risk class')
     .option('--json', 'print as JSON')
-    .action(async (options: { json?: boolean }) => {
-      const catalogue = await loadCatalogue(commandSettings({ database: false }).policiesDir);
+    .action((options: { json?: boolean }) => {
+      const catalogue = loadCatalogue(commandSettings({ database: false }).policiesDir);
       const tools = catalogue.list();
       if (options.json) return printJson(tools);
       printTable(

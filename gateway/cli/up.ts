@@ -5,7 +5,9 @@ import { defaultDir, startStack, terminalReporter, type Stack } from './up/index
 /** `gatehouse up`: Postgres, the gateway and n8n on this machine, until Ctrl-C. */
 export function upCommand(): Command {
   return new Command('up')
-    .description('start Postgres, the gateway and n8n on this machine (what npm start runs); Ctrl-C stops them')
+    .description(
+      'start Postgres, the gateway and n8n on this machine (what npm start runs); Ctrl-C stops them',
+    )
     .option('--dir <folder>', 'where everything that is written lies', defaultDir())
     .option('--json', 'print the addresses as one JSON object when ready; progress goes to stderr')
     .addHelpText('after', portsHelp)
@@ -35,10 +37,12 @@ async function runUp(dir: string, json: boolean): Promise<void> {
     process.channel.unref();
   }
   report.say('Gatehouse');
-  const stack = await startStack({ dir, report, signal: abort.signal, gaveUp: () => end(1) }).catch((error: unknown) => {
-    if (abort.signal.aborted) return undefined;
-    throw error;
-  });
+  const stack = await startStack({ dir, report, signal: abort.signal, gaveUp: () => end(1) }).catch(
+    (error: unknown) => {
+      if (abort.signal.aborted) return undefined;
+      throw error;
+    },
+  );
   if (!stack) {
     report.say('Stopped before everything had started.');
     process.exit(130);

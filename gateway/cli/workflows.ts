@@ -4,7 +4,13 @@ import { GatehouseError } from '../config/index.ts';
 import { n8nApi, type N8nApi } from './n8n-api.ts';
 import { printJson } from './output.ts';
 import { commandSettings } from './settings.ts';
-import { credentialsFor, issueSharedSecrets, readWorkflows, repository, type WorkflowFile } from './up/index.ts';
+import {
+  credentialsFor,
+  issueSharedSecrets,
+  readWorkflows,
+  repository,
+  type WorkflowFile,
+} from './up/index.ts';
 
 interface Options {
   n8n: string;

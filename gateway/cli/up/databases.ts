@@ -20,7 +20,9 @@ export async function ensureDatabases(url: string, wanted: OwnedDatabase[]): Pro
       const { rowCount: roles } = await client.query('select 1 from pg_roles where rolname = $1', [role]);
       if (!roles) await client.query(`create role ${name} login`);
       await client.query(`alter role ${name} password ${client.escapeLiteral(password)}`);
-      const { rowCount: databases } = await client.query('select 1 from pg_database where datname = $1', [database]);
+      const { rowCount: databases } = await client.query('select 1 from pg_database where datname = $1', [
+        database,
+      ]);
       if (databases) continue;
       await client.query(`create database ${client.escapeIdentifier(database)} owner ${name}`);
       await client.query(`revoke all on database ${client.escapeIdentifier(database)} from public`);

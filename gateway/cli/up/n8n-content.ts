@@ -18,7 +18,7 @@ export interface WorkflowFile {
 }
 
 /** What was brought into n8n: by it a later start knows what a builder changed since. */
-interface Imported {
+export interface Imported {
   credentials?: string;
   workflows: Record<string, { source: string; stored: string }>;
 }
@@ -28,7 +28,12 @@ export interface ImportResult {
   imported: string[];
   /** workflows that a builder edited, of which the repository has a newer version: name and file */
   offered: { name: string; path: string }[];
+  /** workflows that a builder unpublished: nothing reaches them */
+  unpublished: string[];
 }
+
+/** Stands for the content of a workflow whose import began and was never seen to end. */
+const interrupted = 'importing';
 
 const sha = (text: string): string => createHash('sha256').update(text).digest('hex');
 
@@ -88,8 +93,15 @@ export async function importContent(
       await n8nCommand(options, ['import:credentials', `--input=${file}`]);
       known.credentials = sha(credentialsText);
     }
-    const { wanted, offered } = choose(workflows, known, fresh ? new Map() : await stored(options));
+    const { wanted, offered, unpublished } = choose(
+      workflows,
+      known.workflows,
+      fresh ? new Map<string, never>() : await stored(options),
+    );
     if (wanted.length > 0) {
+      // Noted first: an import that is killed half way is done again, and not taken for a builder's work.
+      for (const { id } of wanted) known.workflows[id] = { source: '', stored: interrupted };
+      await writeJson(memory, known);
       const sources = join(folder, 'workflows');
       await mkdir(sources);
       for (const workflow of wanted) await writeFile(join(sources, `${workflow.id}.json`), workflow.text);
@@ -109,31 +121,41 @@ export async function importContent(
       }
     }
     await writeJson(memory, known);
-    return { imported: wanted.map((workflow) => workflow.name), offered };
+    return { imported: wanted.map((workflow) => workflow.name), offered, unpublished };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-type Stored = Map<string, { hash: string; published: boolean }>;
+/** n8n's workflows by id: a hash of their content, and whether they are published. */
+export type Stored = Map<string, { hash: string; published: boolean }>;
 
-function choose(
+/**
+ * Sorts the workflows by what is to be done with them. What a builder edited or unpublished is theirs.
+ * @param workflows as the repository has them
+ * @param known what was imported before
+ * @param rows what n8n has now
+ */
+export function choose(
   workflows: WorkflowFile[],
-  known: Imported,
+  known: Imported['workflows'],
   rows: Stored,
-): { wanted: WorkflowFile[]; offered: ImportResult['offered'] } {
+): { wanted: WorkflowFile[]; offered: ImportResult['offered']; unpublished: string[] } {
   const wanted: WorkflowFile[] = [];
   const offered: ImportResult['offered'] = [];
+  const unpublished: string[] = [];
   for (const workflow of workflows) {
-    const before = known.workflows[workflow.id];
+    const before = known[workflow.id];
     const row = rows.get(workflow.id);
     const newer = before?.source !== sha(workflow.text);
-    if (!row) wanted.push(workflow);
-    else if (before?.stored === row.hash) {
-      if (newer || !row.published) wanted.push(workflow);
-    } else if (newer) offered.push({ name: workflow.name, path: workflow.path });
+    const untouched = before?.stored === row?.hash && row?.published;
+    if (!row || before?.stored === interrupted || (untouched && newer)) wanted.push(workflow);
+    else {
+      if (newer) offered.push({ name: workflow.name, path: workflow.path });
+      if (!row.published) unpublished.push(workflow.name);
+    }
   }
-  return { wanted, offered };
+  return { wanted, offered, unpublished };
 }
 
 async function freshDatabase(options: N8nOptions): Promise<boolean> {

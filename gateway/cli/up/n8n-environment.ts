@@ -70,7 +70,9 @@ const hardening = {
 export function n8nEnvironment(options: N8nOptions): NodeJS.ProcessEnv {
   const { user } = options;
   const fromUser = Object.fromEntries(
-    Object.entries(user).filter(([name]) => /^(N8N_|EXECUTIONS_|DB_POSTGRESDB_POOL_SIZE$|GENERIC_TIMEZONE$|NODES_)/.test(name)),
+    Object.entries(user).filter(([name]) =>
+      /^(N8N_|EXECUTIONS_|DB_POSTGRESDB_POOL_SIZE$|GENERIC_TIMEZONE$|NODES_)/.test(name),
+    ),
   );
   return {
     PATH: user.PATH,
@@ -105,7 +107,9 @@ export function n8nEnvironment(options: N8nOptions): NodeJS.ProcessEnv {
     DB_POSTGRESDB_DATABASE: 'n8n',
     DB_POSTGRESDB_USER: 'n8n',
     DB_POSTGRESDB_PASSWORD: options.postgres.password,
-    ...(options.credentialsOverwrite ? { CREDENTIALS_OVERWRITE_DATA_FILE: options.credentialsOverwrite } : {}),
+    ...(options.credentialsOverwrite
+      ? { CREDENTIALS_OVERWRITE_DATA_FILE: options.credentialsOverwrite }
+      : {}),
     ...(options.owner
       ? {
           N8N_INSTANCE_OWNER_MANAGED_BY_ENV: 'true',

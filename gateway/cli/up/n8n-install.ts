@@ -14,7 +14,9 @@ const manifest = join(repository, 'docker/n8n');
 /** Where n8n lies: a folder of the user's cache, keyed by n8n's lockfile, so that clones share it. */
 export function n8nFolder(environment: NodeJS.ProcessEnv = process.env): string {
   const cache = environment.XDG_CACHE_HOME || join(homedir(), '.cache');
-  const key = createHash('sha256').update(readFileSync(join(manifest, 'package-lock.json'))).digest('hex');
+  const key = createHash('sha256')
+    .update(readFileSync(join(manifest, 'package-lock.json')))
+    .digest('hex');
   return join(cache, 'gatehouse', `n8n-${key.slice(0, 16)}`);
 }
 
@@ -38,7 +40,8 @@ export async function installN8n(note: (text: string) => void, signal?: AbortSig
   await removeAbandoned(target);
   const partial = `${target}.partial-${process.pid}`;
   await mkdir(partial);
-  for (const name of ['package.json', 'package-lock.json']) await copyFile(join(manifest, name), join(partial, name));
+  for (const name of ['package.json', 'package-lock.json'])
+    await copyFile(join(manifest, name), join(partial, name));
   const timer = setInterval(() => note('npm still downloads and unpacks n8n'), 30_000);
   try {
     await npmCi(partial, `${target}.log`, signal);
@@ -60,11 +63,21 @@ function npmCi(cwd: string, log: string, signal: AbortSignal | undefined): Promi
   const out = appendLog(log);
   // npm hands its own project's settings to what it starts; they must not steer this install.
   const env = Object.fromEntries(
-    Object.entries(process.env).filter(([name]) => !/^npm_(package|lifecycle|config_local_prefix)/.test(name)),
+    Object.entries(process.env).filter(
+      ([name]) => !/^npm_(package|lifecycle|config_local_prefix)/.test(name),
+    ),
   );
   const child = spawn(
     'npm',
-    ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error', '--legacy-peer-deps=false', '--omit=dev'],
+    [
+      'ci',
+      '--ignore-scripts',
+      '--no-audit',
+      '--no-fund',
+      '--loglevel=error',
+      '--legacy-peer-deps=false',
+      '--omit=dev',
+    ],
     { cwd, env, signal, stdio: ['ignore', out, out], shell: process.platform === 'win32' },
   );
   return new Promise((resolve, reject) => {

@@ -79,5 +79,6 @@ async function addTo(hash: ReturnType<typeof createHash>, path: string): Promise
     hash.update(`${path}\0`).update(await readFile(full).catch(() => ''));
     return;
   }
-  for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) await addTo(hash, join(path, entry.name));
+  for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1)))
+    await addTo(hash, join(path, entry.name));
 }

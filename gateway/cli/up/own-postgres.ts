@@ -1,7 +1,13 @@
 import { join } from 'node:path';
 import { randomSecret } from './files.ts';
 import { Part } from './part.ts';
-import { postgresAnswers, postgresUrl, preparePostgres, spawnPostgres, type PostgresOptions } from './postgres.ts';
+import {
+  postgresAnswers,
+  postgresUrl,
+  preparePostgres,
+  spawnPostgres,
+  type PostgresOptions,
+} from './postgres.ts';
 import { ProcessList } from './processes.ts';
 
 /** A Postgres server that was started here. */

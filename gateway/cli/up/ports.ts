@@ -1,4 +1,5 @@
 import { createServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { GatehouseError } from '../../config/index.ts';
 
 /** The TCP ports of one stack, all on loopback unless the public listener is told otherwise. */
@@ -42,12 +43,20 @@ export function readPorts(environment: NodeJS.ProcessEnv, given: Partial<Ports> 
 
 /**
  * Looks whether all ports are free before anything is started.
+ * @param patienceMs how long a port may take to become free, where a process was ended just before: the kernel closes
+ *   its sockets a moment after it is gone
  * @throws GatehouseError `GH-UP-003` naming every port in use and the setting that moves it
  */
-export async function checkPorts(ports: Ports): Promise<void> {
+export async function checkPorts(ports: Ports, patienceMs = 0): Promise<void> {
+  const until = Date.now() + patienceMs;
   const busy: string[] = [];
   for (const key of Object.keys(settings) as (keyof Ports)[]) {
-    if (!(await free(ports[key]))) {
+    let isFree = await free(ports[key]);
+    while (!isFree && Date.now() < until) {
+      await sleep(100);
+      isFree = await free(ports[key]);
+    }
+    if (!isFree) {
       const { name, what } = settings[key];
       const other = ports[key] < 65000 ? ports[key] + 100 : ports[key] - 100;
       busy.push(`Port ${ports[key]}, for ${what}, is in use. To move it: ${name}=${other} npm start`);
@@ -66,7 +75,9 @@ export async function freePorts(): Promise<Ports> {
   const servers = await Promise.all(Object.keys(settings).map(() => listenOn(0)));
   const numbers = servers.map((server) => (server?.address() as { port: number }).port);
   await Promise.all(servers.map((server) => new Promise((done) => server?.close(done))));
-  return Object.fromEntries(Object.keys(settings).map((key, index) => [key, numbers[index]])) as unknown as Ports;
+  return Object.fromEntries(
+    Object.keys(settings).map((key, index) => [key, numbers[index]]),
+  ) as unknown as Ports;
 }
 
 async function free(port: number): Promise<boolean> {

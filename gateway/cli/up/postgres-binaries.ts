@@ -44,11 +44,15 @@ function locate(): { native: string; version: string } {
     const manifest = createRequire(entry)('../package.json') as { version: string };
     return { native, version: manifest.version };
   } catch (cause) {
-    throw new GatehouseError('GH-UP-010', `There are no Postgres binaries for ${process.platform}-${process.arch}.`, {
-      status: 500,
-      next: 'Run npm start on Linux or macOS, or bring your own Postgres and run: npx gatehouse gateway',
-      cause,
-    });
+    throw new GatehouseError(
+      'GH-UP-010',
+      `There are no Postgres binaries for ${process.platform}-${process.arch}.`,
+      {
+        status: 500,
+        next: 'Run npm start on Linux or macOS, or bring your own Postgres and run: npx gatehouse gateway',
+        cause,
+      },
+    );
   }
 }
 
@@ -61,15 +65,23 @@ function unprivilegedUser(): { uid: number; gid: number } {
     // The user does not exist yet.
   }
   try {
-    execFileSync('useradd', ['--system', '--user-group', '--no-create-home', '--shell', '/bin/false', 'postgres'], {
-      stdio: 'ignore',
-    });
+    execFileSync(
+      'useradd',
+      ['--system', '--user-group', '--no-create-home', '--shell', '/bin/false', 'postgres'],
+      {
+        stdio: 'ignore',
+      },
+    );
     return { uid: id('-u'), gid: id('-g') };
   } catch (cause) {
-    throw new GatehouseError('GH-UP-011', 'Postgres does not run as root, and no user for it could be made.', {
-      status: 500,
-      next: 'Run as another user than root, or make a user named postgres.',
-      cause,
-    });
+    throw new GatehouseError(
+      'GH-UP-011',
+      'Postgres does not run as root, and no user for it could be made.',
+      {
+        status: 500,
+        next: 'Run as another user than root, or make a user named postgres.',
+        cause,
+      },
+    );
   }
 }

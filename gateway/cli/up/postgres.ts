@@ -54,13 +54,17 @@ export function spawnPostgres(program: PostgresProgram, options: PostgresOptions
   };
   const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
   const out = appendLog(options.log);
-  return spawn(join(program.bin, 'postgres'), ['-D', join(options.dir, 'data'), '-p', String(options.port), ...flags], {
-    ...program.user,
-    cwd: '/',
-    detached: true,
-    stdio: ['ignore', out, out],
-    env: { PATH: process.env.PATH, LC_ALL: 'C', TZ: 'UTC' },
-  });
+  return spawn(
+    join(program.bin, 'postgres'),
+    ['-D', join(options.dir, 'data'), '-p', String(options.port), ...flags],
+    {
+      ...program.user,
+      cwd: '/',
+      detached: true,
+      stdio: ['ignore', out, out],
+      env: { PATH: process.env.PATH, LC_ALL: 'C', TZ: 'UTC' },
+    },
+  );
 }
 
 /** Whether the server takes connections with our password. */
@@ -105,10 +109,14 @@ async function initialise(program: PostgresProgram, options: PostgresOptions, da
   );
   await rm(passwordFile, { force: true });
   if (result.status !== 0) {
-    throw new GatehouseError('GH-UP-013', `Postgres could not be set up: ${(result.stderr || String(result.error)).trim()}`, {
-      status: 500,
-      next: `Look whether ${options.dir} can be written and has space.`,
-    });
+    throw new GatehouseError(
+      'GH-UP-013',
+      `Postgres could not be set up: ${(result.stderr || String(result.error)).trim()}`,
+      {
+        status: 500,
+        next: `Look whether ${options.dir} can be written and has space.`,
+      },
+    );
   }
   await rename(partial, data);
 }

@@ -17,7 +17,9 @@ export interface Known {
 export function identityOf(pid: number): string | undefined {
   try {
     if (process.platform !== 'linux') {
-      return execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' }).trim() || undefined;
+      return (
+        execFileSync('ps', ['-o', 'lstart=', '-p', String(pid)], { encoding: 'utf8' }).trim() || undefined
+      );
     }
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     // Fields after the command name, which may itself hold spaces and brackets: proc(5), state is the third.
@@ -43,7 +45,8 @@ export function alive(known: Pick<Known, 'pid' | 'identity'>): boolean {
 /** The list of started processes on disk, so that the next start finds what a killed one left behind. */
 export class ProcessList {
   readonly #path: string;
-  #entries = new Map<string, Known>();
+  readonly #entries = new Map<string, Known>();
+  #written: Promise<void> = Promise.resolve();
 
   constructor(path: string) {
     this.#path = path;
@@ -52,11 +55,19 @@ export class ProcessList {
   async note(name: string, pid: number): Promise<void> {
     const identity = identityOf(pid);
     if (identity !== undefined) this.#entries.set(name, { name, pid, identity });
-    await writeJson(this.#path, [...this.#entries.values()]);
+    await this.#write();
   }
 
   async forget(name: string): Promise<void> {
-    if (this.#entries.delete(name)) await writeJson(this.#path, [...this.#entries.values()]);
+    if (this.#entries.delete(name)) await this.#write();
+  }
+
+  /** One after the other: parts start and stop at the same time. */
+  #write(): Promise<void> {
+    this.#written = this.#written
+      .catch(() => undefined)
+      .then(() => writeJson(this.#path, [...this.#entries.values()]));
+    return this.#written;
   }
 }
 
@@ -65,8 +76,10 @@ export class ProcessList {
  * @returns the names of what was ended
  */
 export async function endLeftovers(path: string): Promise<string[]> {
-  const known = (await readJson<Known[]>(path)) ?? [];
-  const running = known.filter(alive);
+  // A list that cannot be read must not keep everything from starting; ports in use are told later.
+  const known = (await readJson<Known[]>(path).catch(() => undefined)) ?? [];
+  // What was started last depends on what was started first.
+  const running = known.filter(alive).reverse();
   for (const entry of running) {
     await endProcess(entry, entry.name === 'postgres' ? ['SIGINT', 'SIGQUIT'] : ['SIGTERM', 'SIGKILL'], 4000);
   }

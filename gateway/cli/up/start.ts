@@ -82,11 +82,13 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   };
   const { signal } = options;
   // A part that is waited for would otherwise hold the start for as long as it takes.
-  signal?.addEventListener('abort', () => void Promise.all(parts.map((part) => part.stop())), { once: true });
+  const onAbort = (): void => void Promise.all(parts.map((part) => part.stop()));
+  signal?.addEventListener('abort', onAbort, { once: true });
   try {
     const leftovers = await endLeftovers(paths.processes);
-    if (leftovers.length > 0) report.warn(`ended what an earlier start left running: ${leftovers.join(', ')}`);
-    await checkPorts(ports);
+    if (leftovers.length > 0)
+      report.warn(`ended what an earlier start left running: ${leftovers.join(', ')}`);
+    await checkPorts(ports, leftovers.length > 0 ? 5000 : 0);
     const list = new ProcessList(paths.processes);
     const state = await loadState(paths);
     const gatewayEnv = gatewayEnvironment(paths, ports, state, environment);
@@ -124,9 +126,16 @@ export async function startStack(options: StackOptions): Promise<Stack> {
 
     const program = await installProgram(report, signal);
     const overwrite = join(paths.n8n, 'credentials-overwrite.json');
-    await writeFile(overwrite, JSON.stringify({ gatehouseApi: shared, gatehouseVaultSecret: { token: shared.token } }), { mode: 0o600 });
+    await writeFile(
+      overwrite,
+      JSON.stringify({ gatehouseApi: shared, gatehouseVaultSecret: { token: shared.token } }),
+      { mode: 0o600 },
+    );
     const owner = await loadOwner(paths.owner, `http://localhost:${ports.n8n}`);
-    const publicUrl = (gatewayEnv.GATEHOUSE_PUBLIC_URL ?? `http://localhost:${ports.public}`).replace(/\/$/, '');
+    const publicUrl = (gatewayEnv.GATEHOUSE_PUBLIC_URL ?? `http://localhost:${ports.public}`).replace(
+      /\/$/,
+      '',
+    );
     const n8nOptions: N8nOptions = {
       program,
       userFolder: paths.n8n,
@@ -195,6 +204,8 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   } catch (error) {
     await stop();
     throw error;
+  } finally {
+    signal?.removeEventListener('abort', onAbort);
   }
 }
 
@@ -207,13 +218,16 @@ async function bringContent(options: N8nOptions, ports: Ports, report: Reporter)
   const memory = join(options.userFolder, 'imported.json');
   const workflows = await readWorkflows(join(repository, 'workflows-json'));
   const credentials = credentialsFor(`http://127.0.0.1:${ports.internal}`);
-  const { imported, offered } = await report.step('Workflows and credential in n8n', () =>
+  const { imported, offered, unpublished } = await report.step('Workflows and credential in n8n', () =>
     importContent(options, workflows, credentials, memory),
   );
   if (imported.length > 0) report.say(`        imported and published: ${imported.join(', ')}`);
   for (const { name, path } of offered) {
-    report.warn(`"${name}" was edited in n8n and is kept. To take the newer version, import ${path} in n8n's menu.`);
+    report.warn(
+      `"${name}" was edited in n8n and is kept. To take the newer version, import ${path} in n8n's menu.`,
+    );
   }
+  for (const name of unpublished) report.warn(`"${name}" is not published in n8n: nothing reaches it.`);
 }
 
 async function waitUntilReady(internalPort: number, logs: string, signal?: AbortSignal): Promise<void> {

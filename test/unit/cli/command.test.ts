@@ -59,7 +59,9 @@ test('tools and settings are data for machines too', () => {
   const tools = JSON.parse(gatehouse(['tools', 'list', '--json']).out) as { name: string }[];
   assert.ok(tools.some((tool) => tool.name === 'ledger.transfer'));
   const settings = JSON.parse(gatehouse(['config', '--json']).out) as { name: string; from: string }[];
-  assert.ok(settings.some((setting) => setting.name === 'GATEHOUSE_PUBLIC_PORT' && setting.from === 'default'));
+  assert.ok(
+    settings.some((setting) => setting.name === 'GATEHOUSE_PUBLIC_PORT' && setting.from === 'default'),
+  );
 });
 
 test('a reset without a yes removes nothing', () => {

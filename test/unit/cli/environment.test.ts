@@ -45,17 +45,26 @@ test('the gateway gets the stack’s own Postgres and n8n, and none of the super
 test('a setting that contradicts the stack is refused instead of ignored', () => {
   assert.throws(
     () =>
-      gatewayEnvironment(layout('/stack', false), readPorts({}), state, { GATEHOUSE_DATABASE_URL: 'postgres://x/y' }),
+      gatewayEnvironment(layout('/stack', false), readPorts({}), state, {
+        GATEHOUSE_DATABASE_URL: 'postgres://x/y',
+      }),
     (error: GatehouseError) => error.code === 'GH-UP-006' && error.message.includes('GATEHOUSE_DATABASE_URL'),
   );
 });
 
 test('n8n sees no secret of this shell or of the gateway, and its own secrets come from a file', () => {
   const environment = n8nEnvironment(
-    n8nOptions({ PATH: '/bin', AWS_SECRET_ACCESS_KEY: 'a', GATEHOUSE_KEY_FILE: 'k', CREDENTIALS_OVERWRITE_DATA: 'x' }),
+    n8nOptions({
+      PATH: '/bin',
+      AWS_SECRET_ACCESS_KEY: 'a',
+      GATEHOUSE_KEY_FILE: 'k',
+      CREDENTIALS_OVERWRITE_DATA: 'x',
+    }),
   );
   assert.deepEqual(
-    Object.keys(environment).filter((name) => /^(AWS|GATEHOUSE)/.test(name) || name === 'CREDENTIALS_OVERWRITE_DATA'),
+    Object.keys(environment).filter(
+      (name) => /^(AWS|GATEHOUSE)/.test(name) || name === 'CREDENTIALS_OVERWRITE_DATA',
+    ),
     [],
   );
   assert.equal(environment.CREDENTIALS_OVERWRITE_DATA_FILE, '/stack/n8n/overwrite.json');
@@ -63,7 +72,12 @@ test('n8n sees no secret of this shell or of the gateway, and its own secrets co
 
 test('a user tunes n8n, and cannot untie it from the stack by accident', () => {
   const environment = n8nEnvironment(
-    n8nOptions({ N8N_LOG_LEVEL: 'debug', N8N_PORT: '1', N8N_LISTEN_ADDRESS: '0.0.0.0', N8N_ENCRYPTION_KEY: 'other' }),
+    n8nOptions({
+      N8N_LOG_LEVEL: 'debug',
+      N8N_PORT: '1',
+      N8N_LISTEN_ADDRESS: '0.0.0.0',
+      N8N_ENCRYPTION_KEY: 'other',
+    }),
   );
   assert.equal(environment.N8N_LOG_LEVEL, 'debug');
   assert.equal(environment.N8N_PORT, '5678');

@@ -16,7 +16,8 @@ test('every setting that is no port is named at once', () => {
   assert.throws(
     () => readPorts({ GATEHOUSE_PUBLIC_PORT: 'eighty', GATEHOUSE_UP_POSTGRES_PORT: '70000' }),
     (error: GatehouseError) =>
-      error.code === 'GH-UP-002' && /GATEHOUSE_PUBLIC_PORT.*\n.*GATEHOUSE_UP_POSTGRES_PORT/.test(error.message),
+      error.code === 'GH-UP-002' &&
+      /GATEHOUSE_PUBLIC_PORT.*\n.*GATEHOUSE_UP_POSTGRES_PORT/.test(error.message),
   );
 });
 
@@ -28,7 +29,10 @@ test('a port in use is named with the setting that moves it', async () => {
   await new Promise((resolve) => server.once('listening', resolve));
   await assert.rejects(checkPorts(ports), (error: GatehouseError) => {
     assert.equal(error.code, 'GH-UP-003');
-    assert.match(error.message, new RegExp(`Port ${ports.n8n}, for n8n, is in use.*GATEHOUSE_UP_N8N_PORT=\\d+ npm start`));
+    assert.match(
+      error.message,
+      new RegExp(`Port ${ports.n8n}, for n8n, is in use.*GATEHOUSE_UP_N8N_PORT=\\d+ npm start`),
+    );
     return error.message.split('\n').length === 1;
   });
 });

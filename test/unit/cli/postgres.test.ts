@@ -47,9 +47,14 @@ test('each database belongs to its own role, and no other role gets in', async (
   await ensureDatabases(url, wanted);
   await ensureDatabases(url, wanted);
   const base = `@127.0.0.1:${options.port}`;
-  assert.deepEqual(await query(`postgres://one:p1${base}/one`, 'select current_user as who'), [{ who: 'one' }]);
+  assert.deepEqual(await query(`postgres://one:p1${base}/one`, 'select current_user as who'), [
+    { who: 'one' },
+  ]);
   await assert.rejects(query(`postgres://one:p1${base}/two`, 'select 1'), /permission denied/);
-  await assert.rejects(query(`postgres://one:guess${base}/one`, 'select 1'), /password authentication failed/);
+  await assert.rejects(
+    query(`postgres://one:guess${base}/one`, 'select 1'),
+    /password authentication failed/,
+  );
 });
 
 test('the server listens on loopback only and logs no statement', async () => {

@@ -34,7 +34,9 @@ test('a second start in the same folder is refused and told who runs', async () 
     return error.status === 409;
   });
   await release();
-  await (await acquireLock(path))();
+  await (
+    await acquireLock(path)
+  )();
 });
 
 test('of ten starts at once exactly one gets the lock', async () => {
@@ -47,9 +49,13 @@ test('a lock of a killed process, or of a number that a stranger got since, does
   const path = join(folder, 'stale.lock');
   writeFileSync(path, JSON.stringify({ pid: process.pid, identity: 'another life', since: 'then' }));
   assert.equal(await readHolder(path), undefined);
-  await (await acquireLock(path))();
+  await (
+    await acquireLock(path)
+  )();
   writeFileSync(path, '{half');
-  await (await acquireLock(path))();
+  await (
+    await acquireLock(path)
+  )();
 });
 
 test('what a killed start left running is ended, and a stranger with a noted number is left alone', async () => {
@@ -59,7 +65,10 @@ test('what a killed start left running is ended, and a stranger with a noted num
   const list = new ProcessList(path);
   await list.note('n8n', mine.pid as number);
   const known = JSON.parse(readFileSync(path, 'utf8')) as { identity: string }[];
-  writeFileSync(path, JSON.stringify([...known, { name: 'gateway', pid: stranger.pid, identity: 'another life' }]));
+  writeFileSync(
+    path,
+    JSON.stringify([...known, { name: 'gateway', pid: stranger.pid, identity: 'another life' }]),
+  );
   assert.deepEqual(await endLeftovers(path), ['n8n']);
   assert.equal(identityOf(mine.pid as number), undefined);
   assert.notEqual(identityOf(stranger.pid as number), undefined);
@@ -70,7 +79,8 @@ test('a process that ignores the polite signal is ended by the other one', async
   const part = new Part(
     {
       name: 'n8n',
-      spawn: () => (child = sleeper("process.on('SIGTERM', () => undefined); setInterval(() => undefined, 1000)")),
+      spawn: () =>
+        (child = sleeper("process.on('SIGTERM', () => undefined); setInterval(() => undefined, 1000)")),
       healthy: () => sleep(300, true),
       signals: ['SIGTERM', 'SIGKILL'],
       graceMs: 300,
@@ -122,7 +132,8 @@ test('a part that is killed is started again; one that is stopped stays down', a
   const unwatch = supervise(part, silentReporter, () => assert.fail('gave up'));
   const first = part.pid as number;
   process.kill(first, 'SIGKILL');
-  for (let waited = 0; waited < 5000 && (part.pid === undefined || part.pid === first); waited += 50) await sleep(50);
+  for (let waited = 0; waited < 5000 && (part.pid === undefined || part.pid === first); waited += 50)
+    await sleep(50);
   const second = part.pid as number;
   assert.notEqual(second, first);
   assert.ok(alive({ pid: second, identity: identityOf(second) as string }));
