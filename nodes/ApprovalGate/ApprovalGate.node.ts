@@ -25,7 +25,7 @@ export class ApprovalGate implements INodeType {
     icon: { light: 'file:approval.svg', dark: 'file:approval.dark.svg' },
     group: ['transform'],
     version: 1,
-    subtitle: 'Ask the approvers that the policy names',
+    subtitle: 'Ask the approvers',
     description: 'Waits for the people who may approve a tool call',
     defaults: { name: 'Approval Gate' },
     inputs: [NodeConnectionTypes.Main],

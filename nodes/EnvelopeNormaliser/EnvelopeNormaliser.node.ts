@@ -15,7 +15,7 @@ export class EnvelopeNormaliser implements INodeType {
     group: ['transform'],
     version: 1,
     subtitle:
-      '={{ $parameter["source"] === "trigger" ? "From another trigger: " + $parameter["kind"] : "Signed message of the gateway" }}',
+      '={{ $parameter["source"] === "trigger" ? "From a trigger: " + $parameter["kind"] : "Signed message" }}',
     description: 'Verifies a message of the gateway, or makes an envelope of what another trigger received',
     defaults: { name: 'Envelope Normaliser' },
     inputs: [NodeConnectionTypes.Main],
