@@ -6,7 +6,7 @@ import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { Browser, Page } from 'playwright-core';
-import { answerTo, ask, launchBrowser, say, signIn } from './support/browser.ts';
+import { answerTo, ask, launchBrowser, noBrowser, say, signIn } from './support/browser.ts';
 import { testStack, type TestStack } from './support/stack.ts';
 
 const run = promisify(execFile);
@@ -55,6 +55,8 @@ const ledger = (reference: string): Promise<{ amount: string; payee: string }[]>
 
 before(
   async () => {
+    if (noBrowser) return;
+    if (noBrowser) return;
     stack = await testStack();
     browser = await launchBrowser();
     requester = await signIn(browser, stack.links.requester);
@@ -72,7 +74,7 @@ after(
   { timeout: 60_000 },
 );
 
-describe('what a newcomer sees in the chat', { timeout: 600_000 }, () => {
+describe('what a newcomer sees in the chat', { timeout: 600_000, skip: noBrowser }, () => {
   it('reads the balance from the database through the workflow', async () => {
     const answer = await ask(requester, '/balance', /EUR/);
     const [row] = await stack.demo<{ total: string }>(
@@ -189,7 +191,7 @@ async function decideTwice(link: string): Promise<string> {
   return text;
 }
 
-describe('the audit', { timeout: 120_000 }, () => {
+describe('the audit', { timeout: 120_000, skip: noBrowser }, () => {
   const gatehouse = (...args: string[]): Promise<{ stdout: string }> =>
     run(process.execPath, [join(import.meta.dirname, '../../gateway/cli/gatehouse.mjs'), ...args], {
       env: { ...process.env, GATEHOUSE_DATABASE_URL: stack.databaseUrl, GATEHOUSE_DATA_DIR: stack.dir },
@@ -214,7 +216,7 @@ describe('the audit', { timeout: 120_000 }, () => {
   });
 });
 
-describe('privacy', { timeout: 300_000 }, () => {
+describe('privacy', { timeout: 300_000, skip: noBrowser }, () => {
   it('keeps secrets and tokens out of logs, rows and receipts', async () => {
     const secrets = JSON.parse(
       readFileSync(join(stack.dir, 'n8n', 'credentials-overwrite.json'), 'utf8'),
