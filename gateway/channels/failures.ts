@@ -17,7 +17,7 @@ export function refusedSecret(name: string, vendor: string, cause: unknown): Gat
   return new GatehouseError('GH-CHANNEL-001', `${vendor} does not accept the secret ${name}.`, {
     status: 503,
     next: `Set the right one with: gatehouse secret set ${name}`,
-    cause,
+    cause: withoutCall(cause),
   });
 }
 
@@ -40,12 +40,20 @@ export function malformed(reason: string): GatehouseError {
   return new GatehouseError('GH-CHANNEL-004', reason, { status: 400 });
 }
 
+/**
+ * The message of a vendor library's error and nothing else of it: these errors carry the call that failed, and with
+ * it our text, or an address with our token in it.
+ */
+function withoutCall(cause: unknown): Error | undefined {
+  return cause instanceof Error ? new Error(cause.message) : undefined;
+}
+
 /** The vendor cannot take a message now. @param retryAfter seconds, where the vendor said so */
 export function busy(vendor: string, cause: unknown, retryAfter?: number): GatehouseError {
   return new GatehouseError('GH-CHANNEL-005', `${vendor} cannot be reached or asks to wait.`, {
     status: 503,
     retryAfter,
-    cause,
+    cause: withoutCall(cause),
   });
 }
 
@@ -53,7 +61,7 @@ export function busy(vendor: string, cause: unknown, retryAfter?: number): Gateh
 export function refused(vendor: string, reason: string, cause?: unknown): GatehouseError {
   return new GatehouseError('GH-CHANNEL-006', `${vendor} refuses the message: ${reason}.`, {
     status: 422,
-    cause,
+    cause: withoutCall(cause),
   });
 }
 

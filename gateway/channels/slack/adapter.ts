@@ -71,8 +71,14 @@ class SlackAdapter implements ChannelAdapter {
       appToken: this.#appToken,
       handler: async (frame) => {
         // Parsed without awaiting, so that frames reach the sink in the order in which they came.
-        const inbound = this.#frame(frame);
-        await sink(inbound);
+        const stored = sink(this.#frame(frame));
+        await stored.catch((error: unknown) => {
+          log.warn(
+            { vendor: 'slack', reason: error instanceof Error ? error.message : 'unknown' },
+            'a frame could not be stored; Slack sends it again',
+          );
+          throw error;
+        });
       },
     });
     this.#socket = socket;

@@ -1,13 +1,11 @@
 import {
   LogLevel,
-  WebAPIHTTPError,
   WebAPIPlatformError,
   WebAPIRateLimitedError,
-  WebAPIRequestError,
   WebClient,
   type Logger as SlackLogger,
 } from '@slack/web-api';
-import type { GatehouseError, Logger } from '../../config/index.ts';
+import { GatehouseError, type Logger } from '../../config/index.ts';
 import { busy, refused } from '../failures.ts';
 
 /** Slack's own troubles, and those that an operator mends in the settings: the message is worth another try. */
@@ -31,6 +29,7 @@ const wrongToken = new Set([
   'token_expired',
   'token_revoked',
   'account_inactive',
+  'not_allowed_token_type',
 ]);
 
 /** A Web API client that leaves retries to the outbox. */
@@ -73,8 +72,8 @@ export function isWrongToken(error: unknown): boolean {
 
 /** `GH-CHANNEL-005` where another try helps, else `GH-CHANNEL-006`. */
 export function asFailure(error: unknown): GatehouseError {
+  if (error instanceof GatehouseError) return error;
   if (error instanceof WebAPIRateLimitedError) return busy('Slack', error, error.retryAfter);
-  if (error instanceof WebAPIRequestError || error instanceof WebAPIHTTPError) return busy('Slack', error);
   const code = slackCode(error);
   if (code === undefined || passing.has(code)) return busy('Slack', error);
   return refused('Slack', code, error);

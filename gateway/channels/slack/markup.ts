@@ -18,7 +18,7 @@ export function undoMarkup(source: string, bot: string | null): PlainText {
     const bar = inner.indexOf('|');
     const target = bar === -1 ? inner : inner.slice(0, bar);
     const label = bar === -1 ? '' : inner.slice(bar + 1);
-    if (target.startsWith('@')) {
+    if (/^@[A-Z][A-Z0-9]{1,39}$/.test(target)) {
       mentions.push(target.slice(1));
       return target;
     }

@@ -31,7 +31,7 @@ class FrameSocket extends SocketModeClient {
       await this.#handler(text);
       await this['send'](head.id);
     } catch {
-      // Not acknowledged: Slack sends it again. Whoever stores has logged why.
+      // Not acknowledged: Slack sends it again. The handler has logged why.
     }
   }
 }

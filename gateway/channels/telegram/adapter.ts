@@ -5,8 +5,8 @@ import { parseJson, storable } from '../json.ts';
 import { requiredSecret } from '../secrets.ts';
 import { unusable } from '../unusable.ts';
 import { parseUpdate, type Bot } from './message.ts';
-import { allowedUpdates, Polling } from './polling.ts';
-import { isWrongToken, sendToTelegram } from './sender.ts';
+import { allowedUpdates, pause, Polling } from './polling.ts';
+import { asFailure, isWrongToken, sendToTelegram } from './sender.ts';
 
 export interface TelegramOptions extends AdapterContext {
   /** `polling` needs no public address; `webhook` is called by Telegram at `<publicUrl>/channels/telegram`. */
@@ -29,10 +29,14 @@ class TelegramAdapter implements ChannelAdapter {
   readonly #webhookSecret: () => Promise<string>;
   #client: { token: string; api: Api } | undefined;
   #bot: Bot = { id: '', username: null };
+  readonly #clock: () => Date;
+  readonly #stopping = new AbortController();
   #polling: Polling | undefined;
+  #registration: Promise<void> = Promise.resolve();
 
   constructor(options: TelegramOptions) {
     this.#options = options;
+    this.#clock = options.clock ?? (() => new Date());
     this.#botToken = requiredSecret(options, 'telegram/bot-token');
     this.#webhookSecret = requiredSecret(options, 'telegram/webhook-secret');
   }
@@ -53,7 +57,7 @@ class TelegramAdapter implements ChannelAdapter {
     const raw = delivery.body.toString('utf8');
     const parsed = parseJson(delivery.body);
     return 'value' in parsed
-      ? parseUpdate(parsed.value, raw, this.#bot)
+      ? parseUpdate(parsed.value, raw, this.#bot, delivery.receivedAt)
       : unusable(parsed, raw, salvage(raw));
   }
 
@@ -74,18 +78,21 @@ class TelegramAdapter implements ChannelAdapter {
       this.#polling = new Polling(
         api,
         (update) => this.#pulled(update, sink),
-        () =>
+        (error) =>
           this.#options.log.warn(
-            { vendor: 'telegram' },
+            { vendor: 'telegram', reason: error instanceof Error ? error.message : 'unknown' },
             'updates could not be pulled or stored; trying again',
           ),
       );
       this.#polling.start();
     } else if (introduced) await this.#register();
+    else this.#registration = this.#registerLater();
   }
 
   async stop(): Promise<void> {
+    this.#stopping.abort();
     await this.#polling?.stop();
+    await this.#registration;
     this.#polling = undefined;
   }
 
@@ -128,13 +135,35 @@ class TelegramAdapter implements ChannelAdapter {
     }
   }
 
+  /** @throws GatehouseError `GH-CHANNEL-006` when Telegram will not call this address (it wants https) */
   async #register(): Promise<void> {
     const api = await this.#api();
-    await api.raw.setWebhook({
-      url: `${(this.#options.publicUrl ?? '').replace(/\/+$/, '')}/channels/telegram`,
-      secret_token: await this.#webhookSecret(),
-      allowed_updates: allowedUpdates,
-    });
+    const url = `${(this.#options.publicUrl ?? '').replace(/\/+$/, '')}/channels/telegram`;
+    const secret = await this.#webhookSecret();
+    try {
+      await api.raw.setWebhook({ url, secret_token: secret, allowed_updates: allowedUpdates });
+    } catch (error) {
+      throw asFailure(error);
+    }
+  }
+
+  /** Telegram was away at the start: tells it our address as soon as it is back. */
+  async #registerLater(): Promise<void> {
+    const { signal } = this.#stopping;
+    for (let failures = 1; !signal.aborted; failures += 1) {
+      await pause(Math.min(30_000, 500 * 2 ** failures), signal);
+      if (signal.aborted) return;
+      try {
+        if (!(await this.#introduce())) continue;
+        await this.#register();
+        return;
+      } catch (error) {
+        this.#options.log.warn(
+          { vendor: 'telegram', err: error },
+          'the webhook could not be registered; trying again',
+        );
+      }
+    }
   }
 
   async #pulled(update: unknown, sink: (inbound: Inbound) => Promise<void>): Promise<void> {
@@ -144,7 +173,9 @@ class TelegramAdapter implements ChannelAdapter {
     const raw = flaw
       ? JSON.stringify({ update_id: Number.isSafeInteger(id) ? id : null })
       : JSON.stringify(update);
-    const inbound = flaw ? unusable(flaw, raw, aboutUpdate(update)) : parseUpdate(update, raw, this.#bot);
+    const inbound = flaw
+      ? unusable(flaw, raw, aboutUpdate(update))
+      : parseUpdate(update, raw, this.#bot, this.#clock());
     await sink(inbound);
     if (inbound.kind !== 'messages' || inbound.ack === undefined) return;
     const { callback_query_id } = inbound.ack as { callback_query_id: string };

@@ -71,9 +71,10 @@ const contentKeys = ['text', 'caption', 'photo', 'document', 'audio', 'video', '
 /**
  * One update of the Bot API.
  * Source: https://core.telegram.org/bots/api#update
- * @param ingress `token` for both ways: the secret token of the webhook, or the bot token that pulled the update
+ * @param raw the update as text
+ * @param receivedAt stands in where Telegram gives no time
  */
-export function parseUpdate(update: unknown, raw: string, bot: Bot): Inbound {
+export function parseUpdate(update: unknown, raw: string, bot: Bot, receivedAt: Date): Inbound {
   const fields = (typeof update === 'object' && update !== null ? update : {}) as Record<string, unknown>;
   if (!Number.isSafeInteger(fields.update_id)) {
     return unusable({ reason: 'It is no update of Telegram.', field: 'update_id' }, raw);
@@ -85,7 +86,7 @@ export function parseUpdate(update: unknown, raw: string, bot: Bot): Inbound {
   if (fields.callback_query === undefined) return { kind: 'ignored', reason: 'update' };
   const parsed = CallbackSchema.safeParse(fields.callback_query);
   if (!parsed.success) return unusable(flawOf(parsed.error, 'callback_query'), raw, { nativeId });
-  return click(parsed.data, raw, bot);
+  return click(parsed.data, raw, bot, receivedAt);
 }
 
 function message(
@@ -145,7 +146,7 @@ function message(
   return { kind: 'messages', messages: [result] };
 }
 
-function click(query: z.output<typeof CallbackSchema>, raw: string, bot: Bot): Inbound {
+function click(query: z.output<typeof CallbackSchema>, raw: string, bot: Bot, receivedAt: Date): Inbound {
   if (query.message === undefined || query.data === undefined || query.from.is_bot) {
     return { kind: 'ignored', reason: 'foreign-action' };
   }
@@ -170,8 +171,7 @@ function click(query: z.output<typeof CallbackSchema>, raw: string, bot: Bot): I
       reaction: null,
     },
     attachments: [],
-    // A callback says nothing of when it was clicked, and the same one must read the same at each delivery.
-    time: new Date(0).toISOString(),
+    time: receivedAt.toISOString(),
     route: { chat: String(chat.id), thread: topic === undefined ? null : String(topic), replyTo: null },
     raw,
   };
@@ -191,7 +191,7 @@ function contentOf(data: Message, bot: Bot): { text: string; mentions: string[] 
   let start = 0;
   for (const mark of marks) {
     // Offsets count UTF-16 units, as JavaScript does.
-    const shown = whole.slice(mark.offset, mark.offset + mark.length);
+    const shown = whole.slice(mark.offset, mark.offset + mark.length).toWellFormed();
     if (mark.type === 'bot_command' && mark.offset === 0) {
       const addressee = shown.split('@')[1];
       if (addressee && bot.username && addressee.toLowerCase() !== bot.username.toLowerCase()) return null;
@@ -200,7 +200,7 @@ function contentOf(data: Message, bot: Bot): { text: string; mentions: string[] 
     if (mark.type !== 'mention') continue;
     const ours = bot.username !== null && shown.toLowerCase() === `@${bot.username.toLowerCase()}`;
     if (ours && mark.offset === 0) start = mark.length;
-    else if (!ours) mentions.push(shown);
+    else if (!ours) mentions.push(shown.slice(0, 64));
   }
   return { text: whole.slice(start).trimStart(), mentions: [...new Set(mentions)] };
 }

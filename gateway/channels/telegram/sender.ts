@@ -1,5 +1,5 @@
-import { GrammyError, HttpError, type Api } from 'grammy';
-import type { GatehouseError } from '../../config/index.ts';
+import { GrammyError, type Api } from 'grammy';
+import { GatehouseError } from '../../config/index.ts';
 import type { Outgoing, Route } from '../adapter.ts';
 import { busy, refused } from '../failures.ts';
 import { render, type Drawn } from './render.ts';
@@ -82,9 +82,10 @@ export function isWrongToken(error: unknown): boolean {
   return error instanceof GrammyError && (error.error_code === 401 || error.error_code === 404);
 }
 
-function asFailure(error: unknown): GatehouseError {
-  if (!(error instanceof GrammyError))
-    return busy('Telegram', error instanceof HttpError ? error.error : error);
+/** `GH-CHANNEL-005` where another try helps, else `GH-CHANNEL-006`. */
+export function asFailure(error: unknown): GatehouseError {
+  if (error instanceof GatehouseError) return error;
+  if (!(error instanceof GrammyError)) return busy('Telegram', error);
   const { error_code: code, parameters, description } = error;
   if (code === 429) return busy('Telegram', error, parameters.retry_after);
   // A wrong token is mended by an operator; the message waits for it.
