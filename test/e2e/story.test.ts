@@ -56,7 +56,6 @@ const ledger = (reference: string): Promise<{ amount: string; payee: string }[]>
 before(
   async () => {
     if (noBrowser) return;
-    if (noBrowser) return;
     stack = await testStack();
     browser = await launchBrowser();
     requester = await signIn(browser, stack.links.requester);
