@@ -25,7 +25,10 @@ const downward = rows.flatMap((row, index) =>
       from: { path: `^gateway/${room}/` },
       to: {
         path: '^gateway/',
-        pathNot: [`^gateway/(${reachable.join('|')}|node_modules)/`, ...(room === 'cli' ? ['^gateway/main[.]ts$'] : [])],
+        pathNot: [
+          `^gateway/(${reachable.join('|')}|node_modules)/`,
+          ...(room === 'cli' ? ['^gateway/main[.]ts$'] : []),
+        ],
       },
     };
   }),
@@ -75,6 +78,9 @@ module.exports = {
     exclude: { path: '(^|/)dist/' },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
-    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'require', 'node', 'default', 'types'] },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'require', 'node', 'default', 'types'],
+    },
   },
 };

@@ -46,7 +46,8 @@ export class GatehouseVaultSecret implements ICredentialType {
       type: 'string',
       typeOptions: { password: true },
       default: '',
-      description: 'The same client token as in the Gatehouse API credential, which may be filled in at start',
+      description:
+        'The same client token as in the Gatehouse API credential, which may be filled in at start',
     },
     {
       displayName: 'Vault Entry',
@@ -68,7 +69,8 @@ export class GatehouseVaultSecret implements ICredentialType {
       name: 'grant',
       type: 'string',
       default: '={{ $json.grant }}',
-      description: 'The grant of a Policy Check or Approval Gate; without one the gateway decides the call now',
+      description:
+        'The grant of a Policy Check or Approval Gate; without one the gateway decides the call now',
     },
   ];
 
@@ -93,7 +95,8 @@ function aimAtGateway(
   const base = String(credentials.baseUrl).replace(/\/+$/, '');
   const authorization = { Authorization: `Bearer ${String(credentials.token)}` };
   const target = targetOf(request);
-  if (target === `${base}/v1/whoami`) return { ...options, headers: { ...options.headers, ...authorization } };
+  if (target === `${base}/v1/whoami`)
+    return { ...options, headers: { ...options.headers, ...authorization } };
   const args: IDataObject = { method: (request.method ?? 'GET').toUpperCase(), url: target };
   const headers = Object.entries(request.headers ?? {}).map(([name, value]) => [name, String(value)]);
   if (headers.length > 0) args.headers = Object.fromEntries(headers) as IDataObject;
@@ -122,7 +125,14 @@ function aimAtGateway(
 
 /** How the HTTP Request node wants to receive the answer; says nothing about the target. */
 function passedOn(request: AnyRequest): IDataObject {
-  const kept = ['resolveWithFullResponse', 'returnFullResponse', 'simple', 'encoding', 'useStream', 'timeout'];
+  const kept = [
+    'resolveWithFullResponse',
+    'returnFullResponse',
+    'simple',
+    'encoding',
+    'useStream',
+    'timeout',
+  ];
   return Object.fromEntries(
     Object.entries(request as unknown as IDataObject).filter(([name]) => kept.includes(name)),
   );
@@ -130,7 +140,8 @@ function passedOn(request: AnyRequest): IDataObject {
 
 function targetOf(request: AnyRequest): string {
   const target = new URL(request.uri ?? request.url, request.baseURL);
-  for (const [name, value] of Object.entries(request.qs ?? {})) target.searchParams.append(name, String(value));
+  for (const [name, value] of Object.entries(request.qs ?? {}))
+    target.searchParams.append(name, String(value));
   return target.toString();
 }
 

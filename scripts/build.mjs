@@ -17,7 +17,9 @@ const validator = path.join(root, 'nodes/shared/generated/envelope-validator.js'
 export async function buildPackage(outdir = path.join(root, 'dist')) {
   await generateValidator();
   const manifest = JSON.parse(await readFile(path.join(root, 'package.json'), 'utf8'));
-  const shipped = [...manifest.n8n.nodes, ...manifest.n8n.credentials].map((file) => path.relative('dist', file));
+  const shipped = [...manifest.n8n.nodes, ...manifest.n8n.credentials].map((file) =>
+    path.relative('dist', file),
+  );
   await rm(outdir, { recursive: true, force: true });
   await build({
     absWorkingDir: root,
@@ -51,7 +53,10 @@ async function generateValidator() {
   const ajv = new Ajv2020.default({ code: { source: true, esm: true }, allErrors: false });
   addFormats.default(ajv, ['date-time']);
   const code = standaloneCode.default(ajv, ajv.compile(envelopeJsonSchema()));
-  const named = code.replace(/export const validate = (\w+);\s*export default \w+;/, 'export const validateEnvelope = $1;');
+  const named = code.replace(
+    /export const validate = (\w+);\s*export default \w+;/,
+    'export const validateEnvelope = $1;',
+  );
   if (named === code) throw new Error('ajv’s standalone code has another shape than this script expects');
   await mkdir(path.dirname(validator), { recursive: true });
   await writeFile(validator, named);

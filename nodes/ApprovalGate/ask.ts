@@ -9,7 +9,9 @@ import { register, type Registration } from './register';
 export async function askForItems(context: IExecuteFunctions): Promise<INodeExecutionData[][]> {
   const items = context.getInputData();
   const unusable = items.map((item, index) => faultOf(items, item, index));
-  const decisions = items.filter((_, index) => unusable[index] === null).map((item) => decisionOf(item) ?? '');
+  const decisions = items
+    .filter((_, index) => unusable[index] === null)
+    .map((item) => decisionOf(item) ?? '');
   const asked = await ask(context, decisions);
 
   const waiting = items.map((item, index) => {
@@ -17,13 +19,21 @@ export async function askForItems(context: IExecuteFunctions): Promise<INodeExec
     return refusal ? { ...callOf(item.json), ...blockedJson(refusal) } : waitingJson(item.json);
   });
   if ('refusal' in asked || decisions.length === 0) {
-    return toOutputs(waiting.map((json) => ({ output: 0, json })), 2);
+    return toOutputs(
+      waiting.map((json) => ({ output: 0, json })),
+      2,
+    );
   }
   const outcomes = asked.approvals.flatMap(({ outcome }) => (outcome ? [outcome] : []));
   if (outcomes.length === asked.approvals.length) {
     const leaving = waiting.map((json) => {
       const id = waitedFor(json);
-      return id === null ? { output: 0, json } : leaveBy(json, outcomes.find((outcome) => outcome.id === id));
+      return id === null
+        ? { output: 0, json }
+        : leaveBy(
+            json,
+            outcomes.find((outcome) => outcome.id === id),
+          );
     });
     return toOutputs(leaving, 2);
   }
@@ -65,7 +75,10 @@ function faultOf(items: INodeExecutionData[], item: INodeExecutionData, index: n
     };
   }
   if (items.findIndex((other) => decisionOf(other) === id) !== index) {
-    return { code: 'decision_repeated', text: 'Another item asks for the same decision; one approval is one action.' };
+    return {
+      code: 'decision_repeated',
+      text: 'Another item asks for the same decision; one approval is one action.',
+    };
   }
   return null;
 }

@@ -32,8 +32,16 @@ export function waitingJson(json: IDataObject): IDataObject {
  */
 export function leaveBy(waiting: IDataObject, outcome: Outcome | undefined): Leaving {
   const decision = isObject(waiting.decision) ? waiting.decision : {};
-  if (!outcome || outcome.id !== decision.id || outcome.digest !== decision.digest || outcome.tool !== waiting.tool) {
-    const refusal = { code: 'outcome_mismatch', text: 'The outcome is not for this request, so nothing was done.' };
+  if (
+    !outcome ||
+    outcome.id !== decision.id ||
+    outcome.digest !== decision.digest ||
+    outcome.tool !== waiting.tool
+  ) {
+    const refusal = {
+      code: 'outcome_mismatch',
+      text: 'The outcome is not for this request, so nothing was done.',
+    };
     return { output: BLOCKED, json: { ...waiting, ...blockedJson(refusal) } };
   }
   const approval = {
@@ -44,7 +52,13 @@ export function leaveBy(waiting: IDataObject, outcome: Outcome | undefined): Lea
     reason: outcome.reason,
   };
   if (outcome.state === 'approved' && typeof outcome.grant === 'string' && outcome.grant !== '') {
-    const json = { ...callOf(waiting), tool: outcome.tool, args: outcome.args, approval, grant: outcome.grant };
+    const json = {
+      ...callOf(waiting),
+      tool: outcome.tool,
+      args: outcome.args,
+      approval,
+      grant: outcome.grant,
+    };
     return { output: APPROVED, json };
   }
   return { output: BLOCKED, json: { ...waiting, approval, ...blockedJson(refusalOfOutcome(outcome)) } };

@@ -82,7 +82,9 @@ function list(entries: string[] | undefined): string {
 
 function facts(rows: Card['facts'] | undefined): string {
   if (!rows?.length) return '';
-  const cells = rows.map(({ label, value }) => `<tr><th scope="row">${escape(label)}</th><td>${escape(value)}</td></tr>`);
+  const cells = rows.map(
+    ({ label, value }) => `<tr><th scope="row">${escape(label)}</th><td>${escape(value)}</td></tr>`,
+  );
   return `<table>${cells.join('')}</table>`;
 }
 
@@ -94,12 +96,15 @@ function deciders(card: Card): string {
   const names = card.approvers?.map((approver) => approver.display).join(', ');
   const needed = card.quorum > 1 ? `${card.quorum} different people of ` : '';
   const votes = card.votes?.map(
-    (vote) => `${vote.display} ${vote.verdict === 'approve' ? 'approved' : 'rejected'}${vote.comment ? `: ${vote.comment}` : ''}`,
+    (vote) =>
+      `${vote.display} ${vote.verdict === 'approve' ? 'approved' : 'rejected'}${vote.comment ? `: ${vote.comment}` : ''}`,
   );
   return [
     names ? `<p>${escape(`${needed}${names}`)}</p>` : '',
     list(votes),
-    card.deadline ? `<p>Until <time datetime="${escape(card.deadline)}">${escape(card.deadline)}</time></p>` : '',
+    card.deadline
+      ? `<p>Until <time datetime="${escape(card.deadline)}">${escape(card.deadline)}</time></p>`
+      : '',
   ].join('');
 }
 
@@ -119,6 +124,12 @@ function form(card: Card): string {
 
 /** Text for HTML content and quoted attributes. */
 function escape(text: string): string {
-  const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
+  const entities: Record<string, string> = {
+    '&': '&amp;',
+    '<': '&lt;',
+    '>': '&gt;',
+    '"': '&quot;',
+    "'": '&#39;',
+  };
   return String(text).replace(/[&<>"']/g, (character) => entities[character] ?? '');
 }

@@ -32,7 +32,10 @@ export async function register(
   if (complete) return answer;
   return {
     ok: false,
-    refusal: { code: 'unexpected_answer', text: 'The gateway did not take all requests, so none can be approved.' },
+    refusal: {
+      code: 'unexpected_answer',
+      text: 'The gateway did not take all requests, so none can be approved.',
+    },
   };
 }
 

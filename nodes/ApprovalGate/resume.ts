@@ -39,14 +39,20 @@ export async function resume(context: IWebhookFunctions): Promise<IWebhookRespon
   }
   const outcomes = message.items.filter(isObject) as Outcome[];
   const waiting = waitingItems(context);
-  const missing = waiting.map(waitedFor).filter((id) => id !== null && !outcomes.some((each) => each.id === id));
+  const missing = waiting
+    .map(waitedFor)
+    .filter((id) => id !== null && !outcomes.some((each) => each.id === id));
   if (waiting.length === 0 || missing.length > 0) {
     return { status: 409, why: 'The outcome is not for the requests that wait here.' };
   }
   return { workflowData: leave(context, waiting, outcomes), webhookResponse: { gatehouse: 'resumed' } };
 }
 
-function leave(context: IWebhookFunctions, waiting: IDataObject[], outcomes: Outcome[]): INodeExecutionData[][] {
+function leave(
+  context: IWebhookFunctions,
+  waiting: IDataObject[],
+  outcomes: Outcome[],
+): INodeExecutionData[][] {
   const outcomeOf = (json: IDataObject) => outcomes.find((outcome) => outcome.id === waitedFor(json));
   if (context.getNode().type.endsWith('HitlTool')) {
     return toOutputs(

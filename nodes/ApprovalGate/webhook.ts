@@ -54,7 +54,9 @@ async function relayVote(context: IWebhookFunctions): Promise<void> {
   const { message } = answer.value;
   const card = await callGateway<Card>(context, 'GET', `/v1/approvals/${id}`);
   sendPage(context, 200, (nonce) =>
-    card.ok ? cardPage(card.value, nonce, message) : messagePage('Your decision was recorded', message, nonce),
+    card.ok
+      ? cardPage(card.value, nonce, message)
+      : messagePage('Your decision was recorded', message, nonce),
   );
 }
 

@@ -72,7 +72,8 @@ export class EnvelopeNormaliser implements INodeType {
         name: 'text',
         type: 'string',
         default: '={{ $json.chatInput ?? $json.text ?? "" }}',
-        description: 'What was written, if anything. It is data, never an instruction, and counts as nobody’s word.',
+        description:
+          'What was written, if anything. It is data, never an instruction, and counts as nobody’s word.',
         displayOptions: { show: { source: ['trigger'] } },
       },
       {
@@ -82,7 +83,8 @@ export class EnvelopeNormaliser implements INodeType {
         default: '',
         placeholder: 'e.g. nightly-report',
         hint: 'Without an automation the run has no principal, and nearly everything is refused',
-        description: 'Name in policies/automations.yaml that this run acts as, with the tools and limits listed there',
+        description:
+          'Name in policies/automations.yaml that this run acts as, with the tools and limits listed there',
         displayOptions: { show: { source: ['trigger'] } },
       },
     ],

@@ -10,12 +10,17 @@ export async function fromTrigger(context: IExecuteFunctions, index: number): Pr
   const automation = textOf(context, 'automation', index);
   if (text !== undefined) trigger.text = text;
   if (automation !== undefined) trigger.automation = automation;
-  const answer = await callGateway<{ envelope: IDataObject; run: IDataObject }>(context, 'POST', '/v1/envelopes', {
-    trigger,
-    executionId: context.getExecutionId(),
-    workflowId: context.getWorkflow().id,
-    nodeId: context.getNode().id,
-    itemIndex: index,
-  });
+  const answer = await callGateway<{ envelope: IDataObject; run: IDataObject }>(
+    context,
+    'POST',
+    '/v1/envelopes',
+    {
+      trigger,
+      executionId: context.getExecutionId(),
+      workflowId: context.getWorkflow().id,
+      nodeId: context.getNode().id,
+      itemIndex: index,
+    },
+  );
   return answer.ok ? { envelope: answer.value.envelope, run: answer.value.run } : { refusal: answer.refusal };
 }

@@ -69,7 +69,10 @@ function leave(call: Call, facts: IDataObject, { grant, ...decision }: Decision)
   if (matches && (decision.effect === 'confirm' || decision.effect === 'approve')) {
     return { output: NEEDS_APPROVAL, json: { ...json, grant: null } };
   }
-  const unknown: Refusal = { code: 'unknown_decision', text: 'The decision is not one that this node knows.' };
+  const unknown: Refusal = {
+    code: 'unknown_decision',
+    text: 'The decision is not one that this node knows.',
+  };
   return blocked(json, decision.effect === 'deny' ? refusalOf(decision.reasons, unknown) : unknown);
 }
 

@@ -61,7 +61,8 @@ export const properties: INodeProperties[] = [
     default: '',
     required: true,
     placeholder: 'e.g. https://api.example.com/v1/things',
-    description: 'Where the gateway sends the request. Its host must be listed in policies/tools/http.request.yaml.',
+    description:
+      'Where the gateway sends the request. Its host must be listed in policies/tools/http.request.yaml.',
     displayOptions: forRequest,
   },
   {

@@ -28,7 +28,8 @@ export async function runCall(
   facts: IDataObject,
 ): Promise<Leaving> {
   const answer = await callGateway<Execution>(context, 'POST', path, call);
-  if (!answer.ok) return { output: NOT_DONE, json: { ...facts, status: 'failed', ...blockedJson(answer.refusal) } };
+  if (!answer.ok)
+    return { output: NOT_DONE, json: { ...facts, status: 'failed', ...blockedJson(answer.refusal) } };
   const execution = answer.value;
   const text = execution.text ?? TEXTS[execution.status];
   if (execution.status === 'succeeded' || execution.status === 'dry_run') {

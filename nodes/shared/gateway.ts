@@ -81,7 +81,10 @@ function read<T>(response: FullResponse | null): Answer<T> {
   const fields = body !== null && typeof body === 'object' ? (body as IDataObject) : {};
   if (statusCode === 200) {
     if (Object.keys(fields).length > 0) return { ok: true, value: fields as T };
-    return refuse('unexpected_answer', 'The gateway answered with something unreadable, so nothing was done.');
+    return refuse(
+      'unexpected_answer',
+      'The gateway answered with something unreadable, so nothing was done.',
+    );
   }
   return refuse(
     typeof fields.code === 'string' ? fields.code : `http_${statusCode}`,

@@ -42,9 +42,12 @@ export function runOf(context: IExecuteFunctions, index: number): string {
  */
 export function objectOf(context: IExecuteFunctions, name: string, index: number): IDataObject {
   const given = context.getNodeParameter(name, index, {}) as unknown;
-  const value: unknown = typeof given === 'string' ? jsonParse(given || '{}', { fallbackValue: null }) : given;
+  const value: unknown =
+    typeof given === 'string' ? jsonParse(given || '{}', { fallbackValue: null }) : given;
   if (isObject(value)) return value;
-  throw new NodeOperationError(context.getNode(), `The field ${name} is not a JSON object`, { itemIndex: index });
+  throw new NodeOperationError(context.getNode(), `The field ${name} is not a JSON object`, {
+    itemIndex: index,
+  });
 }
 
 /** Reads a parameter that may be empty. */

@@ -1,0 +1,159 @@
+import assert from 'node:assert/strict';
+import { after, before, beforeEach, describe, it } from 'node:test';
+import type { IDataObject } from 'n8n-workflow';
+import { built } from './build.ts';
+import { FakeGateway } from './fake-gateway.ts';
+import { Bench, outputs, type Setup } from './harness.ts';
+
+const gateway = new FakeGateway();
+const done = {
+  status: 'succeeded',
+  text: 'The balance is 1.00 EUR.',
+  receipt: '01900000-0000-7000-8000-000000000000',
+};
+const item = {
+  json: { tool: 'ledger.balance', args: { of: 'main' }, grant: 'grant_1', run: { token: 'run_1' } },
+};
+const fromItem = {
+  operation: 'execute',
+  tool: '={{ $json.tool }}',
+  args: '={{ $json.args }}',
+  grant: '={{ $json.grant }}',
+  run: '={{ $json.run.token }}',
+};
+
+describe('Vault Credential and Sandboxed Agent', () => {
+  let folder = '';
+  before(async () => {
+    await gateway.start();
+    folder = await built();
+  });
+  after(() => gateway.stop());
+  beforeEach(() => {
+    gateway.reset();
+    gateway.on('POST /v1/executions', { body: done });
+  });
+
+  const bench = (parameters: IDataObject, setup: Partial<Setup> = {}) =>
+    new Bench({ folder, gatewayUrl: gateway.url, node: 'VaultCredential', parameters, ...setup });
+
+  it('runs a call with its grant and says what came of it', async () => {
+    const [notDone, ended] = outputs(await bench(fromItem).run([item]));
+    assert.deepEqual(notDone, []);
+    assert.deepEqual(ended, [{ tool: 'ledger.balance', run: { token: 'run_1' }, ...done }]);
+    const { step, ...call } = gateway.calls[0]?.body ?? {};
+    assert.deepEqual(call, { run: 'run_1', tool: 'ledger.balance', args: { of: 'main' }, grant: 'grant_1' });
+    assert.match(String(step), /:0:0$/);
+  });
+
+  it('leaves the decision to the gateway when there is no grant', async () => {
+    await bench(fromItem).run([{ json: { ...item.json, grant: null } }]);
+    assert.ok(!('grant' in (gateway.calls[0]?.body ?? {})));
+  });
+
+  for (const status of ['failed', 'denied', 'needs_approval', 'unknown', 'perhaps', undefined]) {
+    it(`leaves on Not Done when the gateway says ${status}`, async () => {
+      const reasons = status === 'denied' ? [{ code: 'policy.none', text: 'No rule allows it.' }] : undefined;
+      gateway.on('POST /v1/executions', { body: { status, result: null, reasons } });
+      const [notDone, ended] = outputs(await bench(fromItem).run([item]));
+      assert.deepEqual(ended, []);
+      assert.ok(String(notDone?.[0]?.text).length > 10);
+      if (status === 'denied') assert.equal(notDone?.[0]?.text, 'No rule allows it. (policy.none)');
+    });
+  }
+
+  it('is a dry run in the editor, unless its switch says otherwise', async () => {
+    await bench(fromItem, { mode: 'manual' }).run([item]);
+    await bench({ ...fromItem, runInEditor: true }, { mode: 'manual' }).run([item]);
+    await bench(fromItem).run([item]);
+    assert.deepEqual(
+      gateway.calls.map(({ body }) => body.dryRun),
+      [true, undefined, undefined],
+    );
+  });
+
+  it('hands an agent its typed result on the one output that a model sees', async () => {
+    const parameters = { ...fromItem, run: 'run_1' };
+    assert.equal(
+      outputs(await bench(parameters, { variant: 'Tool' }).run([item]))[0]?.[0]?.status,
+      'succeeded',
+    );
+    gateway.on('POST /v1/executions', { body: { status: 'denied', reasons: [{ code: 'c', text: 'No.' }] } });
+    const refused = outputs(await bench(parameters, { variant: 'Tool' }).run([item]));
+    assert.deepEqual([refused.length, refused[0]?.[0]?.status], [1, 'denied']);
+  });
+
+  it('makes an HTTP request as a call of http.request that names its secret', async () => {
+    await bench({
+      operation: 'httpRequest',
+      method: 'POST',
+      url: 'https://api.example.com/v1/things',
+      entry: 'example/token',
+      headers: '{"x-count": 3}',
+      body: 'text',
+      grant: '',
+      run: 'run_1',
+    }).run([item]);
+    const { tool, args } = gateway.calls[0]?.body ?? {};
+    assert.equal(tool, 'http.request');
+    assert.deepEqual(args, {
+      method: 'POST',
+      url: 'https://api.example.com/v1/things',
+      headers: { 'x-count': '3' },
+      body: 'text',
+      secret: 'example/token',
+    });
+  });
+
+  it('keeps the client token and signing secret out of items, errors and run data', async () => {
+    const fixed = { ...fromItem, args: '{' };
+    const runs = [
+      await bench(fromItem).run([item]),
+      await bench(fixed).run([item]),
+      await bench(fromItem, { gatewayUrl: 'http://127.0.0.1:9' }).run([item]),
+      await bench(fromItem, {
+        gatewayUrl: 'not an address',
+        settings: { onError: 'continueErrorOutput' },
+      }).run([item]),
+    ];
+    for (const run of runs) {
+      const text = JSON.stringify(run, (_key, value: unknown) =>
+        value instanceof Error ? { ...value, message: value.message, stack: value.stack } : value,
+      );
+      assert.doesNotMatch(text, /client_token_of_the_test|whsec_/);
+    }
+  });
+
+  it('runs code in the sandbox, and says so when there is none', async () => {
+    const parameters = {
+      operation: 'runCode',
+      language: 'python',
+      code: 'print(1)',
+      grant: '',
+      run: 'run_1',
+    };
+    gateway.on('POST /v1/code/runs', { body: { status: 'succeeded', result: { stdout: '1' } } });
+    const [, ended] = outputs(await bench(parameters, { node: 'SandboxedAgent' }).run([item]));
+    assert.deepEqual(ended?.[0]?.result, { stdout: '1' });
+    assert.equal(gateway.calls[0]?.body.code, 'print(1)');
+
+    gateway.on('POST /v1/code/runs', {
+      status: 503,
+      body: { code: 'sandbox_unavailable', detail: 'No Docker here.' },
+    });
+    const [notDone, none] = outputs(await bench(parameters, { node: 'SandboxedAgent' }).run([item]));
+    assert.deepEqual(none, []);
+    assert.equal((notDone?.[0]?.blocked as IDataObject).code, 'sandbox_unavailable');
+  });
+
+  it('answers that no model is configured when an agent is to run', async () => {
+    gateway.on('POST /v1/agent/runs', {
+      status: 503,
+      body: { code: 'no_model_configured', detail: 'None.' },
+    });
+    const parameters = { operation: 'runAgent', prompt: 'Tidy up', run: 'run_1' };
+    const [notDone, none] = outputs(await bench(parameters, { node: 'SandboxedAgent' }).run([item]));
+    assert.deepEqual(none, []);
+    assert.equal((notDone?.[0]?.blocked as IDataObject).code, 'no_model_configured');
+  });
+});

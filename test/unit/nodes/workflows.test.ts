@@ -1,0 +1,130 @@
+import assert from 'node:assert/strict';
+import { readFileSync, readdirSync } from 'node:fs';
+import { before, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import type { INodeTypeDescription } from 'n8n-workflow';
+import { built, load } from './build.ts';
+
+interface Node {
+  id: string;
+  name: string;
+  type: string;
+  position: [number, number];
+  parameters: Record<string, unknown>;
+  credentials?: Record<string, { id: string; name: string }>;
+  webhookId?: string;
+  [setting: string]: unknown;
+}
+interface WorkflowFile {
+  id: string;
+  nodes: Node[];
+  connections: Record<string, { main: Array<Array<{ node: string; index: number }>> }>;
+  settings: Record<string, unknown>;
+  active: boolean;
+}
+
+const folder = fileURLToPath(new URL('../../../workflows-json', import.meta.url));
+const ours = 'n8n-nodes-gatehouse.';
+const read = (file: string) => JSON.parse(readFileSync(`${folder}/${file}`, 'utf8')) as WorkflowFile;
+
+describe('The workflows', () => {
+  const types = new Map<string, INodeTypeDescription>();
+  before(async () => {
+    const dist = await built();
+    for (const name of [
+      'EnvelopeNormaliser',
+      'PolicyCheck',
+      'ApprovalGate',
+      'VaultCredential',
+      'SandboxedAgent',
+    ]) {
+      const { description } = load<{ description: INodeTypeDescription }>(
+        dist,
+        `nodes/${name}/${name}.node.js`,
+      );
+      types.set(ours + description.name, description);
+    }
+  });
+
+  for (const file of readdirSync(folder)) {
+    const workflow = read(file);
+    describe(file, () => {
+      it('has a fixed id, runs in order and is imported inactive', () => {
+        assert.match(workflow.id, /^[A-Za-z0-9]{8,21}$/);
+        assert.equal(workflow.settings.executionOrder, 'v1');
+        assert.equal(workflow.settings.engineType, undefined);
+        assert.equal(workflow.active, false);
+      });
+
+      it('names each node once, with ids, credentials by their fixed id and no secret', () => {
+        const names = workflow.nodes.map((node) => node.name);
+        assert.equal(new Set(names).size, names.length);
+        assert.equal(new Set(workflow.nodes.map((node) => node.id)).size, names.length);
+        for (const node of workflow.nodes) {
+          const reference = { gatehouseApi: { id: 'gatehouseApi0001', name: 'Gatehouse API' } };
+          assert.deepEqual(node.credentials, node.type.startsWith(ours) ? reference : undefined, node.name);
+          assert.ok(!node.type.startsWith('CUSTOM.'));
+        }
+        assert.doesNotMatch(JSON.stringify(workflow), /whsec_|run_[A-Za-z0-9]{8}|Bearer/);
+      });
+
+      it('connects only outputs that exist to nodes that exist', () => {
+        for (const [from, { main }] of Object.entries(workflow.connections)) {
+          const node = workflow.nodes.find(({ name }) => name === from);
+          assert.ok(node, from);
+          const outputs = types.get(node.type)?.outputs.length;
+          if (outputs !== undefined) assert.ok(main.length <= outputs, from);
+          for (const { node: to } of main.flat())
+            assert.ok(
+              workflow.nodes.some(({ name }) => name === to),
+              to,
+            );
+        }
+      });
+
+      it('never lets the closed output of a gate reach a call but the reply', () => {
+        for (const gate of workflow.nodes.filter(({ type }) =>
+          /\.(policyCheck|approvalGate|envelopeNormaliser)$/.test(type),
+        )) {
+          for (const { node: to } of workflow.connections[gate.name]?.main[0] ?? []) {
+            const target = workflow.nodes.find(({ name }) => name === to);
+            if (target?.type !== 'n8n-nodes-base.noOp')
+              assert.equal(target?.parameters.tool, 'conversation.reply', to);
+          }
+        }
+      });
+
+      it('sets nothing on a gate that would pass items along, and names each operation', () => {
+        for (const node of workflow.nodes.filter(({ type }) => type.startsWith(ours))) {
+          for (const setting of [
+            'alwaysOutputData',
+            'onError',
+            'continueOnFail',
+            'disabled',
+            'retryOnFail',
+          ]) {
+            assert.equal(node[setting], undefined, `${node.name} ${setting}`);
+          }
+          const operations = types.get(node.type)?.properties.some(({ name }) => name === 'operation');
+          if (operations) assert.equal(typeof node.parameters.operation, 'string', node.name);
+        }
+      });
+
+      it('is drawn from left to right and explained by notes', () => {
+        const at = new Map(workflow.nodes.map((node) => [node.name, node.position]));
+        for (const [from, { main }] of Object.entries(workflow.connections)) {
+          for (const { node: to } of main.flat())
+            assert.ok((at.get(from)?.[0] ?? 0) < (at.get(to)?.[0] ?? 0), `${from} to ${to}`);
+        }
+        assert.ok(workflow.nodes.some(({ type }) => type === 'n8n-nodes-base.stickyNote'));
+      });
+    });
+  }
+
+  it('start the chat at the webhook that the gateway calls, with the bytes that it signed', () => {
+    const webhook = read('governed-chat.json').nodes.find(({ type }) => type === 'n8n-nodes-base.webhook');
+    assert.equal(webhook?.parameters.path, 'gatehouse-chat');
+    assert.deepEqual(webhook?.parameters.options, { rawBody: true });
+    assert.match(webhook?.webhookId ?? '', /^[0-9a-f-]{36}$/);
+  });
+});
