@@ -1,0 +1,43 @@
+import { Command } from 'commander';
+import { auditCommand } from './audit.ts';
+import { configCommand } from './config.ts';
+import { gatewayCommand } from './gateway.ts';
+import { peopleCommand } from './people.ts';
+import { policyCommand } from './policy.ts';
+import { resetCommand } from './reset.ts';
+import { runnerCommand } from './runner.ts';
+import { secretCommand } from './secret.ts';
+import { toolsCommand } from './tools.ts';
+import { upCommand } from './up.ts';
+import { workflowsCommand } from './workflows.ts';
+
+/** The `gatehouse` command with all that it can do. */
+export function createProgram(): Command {
+  const program = new Command('gatehouse')
+    .description('A governed agent stack for n8n: envelopes, decisions, approvals, receipts.')
+    .addHelpText('after', '\nExit codes: 0 done, 1 failed, 2 wrong usage, 3 something else is in the way.');
+
+  for (const command of [
+    upCommand(),
+    gatewayCommand(),
+    workflowsCommand(),
+    secretCommand(),
+    peopleCommand(),
+    toolsCommand(),
+    policyCommand(),
+    auditCommand(),
+    runnerCommand(),
+    configCommand(),
+    resetCommand(),
+  ]) {
+    program.addCommand(command);
+  }
+
+  strict(program);
+  return program;
+}
+
+function strict(command: Command): void {
+  command.exitOverride().showHelpAfterError('(--help shows what there is)');
+  for (const child of command.commands) strict(child);
+}
