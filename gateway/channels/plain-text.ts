@@ -11,7 +11,6 @@ export function withoutMentions(text: string): string {
 
 /** Outbound text without what no channel can show: NUL, lone surrogates, other control characters but tab and newline. */
 function printableText(text: string): string {
-  // eslint-disable-next-line no-control-regex -- control characters are exactly what is removed
   return text.toWellFormed().replace(/[\u0000-\u0008\u000b-\u001f\u007f]/g, '');
 }
 

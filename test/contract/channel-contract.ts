@@ -29,6 +29,8 @@ export interface ChannelHarness {
   hostile: Record<string, { deliver: () => Promise<Inbound>; field: RegExp }>;
   /** Starts a fresh adapter without any secret; undefined for a channel that has none. */
   startWithoutSecrets?: () => Promise<void>;
+  /** A delivery to an adapter without any secret, proved by the empty one. */
+  receiveWithoutSecrets?: () => Promise<unknown>;
   /** Whether the vendor shows what we send; the web reads the outbox instead. */
   shown?(): Shown[];
   /** What the vendor's fake found wrong with our calls. */
@@ -147,6 +149,11 @@ export function channelContract(name: string, create: () => Promise<ChannelHarne
         code: 'GH-CHANNEL-001',
         next: /gatehouse secret set /,
       });
+    });
+
+    test('without its secret it takes nothing, not even what is proved by an empty one', async (t) => {
+      if (!harness.receiveWithoutSecrets) return t.diagnostic('nothing calls this channel');
+      await assert.rejects(harness.receiveWithoutSecrets(), { code: 'GH-CHANNEL-001' });
     });
 
     test('an answer is shown once, and its next state is an edit of it', async () => {

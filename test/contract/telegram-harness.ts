@@ -52,6 +52,13 @@ export async function telegramWebhook(): Promise<ChannelHarness> {
       ),
       ...hostileUpdates((update) => receive(bytes(update), webhookSecret)),
     },
+    receiveWithoutSecrets: () =>
+      createTelegram({ ...options, secrets: () => Promise.resolve('') }).receive({
+        path: '/channels/telegram',
+        headers: { 'x-telegram-bot-api-secret-token': '' },
+        body: canary,
+        receivedAt: new Date(),
+      }),
     startWithoutSecrets: () =>
       createTelegram({ ...options, secrets: () => Promise.resolve(undefined) }).start(() =>
         Promise.resolve(),

@@ -29,7 +29,9 @@ class FrameSocket extends SocketModeClient {
     }
     try {
       await this.#handler(text);
-      await this['send'](head.id);
+      // The client's own way to answer a frame; it is private only to its types.
+      const acknowledge = this['send'] as (id: string) => Promise<void>;
+      await acknowledge.call(this, head.id);
     } catch {
       // Not acknowledged: Slack sends it again. The handler has logged why.
     }
