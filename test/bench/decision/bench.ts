@@ -1,0 +1,187 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Agent, request } from 'undici';
+import { loadCatalogue } from '../../../gateway/catalogue/index.ts';
+import { freePorts } from '../../../gateway/cli/up/index.ts';
+import { policyInput, type Call, type RunContext } from '../../../gateway/policy/index.ts';
+import { readApprovalClasses } from '../../../gateway/policy/approval-classes.ts';
+import { wasmEngine } from '../../../gateway/policy/engine.ts';
+import { judge } from '../../../gateway/policy/judge.ts';
+import { testDatabase } from '../../support/postgres.ts';
+import { loadServer, type Load } from '../load.ts';
+import type { Bench } from '../main.ts';
+import { atLeast, atMost, median } from '../report.ts';
+import { startServer } from '../server.ts';
+import { startOpa, type OpaServer } from './opa.ts';
+
+const policiesDir = join(import.meta.dirname, '../../../policies');
+const rounds = 7;
+const inFlight = 32;
+const secondsPerRound = 4;
+
+const run: RunContext = {
+  runId: '00000000-0000-7000-8000-000000000001',
+  messageId: 'web:local:requester:1:0',
+  sessionKey: 'session-of-the-bench',
+  principal: 'requester',
+  actor: { principal: 'requester', display: 'Robin', roles: ['member'], groups: [], standing: 'member' },
+  channel: { kind: 'web', visibility: 'dm' },
+  command: { name: 'pay', words: ['120', 'EUR', 'ACME', 'invoice-42'] },
+  text: '/pay 120 EUR ACME invoice-42',
+  ingress: 'session',
+  callsLeft: 50,
+};
+/** One call that is allowed and gets a grant, and one that is the demo's largest input. */
+const calls: Record<string, Call> = {
+  balance: { tool: 'ledger.balance', args: {}, step: 'node:0:0' },
+  transfer: {
+    tool: 'ledger.transfer',
+    args: { amount: '120.00', currency: 'EUR', payee: 'ACME', reference: 'invoice-42' },
+    step: 'node:0:0',
+  },
+};
+
+/** Deciding, against bare evaluation, an OPA server, and an OPA server with one audit row. */
+export const bench: Bench = async (say) => {
+  const { data } = await readApprovalClasses(policiesDir);
+  const ports = await freePorts();
+  const opa = await startOpa(policiesDir, { approvals: data }, ports.internal);
+  try {
+    const inProcess = await measureInProcess(opa, say);
+    const durable = await measureDurable(opa, say);
+    return {
+      results: [...inProcess.results, ...durable.results],
+      bars: [...inProcess.bars, ...durable.bars],
+    };
+  } finally {
+    await opa.stop();
+  }
+};
+
+async function measureInProcess(opa: OpaServer, say: (text: string) => void): ReturnType<Bench> {
+  const catalogue = await loadCatalogue(policiesDir);
+  const { data } = await readApprovalClasses(policiesDir);
+  const engine = wasmEngine(await readFile(join(policiesDir, 'policy.wasm')), { approvals: data });
+  const rules = { engine, catalogue, clock: () => new Date() };
+  const dispatcher = new Agent({ connections: 1, pipelining: 1 });
+  const results = [];
+  const bars = [];
+  for (const [name, call] of Object.entries(calls)) {
+    const tool = catalogue.get(call.tool);
+    if (!tool) throw new Error(`the catalogue lacks ${call.tool}`);
+    const input = policyInput(run, tool, call.args as Record<string, unknown>, new Date());
+    const body = JSON.stringify({ input });
+    const askOpa = async (): Promise<void> => {
+      const answer = await request(opa.url, {
+        dispatcher,
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body,
+      });
+      await answer.body.json();
+    };
+    const judged: number[] = [];
+    const bare: number[] = [];
+    const rest: number[] = [];
+    // The first round warms up and is not counted.
+    for (let round = 0; round <= rounds; round += 1) {
+      const samples = [
+        await p50(3000, () => void judge(rules, run, call)),
+        await p50(3000, () => void engine.evaluate(input)),
+        await p50(500, askOpa),
+      ];
+      if (round === 0) continue;
+      [judged, bare, rest].forEach((list, index) => list.push(samples[index] ?? NaN));
+    }
+    say(`decision: ${name} measured in process`);
+    results.push(
+      { what: `${name}: canonicalise, evaluate, grant; p50`, value: median(judged), unit: 'µs' },
+      { what: `${name}: bare evaluation; p50`, value: median(bare), unit: 'µs' },
+      { what: `${name}: round trip to OPA's server; p50`, value: median(rest), unit: 'µs' },
+    );
+    bars.push(
+      atMost(`${name}: decide in process ÷ bare evaluation`, median(ratios(judged, bare)), 2),
+      atMost(`${name}: decide in process ÷ round trip to OPA`, median(ratios(judged, rest)), 0.4),
+    );
+  }
+  await dispatcher.close();
+  return { results, bars };
+}
+
+async function measureDurable(opa: OpaServer, say: (text: string) => void): ReturnType<Bench> {
+  const loads: Record<Variant, Load[]> = { gatehouse: [], rest: [] };
+  for (let round = 0; round <= rounds; round += 1) {
+    for (const variant of ['gatehouse', 'rest'] as const) {
+      const load = await loadVariant(variant, opa);
+      if (round > 0) loads[variant].push(load);
+      say(`decision: round ${round}, ${variant}: ${Math.round(load.perSecond)} decisions/s`);
+    }
+  }
+  const [ours, theirs] = [loads.gatehouse, loads.rest].map((list) => list.map((load) => load.perSecond));
+  const p99 = loads.gatehouse.map((load) => load.p99Ms);
+  return {
+    results: [
+      { what: 'durable decisions over HTTP, 32 in flight', value: median(ours ?? []), unit: '/s' },
+      { what: 'the same, p99 of the answer', value: median(p99), unit: 'ms' },
+      { what: "OPA's server and one audit row, 32 in flight", value: median(theirs ?? []), unit: '/s' },
+    ],
+    bars: [
+      atLeast('durable decisions ÷ OPA server and one row', median(ratios(ours ?? [], theirs ?? [])), 3),
+    ],
+  };
+}
+
+type Variant = 'gatehouse' | 'rest';
+const stored: Record<Variant, string> = {
+  gatehouse: `select count(*)::int as n from receipts where kind = 'decision'`,
+  rest: 'select count(*)::int as n from bench_audit',
+};
+
+/** One round: an empty database, a fresh server, load, and a count of what is in Postgres afterwards. */
+async function loadVariant(variant: Variant, opa: OpaServer): Promise<Load> {
+  const database = await testDatabase();
+  try {
+    await database.pool.query(
+      `create table bench_audit (id bigint generated always as identity primary key, at timestamptz not null default now(),
+         message_id text not null, step text not null, tool text not null, digest text not null, effect text not null,
+         reasons jsonb not null)`,
+    );
+    const server = await startServer<{ url: string; client: string; run: string }>(
+      join(import.meta.dirname, 'server.ts'),
+      variant,
+      { databaseUrl: database.url, policiesDir, opaUrl: opa.url },
+    );
+    const { url, client, run: token } = server.ready;
+    let step = 0;
+    const load = await loadServer({
+      url,
+      connections: inFlight,
+      seconds: secondsPerRound,
+      headers: () => ({ 'content-type': 'application/json', authorization: `Bearer ${client}` }),
+      body: () =>
+        JSON.stringify({ run: token, tool: 'ledger.balance', args: {}, step: `node:${(step += 1)}:0` }),
+    });
+    await server.stop();
+    const { rows } = await database.pool.query<{ n: number }>(stored[variant]);
+    const count = rows[0]?.n ?? 0;
+    if (count < load.answered) throw new Error(`${variant}: ${load.answered} answered and ${count} stored`);
+    return load;
+  } finally {
+    await database.drop();
+  }
+}
+
+const ratios = (over: number[], under: number[]): number[] =>
+  over.map((value, index) => value / (under[index] ?? NaN));
+
+/** The median duration of one call, in microseconds. */
+async function p50(times: number, work: () => void | Promise<void>): Promise<number> {
+  const samples: number[] = [];
+  for (let index = 0; index < times; index += 1) {
+    const begun = process.hrtime.bigint();
+    const pending = work();
+    if (pending) await pending;
+    samples.push(Number(process.hrtime.bigint() - begun) / 1000);
+  }
+  return median(samples);
+}

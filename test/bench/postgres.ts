@@ -1,0 +1,21 @@
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { freePorts, startPostgres } from '../../gateway/cli/up/index.ts';
+
+/**
+ * Starts a Postgres of the bench's own, as `npm start` runs it and as durable, and names it in
+ * `GATEHOUSE_TEST_POSTGRES`.
+ * @returns how to stop it again
+ */
+export async function benchPostgres(): Promise<() => Promise<void>> {
+  // Not the temporary folder: that may be memory, where an fsync costs nothing.
+  const folder = await mkdtemp('/var/tmp/gatehouse-bench-');
+  await chmod(folder, 0o755);
+  const { postgres: port } = await freePorts();
+  const server = await startPostgres({ dir: join(folder, 'postgres'), port });
+  process.env.GATEHOUSE_TEST_POSTGRES = server.url;
+  return async () => {
+    await server.stop();
+    await rm(folder, { recursive: true, force: true });
+  };
+}
