@@ -7,6 +7,7 @@ export interface JsonFlaw {
 /** Vendors nest rich text about a dozen levels deep. */
 const maxDepth = 40;
 const maxNodes = 200_000;
+const decoder = new TextDecoder('utf-8', { fatal: true });
 
 /**
  * Parses JSON that must survive storage: no duplicate keys (two readers would see two messages), bounded nesting, and
@@ -35,7 +36,7 @@ export function parseJsonText(text: string): { value: unknown } | JsonFlaw {
 /** Strict UTF-8. @returns null for bytes that are not */
 export function decodeUtf8(body: Buffer): string | null {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(body);
+    return decoder.decode(body);
   } catch {
     return null;
   }
@@ -79,16 +80,17 @@ function badText(text: string): string | null {
 function scan(text: string): JsonFlaw | null {
   // A frame per open bracket: the keys of an object so far, or null for an array.
   const frames: { keys: Set<string> | null; key: string; expectKey: boolean }[] = [];
+  let frame: (typeof frames)[number] | undefined;
   const field = (): string =>
-    frames
-      .map((frame) => frame.key)
-      .filter((key) => key !== '')
-      .join('.')
-      .slice(0, 200)
-      .toWellFormed() || 'body';
+    printable(
+      frames
+        .map((frame) => frame.key)
+        .filter((key) => key !== '')
+        .join('.')
+        .slice(0, 200),
+    ) || 'body';
   for (let at = 0; at < text.length; at += 1) {
     const character = text.charCodeAt(at);
-    const frame = frames.at(-1);
     if (character === 0x22) {
       const end = endOfString(text, at);
       if (end === -1) return null;
@@ -96,7 +98,7 @@ function scan(text: string): JsonFlaw | null {
         const key = text.slice(at + 1, end);
         // Escapes spell the same key in several ways.
         const name = key.includes('\\') ? unescaped(key) : key;
-        frame.key = printable(name);
+        frame.key = name;
         if (frame.keys.has(name)) return { reason: 'The payload holds the same key twice.', field: field() };
         frame.keys.add(name);
         frame.expectKey = false;
@@ -105,9 +107,11 @@ function scan(text: string): JsonFlaw | null {
     } else if (character === 0x7b || character === 0x5b) {
       if (frames.length >= maxDepth) return { reason: 'The payload is nested too deeply.', field: field() };
       const object = character === 0x7b;
-      frames.push({ keys: object ? new Set() : null, key: '', expectKey: object });
+      frame = { keys: object ? new Set() : null, key: '', expectKey: object };
+      frames.push(frame);
     } else if (character === 0x7d || character === 0x5d) {
       frames.pop();
+      frame = frames.at(-1);
     } else if (character === 0x2c && frame?.keys) {
       frame.expectKey = true;
     }
