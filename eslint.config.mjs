@@ -30,8 +30,8 @@ export default tseslint.config(
     },
   },
   {
-    // The rule wants every list to invite an expression; the tool under review must never be one.
-    files: ['nodes/ApprovalGate/properties.ts'],
+    // The rule wants every list to invite an expression; which tool a model may reach must never be one.
+    files: ['nodes/ApprovalGate/properties.ts', 'nodes/VaultCredential/properties.ts'],
     rules: { 'n8n-nodes-base/node-param-description-wrong-for-dynamic-options': 'off' },
   },
   {

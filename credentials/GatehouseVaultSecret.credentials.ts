@@ -99,9 +99,14 @@ function aimAtGateway(
     return { ...options, headers: { ...options.headers, ...authorization } };
   const args: IDataObject = { method: (request.method ?? 'GET').toUpperCase(), url: target };
   const headers = Object.entries(request.headers ?? {}).map(([name, value]) => [name, String(value)]);
-  if (headers.length > 0) args.headers = Object.fromEntries(headers) as IDataObject;
   const body = bodyOf(request);
-  if (body !== undefined) args.body = body;
+  if (body !== undefined) {
+    args.body = body;
+    // The HTTP Request node leaves this header to the library that would have sent the object.
+    const named = headers.some(([name]) => name?.toLowerCase() === 'content-type');
+    if (!named && typeof request.body === 'object') headers.push(['content-type', 'application/json']);
+  }
+  if (headers.length > 0) args.headers = Object.fromEntries(headers) as IDataObject;
   if (credentials.entry) args.secret = String(credentials.entry);
   const call: IDataObject = {
     run: String(credentials.run ?? ''),

@@ -65,7 +65,7 @@ export const properties: INodeProperties[] = [
     default: '={{ $json.grant }}',
     hint: 'Left empty, the policy decides this call now, and only what it allows runs',
     description: 'The single-use grant that a Policy Check or an Approval Gate left in the item',
-    displayOptions: forCode,
+    displayOptions: { ...forCode, hide: { '@tool': [true] } },
   },
   {
     displayName: 'Task',

@@ -1,7 +1,8 @@
 import type { INodeProperties } from 'n8n-workflow';
 import { runFields } from '../shared/parameters';
 
-const forExecute = { show: { operation: ['execute'] } };
+const inWorkflow = { show: { operation: ['execute'] }, hide: { '@tool': [true] } };
+const asTool = { show: { operation: ['execute'], '@tool': [true] } };
 const forRequest = { show: { operation: ['httpRequest'] } };
 
 /** The fields of Vault Credential, in the order of use. */
@@ -35,7 +36,7 @@ export const properties: INodeProperties[] = [
     default: '={{ $json.tool }}',
     description:
       'A tool of the catalogue. Choose from the list, or specify an ID using an <a href="https://docs.n8n.io/code/expressions/">expression</a>.',
-    displayOptions: forExecute,
+    displayOptions: inWorkflow,
   },
   {
     displayName: 'Arguments',
@@ -44,7 +45,26 @@ export const properties: INodeProperties[] = [
     default: '={{ $json.args }}',
     hint: 'A grant holds only for the arguments that were decided',
     description: 'The arguments of the tool as a JSON object',
-    displayOptions: forExecute,
+    displayOptions: inWorkflow,
+  },
+  {
+    // No expressions: as a tool the item is the model's, and which tool it stands for is the builder's to say.
+    displayName: 'Tool Name or ID',
+    name: 'tool',
+    type: 'options',
+    noDataExpression: true,
+    typeOptions: { loadOptionsMethod: 'getTools' },
+    default: '',
+    description: 'The tool of the catalogue that the agent may call. The policy decides each call.',
+    displayOptions: asTool,
+  },
+  {
+    displayName: 'Arguments',
+    name: 'args',
+    type: 'json',
+    default: "={{ $fromAI('args', 'The arguments of the tool as a JSON object', 'json') }}",
+    description: 'The arguments of the tool as a JSON object, chosen by the model',
+    displayOptions: asTool,
   },
   {
     displayName: 'Method',
@@ -98,6 +118,7 @@ export const properties: INodeProperties[] = [
     default: '={{ $json.grant }}',
     hint: 'Left empty, the policy decides this call now, and only what it allows runs',
     description: 'The single-use grant that a Policy Check or an Approval Gate left in the item',
+    displayOptions: { hide: { '@tool': [true] } },
   },
   ...runFields,
   {

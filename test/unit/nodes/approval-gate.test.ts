@@ -115,7 +115,7 @@ describe('Approval Gate', () => {
     assert.deepEqual(approved?.[0]?.run, { token: 'run_of_the_message' });
     assert.equal(blocked?.length, 1);
     assert.equal(blocked?.[0]?.grant, null);
-    assert.match(String(blocked?.[0]?.text), /rejected\. Too much\. \(approval_rejected\)/);
+    assert.match(blocked?.[0]?.text as string, /rejected\. Too much\. \(approval_rejected\)/);
   });
 
   for (const state of [

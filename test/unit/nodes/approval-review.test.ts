@@ -55,7 +55,7 @@ describe('Approval Gate as the human review of an agent', () => {
     const all = outputs(run);
     assert.equal(all.length, 1);
     assert.equal(all[0]?.length, 1);
-    return all[0][0] as { approved?: boolean; data?: IDataObject; chatInput?: string };
+    return all[0]?.[0] as { approved?: boolean; data?: IDataObject; chatInput?: string };
   };
 
   it('asks the policy about the fixed tool and the real arguments, whatever the model claims', async () => {
@@ -79,7 +79,7 @@ describe('Approval Gate as the human review of an agent', () => {
     waits();
     const run = await review().run([{ json: input }]);
     assert.ok(run.waitTill);
-    const stored = run.data.executionData?.nodeExecutionStack[0]?.data.main[0]?.[0]?.json;
+    const stored = run.data.executionData?.nodeExecutionStack[0]?.data.main?.[0]?.[0]?.json;
     assert.equal(stored?.approved, false);
     assert.equal((stored?.data as IDataObject).approved, false);
   });

@@ -70,7 +70,7 @@ describe('The credentials', () => {
       args: {
         method: 'PUT',
         url: 'https://api.example.com/v1/things?a=1&b=2',
-        headers: { 'x-kept': 'yes' },
+        headers: { 'x-kept': 'yes', 'content-type': 'application/json' },
         body: '{"name":"x"}',
         secret: 'example/token',
       },

@@ -57,7 +57,7 @@ describe('Vault Credential and Sandboxed Agent', () => {
       gateway.on('POST /v1/executions', { body: { status, result: null, reasons } });
       const [notDone, ended] = outputs(await bench(fromItem).run([item]));
       assert.deepEqual(ended, []);
-      assert.ok(String(notDone?.[0]?.text).length > 10);
+      assert.ok((notDone?.[0]?.text as string).length > 10);
       if (status === 'denied') assert.equal(notDone?.[0]?.text, 'No rule allows it. (policy.none)');
     });
   }
@@ -73,10 +73,20 @@ describe('Vault Credential and Sandboxed Agent', () => {
   });
 
   it('hands an agent its typed result on the one output that a model sees', async () => {
-    const parameters = { ...fromItem, run: 'run_1' };
+    const parameters = {
+      operation: 'execute',
+      tool: 'ledger.balance',
+      args: '={{ $json.args }}',
+      run: 'run_1',
+    };
     assert.equal(
       outputs(await bench(parameters, { variant: 'Tool' }).run([item]))[0]?.[0]?.status,
       'succeeded',
+    );
+    // The item is the model's here: a grant, tool or run that it names is not taken.
+    assert.deepEqual(
+      { ...gateway.calls[0]?.body, step: '' },
+      { run: 'run_1', tool: 'ledger.balance', args: { of: 'main' }, step: '' },
     );
     gateway.on('POST /v1/executions', { body: { status: 'denied', reasons: [{ code: 'c', text: 'No.' }] } });
     const refused = outputs(await bench(parameters, { variant: 'Tool' }).run([item]));

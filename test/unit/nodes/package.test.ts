@@ -15,7 +15,7 @@ const root = fileURLToPath(new URL('../../..', import.meta.url));
 const require = createRequire(import.meta.url);
 
 interface Scanner {
-  analyzePackage(folder: string): Promise<{ passed: boolean; message?: string; details?: string }>;
+  analyzePackage: (folder: string) => Promise<{ passed: boolean; message?: string; details?: string }>;
 }
 
 /**

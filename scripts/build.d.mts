@@ -1,0 +1,2 @@
+/** Builds what the n8n package ships into `outdir`, by default `dist`. */
+export declare function buildPackage(outdir?: string): Promise<void>;
