@@ -137,6 +137,7 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
   const sealer = await startSealer({ pool, headsFile: join(settings.dataDir, 'receipt-heads.jsonl'), log });
   stops.push(() => sealer.stop());
 
+  delivery.onAction((click) => approvals.click(click));
   const accept = acceptor(delivery);
   const routes = apiRoutes({ pool, policy, catalogue: () => catalogue, approvals, delivery, tools });
   const checks = readiness(settings, databaseCheck(pool), delivery, policy, sealer);
