@@ -15,7 +15,6 @@ export default tseslint.config(
       '**/dist/**',
       '**/node_modules/**',
       '.gatehouse/**',
-      'nodes/shared/generated/*',
       'gateway/web/assets/*.min.js',
     ],
   },

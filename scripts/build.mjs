@@ -1,4 +1,4 @@
-import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import Ajv2020 from 'ajv/dist/2020.js';
@@ -8,14 +8,12 @@ import { build } from 'esbuild';
 import { envelopeJsonSchema } from '../gateway/envelope/index.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const validator = path.join(root, 'nodes/shared/generated/envelope-validator.js');
 
 /**
  * Builds what the n8n package ships: each node and credential as one CommonJS file with its icons and codex beside it.
  * @param {string} outdir folder that is emptied and filled
  */
 export async function buildPackage(outdir = path.join(root, 'dist')) {
-  await generateValidator();
   const manifest = JSON.parse(await readFile(path.join(root, 'package.json'), 'utf8'));
   const shipped = [...manifest.n8n.nodes, ...manifest.n8n.credentials].map((file) =>
     path.relative('dist', file),
@@ -31,6 +29,7 @@ export async function buildPackage(outdir = path.join(root, 'dist')) {
     platform: 'node',
     target: 'node20',
     external: ['n8n-workflow'],
+    plugins: [envelopeValidator],
     logLevel: 'warning',
   });
   for (const file of shipped) await copyBeside(path.dirname(file), outdir);
@@ -46,20 +45,24 @@ async function copyBeside(folder, outdir) {
 }
 
 /**
- * Writes the envelope's validator, generated from the published JSON Schema: zod itself cannot be bundled into a node,
- * n8n's lint refuses what it uses.
+ * Gives the nodes the envelope's validator, generated from the published JSON Schema: zod itself cannot be bundled into a
+ * node, n8n's lint refuses what it uses. It exists only in the build; nodes/shared/envelope-validator.d.ts says its type.
  */
-async function generateValidator() {
-  const ajv = new Ajv2020.default({ code: { source: true, esm: true }, allErrors: false });
-  addFormats.default(ajv, ['date-time']);
-  const code = standaloneCode.default(ajv, ajv.compile(envelopeJsonSchema()));
-  const named = code.replace(
-    /export const validate = (\w+);\s*export default \w+;/,
-    'export const validateEnvelope = $1;',
-  );
-  if (named === code) throw new Error('ajv’s standalone code has another shape than this script expects');
-  await mkdir(path.dirname(validator), { recursive: true });
-  await writeFile(validator, named);
-}
+const envelopeValidator = {
+  name: 'envelope-validator',
+  setup(bundler) {
+    bundler.onResolve({ filter: /\/envelope-validator$/ }, () => ({
+      path: 'envelope',
+      namespace: 'validator',
+    }));
+    bundler.onLoad({ filter: /.*/, namespace: 'validator' }, () => {
+      const ajv = new Ajv2020.default({ code: { source: true, esm: true } });
+      addFormats.default(ajv, ['date-time']);
+      const validate = ajv.compile(envelopeJsonSchema());
+      const contents = standaloneCode.default(ajv, { validateEnvelope: validate.schema.$id });
+      return { contents, resolveDir: root };
+    });
+  },
+};
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await buildPackage();

@@ -1,4 +1,4 @@
-import { validateEnvelope } from './generated/envelope-validator';
+import { validateEnvelope } from './envelope-validator';
 
 /**
  * Checks an envelope against the published JSON Schema.

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { buildPackage } from '../../../scripts/build.mjs';
@@ -14,6 +14,7 @@ const require = createRequire(import.meta.url);
 export async function built(): Promise<string> {
   const folder = `${root}node_modules/.cache/gatehouse-nodes-${process.pid}`;
   mkdirSync(folder, { recursive: true });
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
   await buildPackage(folder);
   return folder;
 }

@@ -17,7 +17,8 @@ import { SIGNING_SECRET, TOKEN } from './fake-gateway.ts';
 process.env.N8N_USER_FOLDER = mkdtempSync(join(tmpdir(), 'gatehouse-n8n-'));
 process.env.N8N_ENCRYPTION_KEY = 'a key for tests only';
 const require = createRequire(import.meta.url);
-require('reflect-metadata');
+// n8n's own copy, which its decorators need before anything else of it is loaded.
+createRequire(require.resolve('n8n-core'))('reflect-metadata');
 const core = require('n8n-core') as typeof import('n8n-core');
 const { Workflow, createRunExecutionData } = require('n8n-workflow') as typeof import('n8n-workflow');
 
