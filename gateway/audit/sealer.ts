@@ -153,6 +153,8 @@ export async function startSealer(options: {
         await seal().catch((error: unknown) =>
           log.warn({ err: error }, 'the last receipts are not sealed yet'),
         );
+      // A closed connection may keep its lock for a moment; the gateway that starts next would find it taken.
+      await connection?.query('select pg_advisory_unlock_all()').catch(() => undefined);
       drop();
     },
   };

@@ -19,6 +19,15 @@ export interface Engine {
   prepare(): Promise<void>;
 }
 
+/** What the types of dockerode leave open. Docker sends both outputs in one stream. */
+interface Demultiplexer {
+  demuxStream(
+    stream: NodeJS.ReadableStream,
+    stdout: NodeJS.WritableStream,
+    stderr: NodeJS.WritableStream,
+  ): void;
+}
+
 /** How long Docker may take to hand over the last output after the process ended. */
 const drainMs = 2000;
 
@@ -99,7 +108,7 @@ async function runIn(container: Docker.Container, job: Job, signal: AbortSignal)
   let ended: 'timeout' | 'cancelled' | undefined;
   const kill = (): void => void container.kill().catch(() => undefined);
   const output = new Output(job.limits.outputBytes, kill);
-  container.modem.demuxStream(stream, output.stdout, output.stderr);
+  (container.modem as Demultiplexer).demuxStream(stream, output.stdout, output.stderr);
   // A reset of this stream says no more than the end of the process does, which is waited for below.
   stream.on('error', () => undefined);
   const drained = finished(stream, { writable: false }).catch(() => undefined);

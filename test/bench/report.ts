@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
+import { format, resolveConfig } from 'prettier';
 
 /** What a bench promises: a measured value against its bound. */
 export interface Bar {
@@ -77,7 +78,7 @@ export async function publish(report: BenchReport, day: string): Promise<void> {
   const end = content.indexOf(to);
   if (start < 0 || end < start) throw new Error(`docs/benchmarks.md has no markers for ${report.name}`);
   const text = `${content.slice(0, start)}${from}\n${markdown(report, day)}${content.slice(end)}`;
-  await writeFile(file, text);
+  await writeFile(file, await format(text, { ...(await resolveConfig(file)), parser: 'markdown' }));
 }
 
 /** Three significant digits, or whole numbers from 100 on. */

@@ -4,8 +4,6 @@ import { once } from 'node:events';
 /** A server under test in a process of its own, so that the load generator does not share its event loop. */
 export interface BenchServer<Ready> {
   ready: Ready;
-  /** Asks the server something by name. */
-  ask<Answer>(question: string): Promise<Answer>;
   stop(): Promise<void>;
 }
 
@@ -24,10 +22,6 @@ export async function startServer<Ready>(
   const ready = await answerOf<Ready>(child);
   return {
     ready,
-    ask<Answer>(question: string) {
-      child.send(question);
-      return answerOf<Answer>(child);
-    },
     async stop() {
       const gone = once(child, 'exit');
       child.send('stop');
@@ -49,21 +43,22 @@ async function answerOf<Answer>(child: ChildProcess): Promise<Answer> {
 }
 
 /**
- * The forked side: tells the parent that it is ready, answers its questions, stops when asked.
+ * The forked side: tells the parent that it is ready, and stops at its first word.
  * @param start gets the variant and the parent's data
  */
 export async function serve<Data>(
   start: (
     variant: string,
     data: Data,
-  ) => Promise<{ ready: object; answers?: Record<string, () => Promise<unknown>>; stop(): Promise<void> }>,
+  ) => Promise<{
+    ready: object;
+    answers?: Record<string, () => Promise<unknown>>;
+    stop: () => Promise<void>;
+  }>,
 ): Promise<void> {
   const [, , variant = '', data = '{}'] = process.argv;
-  const { ready, answers, stop } = await start(variant, JSON.parse(data) as Data);
-  process.on('message', (question: string) => {
-    if (question === 'stop') void stop().then(() => process.exit(0));
-    else void answers?.[question]?.().then((answer) => process.send?.(answer ?? null));
-  });
+  const { ready, stop } = await start(variant, JSON.parse(data) as Data);
+  process.once('message', () => void stop().then(() => process.exit(0)));
   process.on('disconnect', () => process.exit(1));
   process.send?.(ready);
 }

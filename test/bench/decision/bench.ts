@@ -59,7 +59,7 @@ export const bench: Bench = async (say) => {
 };
 
 async function measureInProcess(opa: OpaServer, say: (text: string) => void): ReturnType<Bench> {
-  const catalogue = await loadCatalogue(policiesDir);
+  const catalogue = loadCatalogue(policiesDir);
   const { data } = await readApprovalClasses(policiesDir);
   const engine = wasmEngine(await readFile(join(policiesDir, 'policy.wasm')), { approvals: data });
   const rules = { engine, catalogue, clock: () => new Date() };

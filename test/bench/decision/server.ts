@@ -43,7 +43,7 @@ const deciders: Record<
   (pool: Pool, data: Data, settings: ReturnType<typeof loadSettings>) => Promise<Decide>
 > = {
   async gatehouse(pool, data, settings) {
-    const catalogue = await loadCatalogue(data.policiesDir);
+    const catalogue = loadCatalogue(data.policiesDir);
     const epoch = openEpoch(settings.dataDir);
     const clock = (): Date => new Date();
     const policy = await createPolicy({
@@ -58,7 +58,7 @@ const deciders: Record<
     return (run, call) => policy.decide(run, call);
   },
   async rest(pool, data) {
-    const catalogue = await loadCatalogue(data.policiesDir);
+    const catalogue = loadCatalogue(data.policiesDir);
     const dispatcher = new Agent({ connections: 32, pipelining: 1 });
     return async (run, call) => {
       const tool = catalogue.get(call.tool);
@@ -86,7 +86,7 @@ const deciders: Record<
 async function oneRun(
   pool: Pool,
   settings: ReturnType<typeof loadSettings>,
-): Promise<{ delivery: Delivery; token: string; stop(): Promise<void> }> {
+): Promise<{ delivery: Delivery; token: string; stop: () => Promise<void> }> {
   let taken: (token: string) => void = () => undefined;
   const token = new Promise<string>((resolve) => (taken = resolve));
   const n8n = createServer((incoming, response) => {

@@ -99,9 +99,7 @@ let sent = 0;
 /** About 0.5 kB, each with ids of its own: a repeat would be a duplicate and cost less. */
 function body(): string {
   sent += 1;
-  return JSON.stringify(
-    messageEvent({ user: user(sent), text: `/balance ${'word '.repeat(16)}${sent}` }),
-  );
+  return JSON.stringify(messageEvent({ user: user(sent), text: `/balance ${'word '.repeat(16)}${sent}` }));
 }
 
 const headers = (text: string): Record<string, string> => slackHeaders(signingSecret, text);

@@ -23,7 +23,7 @@ const log = createLogger('error');
 const path = '/channels/slack/events';
 
 /** The least that any receiver of signed JSON does: read the body, check the signature, parse. Nothing is stored. */
-async function bare(data: Data): Promise<{ app: express.Express; stop(): Promise<void> }> {
+async function bare(data: Data): Promise<{ app: express.Express; stop: () => Promise<void> }> {
   const app = express();
   app.disable('x-powered-by');
   app.set('etag', false);
@@ -38,7 +38,7 @@ async function bare(data: Data): Promise<{ app: express.Express; stop(): Promise
 }
 
 /** The public listener as it is shipped, with dispatch to n8n paused. */
-async function gatehouse(data: Data): Promise<{ app: express.Express; stop(): Promise<void> }> {
+async function gatehouse(data: Data): Promise<{ app: express.Express; stop: () => Promise<void> }> {
   const settings = loadSettings({ GATEHOUSE_DATABASE_URL: data.databaseUrl });
   const pool = openPool(data.databaseUrl, 20);
   const signals = new Signals(data.databaseUrl);
