@@ -97,12 +97,26 @@ function whyNotVote(row: ApprovalRow, approvers: string[], viewer: string | unde
 
 function askedFor(tool: Tool | undefined, row: ApprovalRow): string {
   if (!tool) return `run ${row.tool}`;
-  return visible(renderSentence(tool.sentence, row.args ?? {}));
+  return visible(renderSentence(tool.sentence, withAmount(tool, row.args ?? {})));
 }
 
 function effectOf(tool: Tool | undefined, args: Record<string, unknown> | null): string | null {
   if (!tool?.money || !args) return null;
-  return visible(`${String(args[tool.money.amount])} ${String(args[tool.money.currency])}`);
+  return visible(`${amountOf(args[tool.money.amount])} ${String(args[tool.money.currency])}`);
+}
+
+/** The arguments as a sentence shows them: the amount grouped and with its cents. */
+function withAmount(tool: Tool, args: Record<string, unknown>): Record<string, unknown> {
+  const name = tool.money?.amount;
+  return name === undefined || !Object.hasOwn(args, name) ? args : { ...args, [name]: amountOf(args[name]) };
+}
+
+const grouped = new Intl.NumberFormat('en', { minimumFractionDigits: 2, maximumFractionDigits: 20 });
+
+/** Formats a decimal string exactly; anything else is shown as it is. */
+function amountOf(value: unknown): string {
+  const text = String(value);
+  return /^\d{1,15}(\.\d{1,10})?$/.test(text) ? grouped.format(text as `${number}`) : text;
 }
 
 function valuesOf(tool: Tool | undefined, row: ApprovalRow): Pick<Card, 'facts' | 'provenance' | 'quoted'> {
@@ -119,10 +133,13 @@ function valuesOf(tool: Tool | undefined, row: ApprovalRow): Pick<Card, 'facts' 
   for (const name of names) {
     const label = labelOf(name);
     const value = row.args[name];
-    const text = typeof value === 'string' ? value : JSON.stringify(value);
+    const text =
+      (name === tool?.money?.amount ? effectOf(tool, row.args) : null) ??
+      (typeof value === 'string' ? value : JSON.stringify(value));
     if (tool?.kinds[name] === 'content' && (text.length > 80 || text.includes('\n'))) {
       quoted.push(`${label}:\n${text.split('\n').map(visible).join('\n')}`);
-    } else {
+    } else if (name !== tool?.money?.currency) {
+      // The currency stands with its amount.
       facts.push({ label, value: visible(text) });
     }
     const origin = row.provenance[name] ?? 'unknown';

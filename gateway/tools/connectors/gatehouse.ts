@@ -60,7 +60,8 @@ function reply(delivery: Pick<Delivery, 'reply'>, call: ConnectorCall): Outcome 
     status: 'succeeded',
     result: {},
     async commit(tx) {
-      const body = { text: String(call.args.text) };
+      const tone = call.args.outcome === 'refused' ? ('refused' as const) : ('done' as const);
+      const body = { text: String(call.args.text), tone };
       await delivery.reply(tx, { runId: call.caller.runId, id: call.attempt, body, final: true });
     },
   };

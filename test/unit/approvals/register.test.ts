@@ -147,16 +147,16 @@ test('an approval whose approvers have no channel is undeliverable too', async (
 
 test('the card says who asks for what, why, and which values the requester did not type', async () => {
   const { id, run } = await house.decision({
-    args: { amount: '120.00', currency: 'EUR', payee: 'AC\u202eME', reference: 'invoice-42' },
+    args: { amount: '5120', currency: 'EUR', payee: 'AC\u202eME', reference: 'invoice-42' },
     provenance: { amount: 'user', currency: 'user', payee: 'unknown', reference: 'user' },
   });
   await house.approvals.register(run, gateOf([{ id }]));
   const card = await house.approvals.card(id, 'approver-a');
-  assert.equal(card.sentence, 'Robin Requester asks to pay 120.00 EUR to AC\\u{202e}ME (invoice-42)');
-  assert.equal(card.effect, '120.00 EUR');
+  assert.equal(card.sentence, 'Robin Requester asks to pay 5,120.00 EUR to AC\\u{202e}ME (invoice-42)');
+  assert.equal(card.effect, '5,120.00 EUR');
   assert.deepEqual(
-    card.facts.map((fact) => fact.label),
-    ['Amount', 'Currency', 'Payee', 'Reference'],
+    card.facts.map((fact) => `${fact.label}: ${fact.value}`),
+    ['Amount: 5,120.00 EUR', 'Payee: AC\\u{202e}ME', 'Reference: invoice-42'],
   );
   assert.deepEqual(
     card.provenance.map((entry) => entry.label),
