@@ -34,6 +34,8 @@ export function gatewayEnvironment(
     HOME: user.HOME,
     TZ: user.TZ,
     LANG: user.LANG,
+    NODE_OPTIONS: user.NODE_OPTIONS,
+    NODE_EXTRA_CA_CERTS: user.NODE_EXTRA_CA_CERTS,
     GATEHOUSE_DEMO: 'true',
     ...settings,
     NODE_ENV: 'production',
