@@ -31,7 +31,14 @@ import {
   type Checks,
   type VendorWebhook,
 } from './server/index.ts';
-import { createClients, createLimits, createPairing, createPeople, createSignIn } from './sessions/index.ts';
+import {
+  createAutomations,
+  createClients,
+  createLimits,
+  createPairing,
+  createPeople,
+  createSignIn,
+} from './sessions/index.ts';
 import { createConnectors, createTools } from './tools/index.ts';
 import { createLeases, createSecretStore, type SecretStore } from './vault/index.ts';
 import { mountWeb, webErrorPages, webNotFound } from './web/index.ts';
@@ -94,7 +101,9 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
   });
   const web = createWeb();
   const channels = vendorChannels(settings, (name) => store.get(name), log);
+  const automations = await createAutomations({ policiesDir: settings.policiesDir });
   const delivery = createDelivery({
+    automations,
     pool,
     signals,
     boss,
@@ -151,7 +160,7 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
   }, 60_000);
   stops.push(() => clearInterval(recovery));
   const reload = (): void => {
-    Promise.all([policy.reload(), people.reload()]).catch((error: unknown) =>
+    Promise.all([policy.reload(), people.reload(), automations.reload()]).catch((error: unknown) =>
       log.error({ err: error }, 'reload'),
     );
   };

@@ -93,7 +93,15 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
 }
 
 async function openRun(deps: DeliveryDeps, runs: Runs, from: OtherTrigger): ReturnType<Delivery['openRun']> {
-  const kind = from.trigger.automation === undefined ? 'n8n' : 'automation';
+  const { automation: name } = from.trigger;
+  const kind = name === undefined ? 'n8n' : 'automation';
+  const automation = name === undefined ? null : deps.automations.get(name, from.workflowId);
+  if (automation === undefined) {
+    throw new GatehouseError('GH-DELIVERY-009', 'This automation is not declared for this workflow.', {
+      status: 403,
+      next: 'Declare it in policies/automations.yaml with the id of this workflow, then reload.',
+    });
+  }
   const id = messageId({
     channel: kind,
     account: from.workflowId,
@@ -105,22 +113,22 @@ async function openRun(deps: DeliveryDeps, runs: Runs, from: OtherTrigger): Retu
     channel: kind,
     account: from.workflowId,
     conversation: from.executionId,
-    sender: from.trigger.automation ?? from.workflowId,
+    sender: name ?? from.workflowId,
   });
   const leaseSeconds = deps.settings.runLeaseSeconds;
   return transaction(deps.pool, async (tx) => {
-    const envelope = triggerEnvelope(from, id, session, deps.clock());
+    const envelope = triggerEnvelope(from, automation, id, session, deps.clock());
     const { rowCount } = await tx.query(
-      `insert into messages (id, channel, session_key, event, state, envelope, reply_route)
-       values ($1, $2, $3, 'created', 'running', $4, '{}') on conflict (id) do nothing`,
-      [id, kind, session, JSON.stringify(envelope)],
+      `insert into messages (id, channel, session_key, event, state, envelope, reply_route, principal)
+       values ($1, $2, $3, 'created', 'running', $4, '{}', $5) on conflict (id) do nothing`,
+      [id, kind, session, JSON.stringify(envelope), automation?.principal ?? null],
     );
     if (rowCount === 1) {
       const facts = {
         channel: kind,
         event: 'created',
         session,
-        principal: null,
+        principal: automation?.principal ?? null,
         evidence: envelope.data.raw.sha256,
       };
       await recordReceipts(tx, [{ kind: 'envelope', messageId: id, facts }]);

@@ -220,7 +220,7 @@ export function actorOf(envelope: Envelope, people: Pick<People, 'get'>): RunCon
   return {
     principal: sender.principal,
     display: person?.display ?? sender.display,
-    roles: person?.roles ?? [],
+    roles: envelope.data.channel.kind === 'automation' ? ['automation'] : (person?.roles ?? []),
     groups: person?.groups ?? [],
     standing: trust.sender,
   };

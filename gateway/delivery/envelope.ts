@@ -1,6 +1,6 @@
 import type { InboundMessage } from '../channels/index.ts';
 import { digestOfText, EnvelopeSchema, messageId, type Envelope } from '../envelope/index.ts';
-import type { Person } from '../sessions/index.ts';
+import type { Automation, Person } from '../sessions/index.ts';
 import type { OtherTrigger } from './types.ts';
 
 type Standing = Envelope['data']['trust']['sender'];
@@ -52,7 +52,13 @@ export function toEnvelope(
 }
 
 /** The envelope of an item that another n8n trigger made: nobody verified it, so nobody is its principal. */
-export function triggerEnvelope(from: OtherTrigger, id: string, session: string, now: Date): Envelope {
+export function triggerEnvelope(
+  from: OtherTrigger,
+  automation: Automation | null,
+  id: string,
+  session: string,
+  now: Date,
+): Envelope {
   const kind = from.trigger.automation === undefined ? 'n8n' : 'automation';
   const evidence = digestOfText(JSON.stringify(from.trigger));
   return EnvelopeSchema.parse({
@@ -75,11 +81,11 @@ export function triggerEnvelope(from: OtherTrigger, id: string, session: string,
       message: { nativeId: `${from.nodeId}.${from.itemIndex}`, replyTo: null, revision: 0 },
       sender: {
         nativeId: from.trigger.automation ?? from.workflowId,
-        principal: null,
-        display: from.trigger.automation ?? from.trigger.kind,
+        principal: automation?.principal ?? null,
+        display: automation?.display ?? from.trigger.kind,
         isBot: true,
       },
-      trust: { ingress: 'none', sender: 'unknown', evidence },
+      trust: { ingress: 'none', sender: automation ? 'member' : 'unknown', evidence },
       content: { text: from.trigger.text ?? '', mentions: [], command: null, action: null, reaction: null },
       attachments: [],
       email: null,

@@ -99,7 +99,7 @@ export class N8n {
       nodeId: 'ping',
       itemIndex: 0,
     };
-    const envelope = triggerEnvelope(item, id, 'gatehouse-ping-session', now);
+    const envelope = triggerEnvelope(item, null, id, 'gatehouse-ping-session', now);
     envelope.data.event = 'ping';
     envelope.type = 'dev.gatehouse.message.ping.v1';
     let timer: NodeJS.Timeout | undefined;

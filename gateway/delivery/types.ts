@@ -4,7 +4,7 @@ import type { Logger, Settings } from '../config/index.ts';
 import type { Pool, Signals, Transaction } from '../db/index.ts';
 import type { Envelope } from '../envelope/index.ts';
 import type { RunContext } from '../policy/index.ts';
-import type { Limits, Pairing, People } from '../sessions/index.ts';
+import type { Automations, Limits, Pairing, People } from '../sessions/index.ts';
 
 /** What became of one inbound message. */
 export type Ingested = 'accepted' | 'duplicate' | 'dead' | 'refused' | 'handled';
@@ -79,6 +79,7 @@ export interface DeliveryDeps {
   >;
   adapters: ReadonlyMap<string, ChannelAdapter>;
   people: People;
+  automations: Pick<Automations, 'get'>;
   pairing: Pairing;
   limits: Limits;
   /** `whsec_<base64>`, shared with the nodes' credential. */
@@ -98,7 +99,10 @@ export interface Delivery {
   ingest(messages: readonly InboundMessage[]): Promise<Ingested[]>;
   /** Keeps an unusable delivery with its fault and tells the sender. @returns false for a repeat */
   deadLetter(channel: string, unusable: Unusable): Promise<boolean>;
-  /** Gives another n8n trigger's item an envelope and a run. The same item again gets a fresh token for the same run. */
+  /**
+   * Gives another n8n trigger's item an envelope and a run. The same item again gets a fresh token for the same run.
+   * @throws GatehouseError `GH-DELIVERY-009` (403) for an automation that is not declared for this workflow
+   */
   openRun(from: OtherTrigger): Promise<{ envelope: Envelope; run: RunGrant }>;
   /**
    * Counts one call against the run's budget.

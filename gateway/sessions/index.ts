@@ -1,3 +1,4 @@
+export { createAutomations, type Automation, type Automations } from './automations.ts';
 export { createClients, type Client, type Clients } from './clients.ts';
 export { createLimits, type Allowance, type Consumer, type Limits } from './limits.ts';
 export { createPairing, type Pairing, type PendingPairing } from './pairing.ts';

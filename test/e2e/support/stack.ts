@@ -1,8 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { freePorts, startStack, type Stack } from '../../../gateway/cli/up/index.ts';
+import { freePorts, removeStack, startStack, type Stack } from '../../../gateway/cli/up/index.ts';
 
 /** A stack of its own for one test file, in a folder that goes with it. */
 export interface TestStack extends Stack {
@@ -49,7 +49,7 @@ export async function testStack(
     n8n: query(stack.n8nDatabaseUrl),
     stop: async () => {
       await stack.stop();
-      rmSync(dir, { recursive: true, force: true });
+      await removeStack(dir);
     },
   });
 }

@@ -158,6 +158,12 @@ describe('a run token', () => {
     const context = await stage.delivery.authenticateRun(first.run.token);
     assert.equal(context.principal, null);
     assert.deepEqual(context.actor.groups, []);
+    const trigger = { kind: 'schedule', automation: 'morning-balance' };
+    await assert.rejects(stage.delivery.openRun({ ...from, trigger, itemIndex: 1 }), code('GH-DELIVERY-009'));
+    const declared = await stage.delivery.openRun({ ...from, trigger, itemIndex: 1, workflowId: 'declared' });
+    const automation = await stage.delivery.authenticateRun(declared.run.token);
+    assert.equal(automation.principal, 'automation:morning-balance');
+    assert.deepEqual(automation.actor.roles, ['automation']);
     const second = await stage.delivery.openRun(from);
     assert.equal((await stage.delivery.authenticateRun(second.run.token)).runId, context.runId);
     await until('the first is void', async () =>

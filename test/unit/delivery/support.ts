@@ -232,6 +232,12 @@ export class Stage {
         identitiesOf: async (principal) => (principal === 'ann' ? ann.identities : []),
         reload: async () => undefined,
       },
+      automations: {
+        get: (name, workflow) =>
+          workflow === 'declared'
+            ? { principal: `automation:${name}`, display: name, owner: 'ann' }
+            : undefined,
+      },
       pairing: {
         offer: async ({ nativeId }) => {
           this.offers.push(nativeId);

@@ -1,0 +1,47 @@
+import { join } from 'node:path';
+import { z } from 'zod';
+import { readYamlFile } from './yaml-file.ts';
+
+const AutomationsFileSchema = z.strictObject({
+  automations: z
+    .array(
+      z.strictObject({
+        name: z.string().regex(/^[a-z][a-z0-9-]{0,63}$/),
+        display: z.string().min(1).max(80),
+        owner: z.string().min(1).describe('principal of people.yaml who answers for it'),
+        workflow: z.string().min(1).max(64).describe('id of the only n8n workflow that may act as it'),
+      }),
+    )
+    .refine((list) => new Set(list.map((entry) => entry.name)).size === list.length, 'a name stands twice'),
+});
+
+/** A run without a person behind it; it acts under a principal of its own and has no values of a user. */
+export interface Automation {
+  /** `automation:<name>`, which no person can have. */
+  principal: string;
+  display: string;
+  owner: string;
+}
+
+/** The automations that `automations.yaml` declares. */
+export interface Automations {
+  /** @returns the automation, or undefined when it is not declared or belongs to another workflow */
+  get(name: string, workflow: string): Automation | undefined;
+  reload(): Promise<void>;
+}
+
+/** @throws GatehouseError `GH-SESSIONS-001` naming file, line and reason */
+export async function createAutomations(options: { policiesDir: string }): Promise<Automations> {
+  const load = async (): Promise<z.output<typeof AutomationsFileSchema>['automations']> =>
+    (await readYamlFile(join(options.policiesDir, 'automations.yaml'), AutomationsFileSchema)).automations;
+  let declared = await load();
+  return {
+    get(name, workflow) {
+      const found = declared.find((entry) => entry.name === name && entry.workflow === workflow);
+      return found && { principal: `automation:${name}`, display: found.display, owner: found.owner };
+    },
+    async reload() {
+      declared = await load();
+    },
+  };
+}
