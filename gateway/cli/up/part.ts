@@ -6,7 +6,7 @@ import { endProcess, identityOf, type ProcessList } from './processes.ts';
 
 /** How one long-lived process of the stack is started, watched and ended. */
 export interface PartDefinition {
-  name: 'postgres' | 'gateway' | 'n8n';
+  name: 'postgres' | 'runner' | 'gateway' | 'n8n';
   /** starts the process as the leader of a group of its own */
   spawn: () => ChildProcess;
   /** whether it answers; asked several times a second while it starts */

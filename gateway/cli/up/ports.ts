@@ -10,6 +10,8 @@ export interface Ports {
   /** n8n's broker for its task runners */
   broker: number;
   postgres: number;
+  /** the sandbox runner, where there is Docker */
+  runner: number;
 }
 
 const settings: Record<keyof Ports, { name: string; what: string; value: number }> = {
@@ -18,6 +20,7 @@ const settings: Record<keyof Ports, { name: string; what: string; value: number 
   n8n: { name: 'GATEHOUSE_UP_N8N_PORT', what: 'n8n', value: 5678 },
   broker: { name: 'GATEHOUSE_UP_N8N_BROKER_PORT', what: "n8n's task broker", value: 5679 },
   postgres: { name: 'GATEHOUSE_UP_POSTGRES_PORT', what: 'Postgres', value: 5439 },
+  runner: { name: 'GATEHOUSE_UP_RUNNER_PORT', what: 'the sandbox runner', value: 8082 },
 };
 
 /**

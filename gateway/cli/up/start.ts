@@ -20,6 +20,7 @@ import { checkPorts, readPorts, type Ports } from './ports.ts';
 import { postgresUrl } from './postgres.ts';
 import { endLeftovers, ProcessList } from './processes.ts';
 import { loadState } from './state.ts';
+import { dockerAnnounced, runnerPart, runnerToken } from './runner.ts';
 import { silentReporter, type Reporter } from './steps.ts';
 import { supervise } from './supervise.ts';
 
@@ -52,7 +53,7 @@ export interface Stack {
   ports: Ports;
   owner: { email: string; password: string; file: string };
   /** process numbers now; undefined while a part is down */
-  readonly processes: Record<PartName, number | undefined>;
+  readonly processes: Partial<Record<PartName, number>>;
   /** Ends a part if it runs, starts it, and waits until it answers. */
   restart(part: PartName): Promise<void>;
   /** Waits until every workflow's webhook answered a signed ping. */
@@ -107,6 +108,13 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       await makeDemo(settings, postgresUrl(server, 'postgres'));
       return issueSharedSecrets(settings);
     });
+
+    if (dockerAnnounced(environment)) {
+      const token = await runnerToken(loadSettings(gatewayEnv));
+      const runner = runnerPart({ paths, port: ports.runner, token, user: environment }, list);
+      parts.push(runner);
+      await report.step('Sandbox runner', () => runner.start());
+    } else report.say('        no Docker here: code tools answer sandbox_unavailable');
 
     const gateway = new Part(
       {
@@ -192,7 +200,8 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       ports,
       owner: { email: owner.email, password: owner.password, file: paths.owner },
       get processes() {
-        return { postgres: byName('postgres').pid, gateway: byName('gateway').pid, n8n: byName('n8n').pid };
+        const pids = Object.fromEntries(parts.map((part) => [part.name, part.pid]));
+        return pids as Partial<Record<PartName, number>>;
       },
       async restart(name) {
         await byName(name).stop();
