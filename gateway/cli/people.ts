@@ -1,10 +1,11 @@
 import { userInfo } from 'node:os';
 import { Command } from 'commander';
-import { createPairing, createPeople } from '../sessions/index.ts';
+import { GatehouseError } from '../config/index.ts';
+import { createPairing, createPeople, createSignIn } from '../sessions/index.ts';
 import { printJson, printTable } from './output.ts';
 import { commandSettings, withPool } from './settings.ts';
 
-/** `gatehouse people list|pair`: who is known, and the confirmation of a sender's code. */
+/** `gatehouse people list|pair|link`: who is known, the confirmation of a sender's code, and a way to sign in. */
 export function peopleCommand(): Command {
   const command = new Command('people').description('people, and senders that wait to be paired with one');
   command
@@ -45,6 +46,23 @@ export function peopleCommand(): Command {
         await createPairing({ pool, people }).confirm(code, principal, `cli:${userInfo().username}`);
       });
       process.stdout.write(`Paired with ${principal}.\n`);
+    });
+  command
+    .command('link <principal>')
+    .description('print a sign-in link that works once, within the hour')
+    .action(async (principal: string) => {
+      const settings = commandSettings({ database: true });
+      const token = await withPool(settings, async (pool) => {
+        const people = await createPeople({ pool, policiesDir: settings.policiesDir });
+        if (!people.get(principal)) {
+          throw new GatehouseError('GH-CLI-404', `There is no ${principal} in policies/people.yaml.`, {
+            status: 404,
+            next: 'npx gatehouse people list',
+          });
+        }
+        return createSignIn({ pool }).issueLogin(principal, 3600);
+      });
+      process.stdout.write(`${settings.publicUrl}/login?token=${token}\n`);
     });
   return command;
 }
