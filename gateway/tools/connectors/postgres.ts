@@ -3,48 +3,72 @@ import { GatehouseError } from '../../config/index.ts';
 import type { Connector, ConnectorCall, Outcome } from '../types.ts';
 
 const connectMs = 5000;
+const idleMs = 10_000;
 
 /**
- * Runs the one statement that the tool's file declares. Arguments travel as parameters only. The connection is made
- * with the leased URL and closed with the call, so that no credential outlives its lease.
+ * Runs the one statement that the tool's file declares. Arguments travel as parameters only. Connections are kept for
+ * seconds, because signing in to Postgres costs more than most statements: a call still leases the URL, and only a call
+ * that leased the very same one is served by such a connection, so that a new password takes effect at once.
  */
 export function createPostgresConnector(): Connector {
+  const connections = new Connections();
   return {
     run(call) {
       const { secret } = call.tool;
       if (secret === undefined)
         throw new GatehouseError('GH-TOOLS-001', 'The tool names no connection secret.');
-      return call.withSecret(secret, (url) => query(url, call));
+      return call.withSecret(secret, (url) => query(connections.to(url, call.tool.timeoutSeconds), call));
     },
   };
 }
 
-async function query(url: string, call: ConnectorCall): Promise<Outcome> {
+/** A small pool for each URL and time limit. One that is not used any more closes its connections and is forgotten. */
+class Connections {
+  readonly #pools = new Map<string, pg.Pool>();
+
+  to(url: string, seconds: number): pg.Pool {
+    const key = `${seconds} ${url}`;
+    let pool = this.#pools.get(key);
+    if (!pool) {
+      pool = new pg.Pool({
+        connectionString: url,
+        max: 8,
+        idleTimeoutMillis: idleMs,
+        allowExitOnIdle: true,
+        connectionTimeoutMillis: connectMs,
+        statement_timeout: seconds * 1000,
+        query_timeout: seconds * 1000 + 1000,
+        application_name: 'gatehouse',
+      });
+      const made = pool;
+      // An idle connection whose server goes away emits here; the pool drops it by itself.
+      made.on('error', () => undefined);
+      made.on('remove', () => {
+        if (made.totalCount === 0) this.#pools.delete(key);
+      });
+      this.#pools.set(key, made);
+    }
+    return pool;
+  }
+}
+
+async function query(pool: pg.Pool, call: ConnectorCall): Promise<Outcome> {
   const { connector } = call.tool;
   if (connector.kind !== 'postgres')
     throw new GatehouseError('GH-TOOLS-001', 'The tool has another connector.');
-  const client = new pg.Client({
-    connectionString: url,
-    connectionTimeoutMillis: connectMs,
-    statement_timeout: call.tool.timeoutSeconds * 1000,
-    query_timeout: call.tool.timeoutSeconds * 1000 + 1000,
-    application_name: 'gatehouse',
+  const client = await pool.connect().catch((cause: unknown) => {
+    throw new GatehouseError('GH-TOOLS-002', 'The system of record cannot be reached.', {
+      next: 'Try again later, or ask an operator to look at it.',
+      cause,
+    });
   });
-  // A server that goes away also rejects the query below; without a listener it would end the process.
-  client.on('error', () => undefined);
+  let broken = true;
   try {
-    try {
-      await client.connect();
-    } catch (cause) {
-      throw new GatehouseError('GH-TOOLS-002', 'The system of record cannot be reached.', {
-        next: 'Try again later, or ask an operator to look at it.',
-        cause,
-      });
-    }
     const { rows } = await client.query<Record<string, unknown>>(
       connector.statement,
       connector.parameters.map((name) => parameter(name, call)),
     );
+    broken = false;
     if (connector.returns === 'rows') return { status: 'succeeded', result: { rows } };
     if (rows[0]) return { status: 'succeeded', result: rows[0] };
     const text = connector.missing ?? 'There is no such record.';
@@ -52,7 +76,8 @@ async function query(url: string, call: ConnectorCall): Promise<Outcome> {
   } catch (error) {
     throw understood(error);
   } finally {
-    await client.end().catch(() => undefined);
+    // After an error nobody knows in what state the connection is; a new one costs little then.
+    client.release(broken);
   }
 }
 
