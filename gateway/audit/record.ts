@@ -32,16 +32,17 @@ export interface Receipt {
  */
 export async function recordReceipts(tx: Queryable, receipts: readonly Receipt[]): Promise<string[]> {
   const ids = receipts.map(() => uuidv7());
-  await tx.query(
-    `insert into receipts (id, kind, message_id, decision_id, facts)
+  await tx.query({
+    name: 'record-receipts',
+    text: `insert into receipts (id, kind, message_id, decision_id, facts)
      select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::jsonb[])`,
-    [
+    values: [
       ids,
       receipts.map((receipt) => receipt.kind),
       receipts.map((receipt) => receipt.messageId ?? null),
       receipts.map((receipt) => receipt.decisionId ?? null),
       receipts.map((receipt) => JSON.stringify(receipt.facts)),
     ],
-  );
+  });
   return ids;
 }

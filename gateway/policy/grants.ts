@@ -47,7 +47,8 @@ export class GrantRefused extends GatehouseError {
 }
 
 interface GrantRow {
-  decision_id: string;
+  engaged: boolean;
+  decision_id: string | null;
   message_id: string;
   session_key: string;
   tool: string;
@@ -57,6 +58,19 @@ interface GrantRow {
   consumed: boolean;
   late: boolean;
 }
+
+/** Kill switch and grant in one look; the switch is there also where the grant is not. */
+const lookFor = (name: string, holdSwitch: string, holdGrant: string): { name: string; text: string } => ({
+  name,
+  text: `select switch.engaged, g.* from (select engaged from kill_switch ${holdSwitch}) as switch
+     left join lateral (
+       select decision_id, message_id, session_key, tool, digest, policy_version, epoch,
+         consumed_at is not null as consumed, expires_at <= clock_timestamp() as late
+       from grants where id = $1 ${holdGrant}
+     ) as g on true`,
+});
+const look = lookFor('look-at-grant', '', '');
+const lookAndHold = lookFor('hold-grant', 'for share', 'for update');
 
 /**
  * Spends a grant in the caller's transaction. The kill switch is read there with a lock, so that once it is engaged
@@ -70,7 +84,11 @@ export async function consumeGrant(
   binding: GrantBinding,
 ): Promise<{ decisionId: string }> {
   const decisionId = await checkGrant(tx, presented, binding, true);
-  await tx.query('update grants set consumed_at = now() where id = $1', [presented.grant]);
+  await tx.query({
+    name: 'spend-grant',
+    text: 'update grants set consumed_at = now() where id = $1',
+    values: [presented.grant],
+  });
   return { decisionId };
 }
 
@@ -86,18 +104,13 @@ export async function checkGrant(
   binding: GrantBinding,
   lock = false,
 ): Promise<string> {
-  const { rows: switches } = await db.query<{ engaged: boolean }>(
-    `select engaged from kill_switch ${lock ? 'for share' : ''}`,
-  );
-  if (switches[0]?.engaged !== false) throw new GrantRefused('kill_switch');
-  const { rows } = await db.query<GrantRow>(
-    `select decision_id, message_id, session_key, tool, digest, policy_version, epoch,
-       consumed_at is not null as consumed, expires_at <= clock_timestamp() as late
-     from grants where id = $1 ${lock ? 'for update' : ''}`,
-    [presented.grant],
-  );
+  const { rows } = await db.query<GrantRow>({
+    ...(lock ? lookAndHold : look),
+    values: [presented.grant],
+  });
   const grant = rows[0];
-  if (!grant) throw new GrantRefused('grant_unknown');
+  if (grant?.engaged !== false) throw new GrantRefused('kill_switch');
+  if (grant.decision_id === null) throw new GrantRefused('grant_unknown');
   if (grant.message_id !== presented.messageId || grant.session_key !== presented.sessionKey) {
     throw new GrantRefused('grant_other_run');
   }

@@ -1,6 +1,6 @@
 import type { Catalogue } from '../catalogue/index.ts';
 import type { Logger, Settings } from '../config/index.ts';
-import { GroupCommit, type Pool, type Queryable, type Transaction } from '../db/index.ts';
+import { GroupCommit, transaction, type Pool, type Queryable, type Transaction } from '../db/index.ts';
 import { digestOfText } from '../envelope/index.ts';
 import { readApprovalClasses, type ApprovalClass, type ApprovalClasses } from './approval-classes.ts';
 import { loadEngine, type Engine } from './engine.ts';
@@ -28,6 +28,8 @@ export interface Policy {
   judge(run: RunContext, call: Call): Judgement;
   /** Decides and stores: the same message, step and arguments get the same decision. */
   decide(run: RunContext, call: Call): Promise<Decision>;
+  /** Decides like `decide`, in the caller's transaction: for a call whose effect is committed with its decision. */
+  decideWithin(tx: Transaction, run: RunContext, call: Call): Promise<Decision>;
   issueGrant(tx: Queryable, decisionId: string): Promise<string>;
   consumeGrant(tx: Transaction, presented: Presented): Promise<{ decisionId: string }>;
   checkGrant(db: Queryable, presented: Presented): Promise<string>;
@@ -67,17 +69,17 @@ export async function createPolicy(deps: {
   const binding = (): GrantBinding => ({ version: current.version, epoch: epoch.current() });
   const askRules = (run: RunContext, call: Call): Judgement =>
     judge({ engine: current.engine, catalogue, clock }, run, call);
+  const store = (tx: Transaction, loaded: Loaded, batch: Judgement[]): Promise<Decision[]> =>
+    storeDecisions(tx, batch, {
+      version: loaded.version,
+      engine: loaded.engine.name,
+      epoch: epoch.current(),
+      allowSeconds: settings.decisionSeconds,
+      askSeconds: settings.approvalSeconds,
+    });
   // One lane for each version, so that a batch never mixes the rules before and after a reload.
   const openLane = (loaded: Loaded): GroupCommit<Judgement, Decision> =>
-    new GroupCommit((batch) =>
-      storeDecisions(pool, batch, {
-        version: loaded.version,
-        engine: loaded.engine.name,
-        epoch: epoch.current(),
-        allowSeconds: settings.decisionSeconds,
-        askSeconds: settings.approvalSeconds,
-      }),
-    );
+    new GroupCommit((batch) => transaction(pool, (tx) => store(tx, loaded, batch)));
   let lane = openLane(current);
 
   return {
@@ -89,6 +91,10 @@ export async function createPolicy(deps: {
     // Async, so that unusable arguments reject like every other failure.
     async decide(run, call) {
       return lane.add(askRules(run, call));
+    },
+    async decideWithin(tx, run, call) {
+      const [decision] = await store(tx, current, [askRules(run, call)]);
+      return decision as Decision;
     },
     issueGrant: (tx, decisionId) => issueGrant(tx, decisionId, binding(), settings.decisionSeconds),
     consumeGrant: (tx, presented) => consumeGrant(tx, presented, binding()),

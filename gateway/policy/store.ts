@@ -1,5 +1,5 @@
 import { recordReceipts } from '../audit/index.ts';
-import { transaction, type Pool, type Transaction } from '../db/index.ts';
+import type { Transaction } from '../db/index.ts';
 import type { Judgement } from './judge.ts';
 import type { Approvers, Decision, Effect, Reason } from './types.ts';
 
@@ -28,27 +28,29 @@ interface StoredRow {
 }
 
 /**
- * Stores many judgements, their grants and receipts in one transaction. A call that was decided before, by message,
+ * Stores many judgements, their grants and receipts in the caller's transaction. A call that was decided before, by message,
  * step and digest, gets its stored decision instead: a redispatched message asks the same question and gets the same
  * answer, unless that answer was never used and is void by now.
  * @returns one decision a judgement, in their order
  */
-export async function storeDecisions(pool: Pool, batch: Judgement[], binding: Binding): Promise<Decision[]> {
-  return transaction(pool, async (tx) => {
-    const decisions = new Map<Judgement, Decision>();
-    await insert(tx, batch, binding, decisions);
-    const repeated = batch.filter((judgement) => !decisions.has(judgement));
-    if (repeated.length > 0) {
-      if (await dropVoid(tx, repeated, binding)) await insert(tx, repeated, binding, decisions);
-      await findStored(
-        tx,
-        repeated.filter((judgement) => !decisions.has(judgement)),
-        binding,
-        decisions,
-      );
-    }
-    return batch.map((judgement) => decisions.get(judgement) as Decision);
-  });
+export async function storeDecisions(
+  tx: Transaction,
+  batch: Judgement[],
+  binding: Binding,
+): Promise<Decision[]> {
+  const decisions = new Map<Judgement, Decision>();
+  await insert(tx, batch, binding, decisions);
+  const repeated = batch.filter((judgement) => !decisions.has(judgement));
+  if (repeated.length > 0) {
+    if (await dropVoid(tx, repeated, binding)) await insert(tx, repeated, binding, decisions);
+    await findStored(
+      tx,
+      repeated.filter((judgement) => !decisions.has(judgement)),
+      binding,
+      decisions,
+    );
+  }
+  return batch.map((judgement) => decisions.get(judgement) as Decision);
 }
 
 async function insert(

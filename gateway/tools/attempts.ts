@@ -1,5 +1,5 @@
 import { recordReceipts } from '../audit/index.ts';
-import { transaction, type Pool, type Transaction } from '../db/index.ts';
+import type { Pool, Transaction } from '../db/index.ts';
 import { uuidv7 } from '../envelope/index.ts';
 import type { Policy, Presented, Reason } from '../policy/index.ts';
 import type { Execution } from './types.ts';
@@ -26,67 +26,59 @@ type Stored = Pick<Ending, 'result' | 'text' | 'reasons'>;
 
 /**
  * Spends the grant and records the attempt in one transaction, before anything happens outside.
- * @returns null when this call of this message was started before
  * @throws GrantRefused
  */
 export async function startAttempt(
-  pool: Pool,
+  tx: Transaction,
   policy: Pick<Policy, 'consumeGrant'>,
   presented: Presented,
   step: string,
-): Promise<Attempt | null> {
+): Promise<Attempt> {
+  const { decisionId } = await policy.consumeGrant(tx, presented);
+  const { messageId, tool, digest } = presented;
   const id = `att_${uuidv7()}`;
-  try {
-    return await transaction(pool, async (tx) => {
-      const { decisionId } = await policy.consumeGrant(tx, presented);
-      await tx.query(
-        `insert into attempts (id, grant_id, decision_id, message_id, step, tool, digest, state)
-         values ($1, $2, $3, $4, $5, $6, $7, 'started')`,
-        [id, presented.grant, decisionId, presented.messageId, step, presented.tool, presented.digest],
-      );
-      const facts = { attempt: id, tool: presented.tool, digest: presented.digest };
-      await recordReceipts(tx, [{ kind: 'attempt', messageId: presented.messageId, decisionId, facts }]);
-      return {
-        id,
-        decisionId,
-        messageId: presented.messageId,
-        tool: presented.tool,
-        digest: presented.digest,
-      };
-    });
-  } catch (error) {
-    const { code, constraint } = error as { code?: string; constraint?: string };
-    if (code === '23505' && constraint === 'attempts_message_id_step_digest_key') return null;
-    throw error;
-  }
+  await tx.query({
+    name: 'start-attempt',
+    text: `insert into attempts (id, grant_id, decision_id, message_id, step, tool, digest, state)
+       values ($1, $2, $3, $4, $5, $6, $7, 'started')`,
+    values: [id, presented.grant, decisionId, messageId, step, tool, digest],
+  });
+  await recordReceipts(tx, [
+    { kind: 'attempt', messageId, decisionId, facts: { attempt: id, tool, digest } },
+  ]);
+  return { id, decisionId, messageId, tool, digest };
+}
+
+/** Whether an error says that this call of this message was started before. */
+export function startedBefore(error: unknown): boolean {
+  const { code, constraint } = error as { code?: string; constraint?: string };
+  return code === '23505' && constraint === 'attempts_message_id_step_digest_key';
 }
 
 /**
  * Records how an attempt ended, its receipt, and the effect that belongs to the same transaction.
  * @returns the execution as it is answered now and at each replay
  */
-export async function finishAttempt(pool: Pool, attempt: Attempt, ending: Ending): Promise<Execution> {
+export async function finishAttempt(tx: Transaction, attempt: Attempt, ending: Ending): Promise<Execution> {
   const { commit, status, ...stored } = ending;
-  const receipt = await transaction(pool, async (tx) => {
-    await commit?.(tx);
-    const facts = {
-      attempt: attempt.id,
-      tool: attempt.tool,
-      digest: attempt.digest,
-      status,
-      reasons: (stored.reasons ?? []).map((reason) => reason.code),
-    };
-    const [id] = await recordReceipts(tx, [
-      { kind: 'outcome', messageId: attempt.messageId, decisionId: attempt.decisionId, facts },
-    ]);
-    const { rowCount } = await tx.query(
-      `update attempts set state = $2, result = $3, receipt_id = $4, finished_at = now()
+  await commit?.(tx);
+  const facts = {
+    attempt: attempt.id,
+    tool: attempt.tool,
+    digest: attempt.digest,
+    status,
+    reasons: (stored.reasons ?? []).map((reason) => reason.code),
+  };
+  const [receipt] = await recordReceipts(tx, [
+    { kind: 'outcome', messageId: attempt.messageId, decisionId: attempt.decisionId, facts },
+  ]);
+  const { rowCount } = await tx.query({
+    name: 'finish-attempt',
+    text: `update attempts set state = $2, result = $3, receipt_id = $4, finished_at = now()
        where id = $1 and state = 'started'`,
-      [attempt.id, status, JSON.stringify(stored), id],
-    );
-    if (rowCount !== 1) throw new Error(`the attempt ${attempt.id} was finished by someone else`);
-    return id;
+    values: [attempt.id, status, JSON.stringify(stored), receipt],
   });
+  if (rowCount !== 1) throw new Error(`the attempt ${attempt.id} was finished by someone else`);
   return { status, ...stored, receipt, attempt: attempt.id, decision: attempt.decisionId };
 }
 

@@ -1,3 +1,4 @@
+import { transaction } from '../db/index.ts';
 import type { RunContext } from '../policy/index.ts';
 import { finishAttempt } from './attempts.ts';
 import { runCall } from './run-call.ts';
@@ -63,7 +64,7 @@ export async function recoverAttempts(
           },
         })
       : interrupted;
-    await finishAttempt(deps.pool, attempt, ending);
+    await transaction(deps.pool, (tx) => finishAttempt(tx, attempt, ending));
     deps.log.info({ attempt: row.id, tool: row.tool, status: ending.status }, 'settled a call after a crash');
   }
   return left.length;

@@ -1,17 +1,18 @@
 import { recordReceipts } from '../audit/index.ts';
 import { renderSentence, type Catalogue, type Tool } from '../catalogue/index.ts';
 import type { Logger } from '../config/index.ts';
-import type { Pool } from '../db/index.ts';
+import { transaction, type Pool } from '../db/index.ts';
 import {
   callDigest,
   checkStep,
   GrantRefused,
   type Decision,
   type Policy,
+  type Presented,
   type RunContext,
 } from '../policy/index.ts';
 import type { Leases } from '../vault/index.ts';
-import { findAttempt, finishAttempt, startAttempt, type Attempt } from './attempts.ts';
+import { findAttempt, finishAttempt, startAttempt, startedBefore } from './attempts.ts';
 import { runCall } from './run-call.ts';
 import { recoverAttempts } from './recover.ts';
 import type { Connectors, ExecuteRequest, Execution } from './types.ts';
@@ -50,18 +51,27 @@ export function createTools(deps: ToolsDeps): Tools {
   /** Attempts of this process without an outcome yet, so that a retry waits instead of asking twice. */
   const running = new Map<string, Promise<Execution>>();
 
-  const perform = (
-    attempt: Attempt,
-    tool: Tool,
-    args: Record<string, unknown>,
-    run: RunContext,
-  ): Promise<Execution> => {
+  /** The call's attempt is committed before it reaches outside, and its outcome after. */
+  const perform = async (call: Ready, grant: string): Promise<Execution> => {
+    const { run, tool, args, step } = call;
+    const attempt = await transaction(pool, (tx) => startAttempt(tx, policy, presentedBy(call, grant), step));
     const work = runCall(deps, { attempt, tool, args, caller: run })
-      .then((ending) => finishAttempt(pool, attempt, ending))
+      .then((ending) => transaction(pool, (tx) => finishAttempt(tx, attempt, ending)))
       .finally(() => running.delete(attempt.id));
     running.set(attempt.id, work);
     return work;
   };
+
+  /** A call whose effect is in our own database: decision, attempt, effect and outcome are there, or none of them. */
+  const performWithin = (call: Ready, given: string | null): Promise<Execution> =>
+    transaction(pool, async (tx) => {
+      const { run, tool, args, step } = call;
+      const decision = given ? null : await policy.decideWithin(tx, run, { tool: tool.name, args, step });
+      const grant = given ?? decision?.grant;
+      if (!grant) return withheld(decision as Decision);
+      const attempt = await startAttempt(tx, policy, presentedBy(call, grant), step);
+      return finishAttempt(tx, attempt, await runCall(deps, { attempt, tool, args, caller: run }));
+    });
 
   const recorded = async (key: Parameters<typeof findAttempt>[1]): Promise<Execution | null> => {
     const found = await findAttempt(pool, key);
@@ -70,50 +80,65 @@ export function createTools(deps: ToolsDeps): Tools {
     return work ? { ...(await work), replayed: true } : found.execution;
   };
 
+  const carryOut = async (call: Ready, grant: string | null, dryRun: boolean): Promise<Execution> => {
+    const { run, tool, args, step } = call;
+    if (!dryRun && deps.connectors[tool.connector.kind].commitsAll?.(tool)) return performWithin(call, grant);
+    const decision = grant ? null : await policy.decide(run, { tool: tool.name, args, step });
+    const usable = grant ?? decision?.grant;
+    if (!usable) return withheld(decision as Decision);
+    if (!dryRun) return perform(call, usable);
+    const id = await policy.checkGrant(pool, presentedBy(call, usable));
+    return { status: 'dry_run', text: `Dry run: ${renderSentence(tool.sentence, args)}`, decision: id };
+  };
+
   return {
     async execute(run, request) {
-      checkStep(request.step);
+      const { step } = request;
+      checkStep(step);
       const { digest } = callDigest(request.tool, request.args);
-      const key = { messageId: run.messageId, step: request.step, digest };
-      const before = await recorded(key);
-      if (before) return before;
-
-      let grant = request.grant ?? (await unusedGrant(pool, run, request.tool, digest));
-      let decision: Decision | null = null;
+      const key = { messageId: run.messageId, step, digest };
+      let grant = request.grant ?? null;
+      // A grant that was spent says by itself that there may be a recorded outcome; without one we have to look.
       if (!grant) {
-        decision = await policy.decide(run, { tool: request.tool, args: request.args, step: request.step });
-        grant = decision.grant;
+        const before = await recorded(key);
+        if (before) return before;
+        grant = await unusedGrant(pool, run, request.tool, digest);
       }
       const tool = catalogue.get(request.tool);
-      if (!grant || !tool) return decision ? withheld(decision) : denied([unknownTool]);
-
-      const args = request.args as Record<string, unknown>;
-      const presented = {
-        grant,
-        messageId: run.messageId,
-        sessionKey: run.sessionKey,
-        tool: tool.name,
-        digest,
-      };
+      if (!tool) {
+        if (grant) return (await recorded(key)) ?? denied([unknownTool]);
+        return withheld(await policy.decide(run, { tool: request.tool, args: request.args, step }));
+      }
+      const call = { run, tool, args: request.args as Record<string, unknown>, step, digest };
       try {
-        if (request.dryRun) {
-          const id = await policy.checkGrant(pool, presented);
-          return { status: 'dry_run', text: `Dry run: ${renderSentence(tool.sentence, args)}`, decision: id };
-        }
-        const attempt = await startAttempt(pool, policy, presented, request.step);
-        // Two identical calls at once: the other one won, and its outcome is this one's too.
-        if (!attempt) return (await recorded(key)) ?? denied([unknownTool]);
-        return await perform(attempt, tool, args, run);
+        return await carryOut(call, grant, request.dryRun === true);
       } catch (error) {
+        // Started before, or a twin was faster: its outcome is this one's too.
+        if (startedBefore(error)) return (await recorded(key)) ?? denied([unknownTool]);
         if (!(error instanceof GrantRefused)) throw error;
-        // A twin that won the race for the grant under this very step shows as a spent grant.
-        const twin = error.reason === 'grant_spent' ? await recorded(key) : null;
-        return twin ?? refuse(pool, run, error, { tool: tool.name, digest });
+        return (await recorded(key)) ?? refuse(pool, run, error, { tool: tool.name, digest });
       }
     },
     recover: (olderThanSeconds = 0) => recoverAttempts(deps, olderThanSeconds, (id) => running.has(id)),
   };
 }
+
+/** A call of a tool that exists. */
+interface Ready {
+  run: RunContext;
+  tool: Tool;
+  args: Record<string, unknown>;
+  step: string;
+  digest: string;
+}
+
+const presentedBy = ({ run, tool, digest }: Ready, grant: string): Presented => ({
+  grant,
+  messageId: run.messageId,
+  sessionKey: run.sessionKey,
+  tool: tool.name,
+  digest,
+});
 
 const unknownTool = { code: 'tool_unknown', text: 'There is no tool of this name.' };
 

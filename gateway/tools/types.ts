@@ -57,6 +57,11 @@ export type Outcome =
  */
 export interface Connector {
   run(call: ConnectorCall): Promise<Outcome>;
+  /**
+   * Whether all that this tool does is its outcome's `commit`. Its decision, attempt and outcome are then one
+   * transaction; a tool that reaches outside has its attempt committed before.
+   */
+  commitsAll?(tool: Tool): boolean;
 }
 
 /** The connectors by their kind in the catalogue. */

@@ -27,6 +27,7 @@ export function createGatehouseConnector(deps: {
   catalogue: Catalogue;
 }): Connector {
   return {
+    commitsAll: ({ connector }) => connector.kind === 'gatehouse' && connector.action === 'reply',
     async run(call) {
       const { connector } = call.tool;
       if (connector.kind !== 'gatehouse')

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
+import { transaction } from '../../../gateway/db/index.ts';
 import { startAttempt } from '../../../gateway/tools/attempts.ts';
 import { createTools, type Tools } from '../../../gateway/tools/index.ts';
 import type { Connector } from '../../../gateway/tools/types.ts';
@@ -34,7 +35,9 @@ async function crashed(tool: string, args: Record<string, string>): Promise<void
   const grant = await approve(at, decision.id);
   const { messageId, sessionKey } = run();
   const { digest } = callDigest(tool, args);
-  await startAttempt(at.db.pool, at.policy, { grant, messageId, sessionKey, tool, digest }, 'x');
+  await transaction(at.db.pool, (tx) =>
+    startAttempt(tx, at.policy, { grant, messageId, sessionKey, tool, digest }, 'x'),
+  );
 }
 const payment = (): Record<string, string> => ({
   amount: '1.00',

@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { createTools, type Execution, type Tools } from '../../../gateway/tools/index.ts';
+import type { Connector } from '../../../gateway/tools/types.ts';
+import { runOf } from '../policy/support.ts';
+import { bench, type Bench } from './support.ts';
+
+let at: Bench;
+let tools: Tools;
+let breaks = false;
+let effects = 0;
+let message = 0;
+
+/** A tool that does nothing but write into our own database. */
+const own: Connector = {
+  commitsAll: () => true,
+  run: () =>
+    Promise.resolve({
+      status: 'succeeded',
+      result: {},
+      async commit(tx) {
+        effects += 1;
+        await tx.query('select 1');
+        if (breaks) throw new Error('the effect cannot be stored');
+      },
+    }),
+};
+
+before(async () => {
+  at = await bench({ gatehouse: own });
+  tools = createTools(at.deps);
+});
+after(() => at.close());
+
+const reply = (): Promise<Execution> =>
+  tools.execute(runOf({ messageId: `web:local:c1:${message}:0` }), {
+    tool: 'conversation.reply',
+    args: { text: 'hello' },
+    step: 'x:0:0',
+  });
+
+async function stored(): Promise<Record<string, number>> {
+  const { rows } = await at.db.pool.query<Record<string, number>>(
+    `select (select count(*) from decisions)::int as decisions, (select count(*) from attempts)::int as attempts,
+       (select count(*) from grants where consumed_at is null)::int as unused, (select count(*) from receipts)::int as receipts`,
+  );
+  return rows[0] ?? {};
+}
+
+test('decision, grant, attempt, effect and outcome are there together', async () => {
+  message += 1;
+  const done = await reply();
+  assert.equal(done.status, 'succeeded');
+  assert.deepEqual(await stored(), { decisions: 1, attempts: 1, unused: 0, receipts: 3 });
+});
+
+test('an effect that cannot be stored leaves nothing behind, and the next try has it once', async () => {
+  message += 1;
+  const before = await stored();
+  breaks = true;
+  await assert.rejects(reply(), /cannot be stored/);
+  assert.deepEqual(await stored(), before);
+  breaks = false;
+  effects = 0;
+  const answers = await Promise.all([reply(), reply(), reply()]);
+  assert.deepEqual(
+    answers.map((answer) => answer.status),
+    ['succeeded', 'succeeded', 'succeeded'],
+  );
+  assert.equal(answers.filter((answer) => !answer.replayed).length, 1);
+  assert.equal(effects, 1);
+});
+
+test('the kill switch stops it in that very transaction', async () => {
+  message += 1;
+  await at.policy.setKillSwitch({ engaged: true, reason: 'test', by: 'test' });
+  effects = 0;
+  const refused = await reply();
+  assert.equal(refused.status, 'denied');
+  assert.equal(refused.reasons?.[0]?.code, 'kill_switch');
+  assert.equal(effects, 0);
+  await at.policy.setKillSwitch({ engaged: false, reason: 'test', by: 'test' });
+});
