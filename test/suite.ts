@@ -19,14 +19,7 @@ export async function runSuite(
   options: { concurrency: number; timeoutMs: number; verbose: boolean },
 ): Promise<Totals> {
   const totals: Totals = { passed: 0, failed: 0, skipped: [] };
-  const counts = new Map<string, { passed: number; failed: number; skipped: number }>();
   const said = new Map<string, string>();
-  const of = (file: string | undefined): { passed: number; failed: number; skipped: number } => {
-    const key = file ?? '';
-    const known = counts.get(key) ?? { passed: 0, failed: 0, skipped: 0 };
-    counts.set(key, known);
-    return known;
-  };
   const stream = run({ files, concurrency: options.concurrency, timeout: options.timeoutMs });
   for await (const event of stream) {
     if (event.type === 'test:stdout' || event.type === 'test:stderr') {
@@ -35,21 +28,18 @@ export async function runSuite(
       else said.set(file ?? '', (said.get(file ?? '') ?? '') + message);
     } else if (event.type === 'test:pass' || event.type === 'test:fail') {
       const { data } = event;
-      // A group passes or fails by its tests, which are counted; a file that broke on its own is named after itself.
-      if (data.details.type === 'suite') continue;
-      const count = of(data.file);
-      if (data.skip !== undefined && data.skip !== false) {
-        count.skipped += 1;
+      const skipped = data.skip !== undefined && data.skip !== false;
+      // A group passes by its tests, which are counted; one that was skipped or broke on its own counts itself.
+      if (data.details.type === 'suite' && event.type === 'test:pass' && !skipped) continue;
+      if (skipped) {
         totals.skipped.push({ name: data.name, reason: typeof data.skip === 'string' ? data.skip : '' });
       } else if (event.type === 'test:pass') {
         if (data.details.type === 'test' && files.includes(data.name)) continue;
-        count.passed += 1;
         totals.passed += 1;
         if (options.verbose)
           process.stdout.write(`    ok    ${data.name}  ${seconds(data.details.duration_ms)}\n`);
       } else {
         if (isConsequence(event.data.details.error)) continue;
-        count.failed += 1;
         totals.failed += 1;
         process.stdout.write(
           `\n    FAIL  ${data.name}\n          ${where(data)}\n${indent(describe(event.data.details.error))}\n`,
@@ -59,7 +49,7 @@ export async function runSuite(
       }
     } else if (event.type === 'test:summary' && event.data.file !== undefined) {
       const { file, duration_ms: duration, success } = event.data;
-      const { passed, failed, skipped } = of(file);
+      const { passed, failed, skipped } = event.data.counts;
       const name = relative(repository, file)
         .replace(/^test\//, '')
         .replace(/\.test\.ts$/, '');

@@ -9,7 +9,14 @@ after(() => servers.forEach((server) => server.close()));
 
 test('ports come from the caller, then the environment, then the defaults', () => {
   const ports = readPorts({ GATEHOUSE_PUBLIC_PORT: '9000', GATEHOUSE_UP_N8N_PORT: '9001' }, { public: 9100 });
-  assert.deepEqual(ports, { public: 9100, internal: 8081, n8n: 9001, broker: 5679, postgres: 5439 });
+  assert.deepEqual(ports, {
+    public: 9100,
+    internal: 8081,
+    n8n: 9001,
+    broker: 5679,
+    postgres: 5439,
+    runner: 8082,
+  });
 });
 
 test('every setting that is no port is named at once', () => {
