@@ -4,6 +4,13 @@ import type { DeliveryDeps } from './types.ts';
 const dedupeDays = 8;
 const finished = `('done', 'dead', 'handled', 'refused')`;
 
+const callTexts = [
+  `update decisions set args = null where args is not null and created_at < now() - $1 * interval '1 hour'
+   and not exists (select 1 from approvals a where a.id = decisions.id and a.state = 'pending')`,
+  `update attempts set result = null where result is not null and finished_at < now() - $1 * interval '1 hour'`,
+  `update votes set comment = null where comment is not null and voted_at < now() - $1 * interval '1 hour'`,
+];
+
 /**
  * Deletes what is past its retention: raw payloads first, then texts, at last the rows. A message that is still
  * waiting keeps its text, since without it nothing could be done for its sender.
@@ -27,6 +34,8 @@ export async function sweepRetention(
      and created_at < now() - $1 * interval '1 hour'`,
     [settings.textRetentionHours],
   );
+  // What was said is also in the calls that it led to: their arguments, outcomes and comments.
+  for (const rule of callTexts) await pool.query(rule, [settings.textRetentionHours]);
   const messages = await pool.query(
     `delete from messages where state in ${finished} and received_at < now() - ${dedupeDays} * interval '1 day'`,
   );

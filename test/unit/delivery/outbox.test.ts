@@ -128,8 +128,24 @@ describe('the outbox', () => {
     await stage.delivery.sweep();
     assert.equal((await row(id))?.raw, null);
     assert.ok((await row(id))?.envelope);
+    const call = [id, 'a'.repeat(64)];
+    await pool.query(
+      `with d as (
+         insert into decisions (id, message_id, run_id, session_key, step, tool, args, digest, effect, reasons,
+           policy_version, created_at, expires_at)
+         values ('dec_old', $1, gen_random_uuid(), 's', 'n', 'ledger.balance', '{"said": 1}', $2, 'allow', '[]', 'v',
+           now() - interval '721 hours', now()))
+       insert into attempts (id, grant_id, decision_id, message_id, step, tool, digest, state, result, finished_at)
+       values ('att_old', 'g', 'dec_old', $1, 'n', 'ledger.balance', $2, 'succeeded', '{"said": 1}',
+         now() - interval '721 hours')`,
+      call,
+    );
     await age(721);
     await stage.delivery.sweep();
+    const calls = await pool.query(
+      'select args, result from decisions d join attempts a on a.decision_id = d.id',
+    );
+    assert.deepEqual(calls.rows, [{ args: null, result: null }]);
     assert.equal(await row(id), undefined);
     assert.ok((await row(waiting))?.envelope);
     const { rows } = await pool.query(`select 1 from outbox where id = 'x1'`);
