@@ -1,8 +1,8 @@
 import { transaction } from '../db/index.ts';
 import type { RunContext } from '../policy/index.ts';
 import { finishAttempt } from './attempts.ts';
+import type { ToolsDeps } from './deps.ts';
 import { runCall } from './run-call.ts';
-import type { ToolsDeps } from './tools.ts';
 
 interface StartedRow {
   id: string;

@@ -1,21 +1,19 @@
 import { recordReceipts } from '../audit/index.ts';
-import { renderSentence, type Catalogue, type Tool } from '../catalogue/index.ts';
-import type { Logger } from '../config/index.ts';
+import { renderSentence, type Tool } from '../catalogue/index.ts';
 import { transaction, type Pool } from '../db/index.ts';
 import {
   callDigest,
   checkStep,
   GrantRefused,
   type Decision,
-  type Policy,
   type Presented,
   type RunContext,
 } from '../policy/index.ts';
-import type { Leases } from '../vault/index.ts';
 import { findAttempt, finishAttempt, startAttempt, startedBefore } from './attempts.ts';
+import type { ToolsDeps } from './deps.ts';
 import { runCall } from './run-call.ts';
 import { recoverAttempts } from './recover.ts';
-import type { Connectors, ExecuteRequest, Execution } from './types.ts';
+import type { ExecuteRequest, Execution } from './types.ts';
 
 /** Runs catalogue tools: each call once, with a grant, and with a receipt. */
 export interface Tools {
@@ -31,18 +29,6 @@ export interface Tools {
    * @returns how many were settled
    */
   recover(olderThanSeconds?: number): Promise<number>;
-}
-
-/** What tools are built from. */
-export interface ToolsDeps {
-  pool: Pool;
-  policy: Policy;
-  catalogue: Catalogue;
-  leases: Leases;
-  connectors: Connectors;
-  /** The current epoch: what was started in another one is never run again. */
-  epoch: { current(): number };
-  log: Logger;
 }
 
 /** Wires the router. Connectors come from `createConnectors`. */
