@@ -11,12 +11,7 @@ const shipped = n8nConfig.map((rules) =>
 
 export default tseslint.config(
   {
-    ignores: [
-      '**/dist/**',
-      '**/node_modules/**',
-      '.gatehouse/**',
-      'gateway/web/assets/*.min.js',
-    ],
+    ignores: ['**/dist/**', '**/node_modules/**', '.gatehouse/**', 'gateway/web/assets/*.min.js'],
   },
   ...shipped,
   {

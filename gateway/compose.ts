@@ -87,7 +87,7 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
 
   const store = createSecretStore({ dataDir: settings.dataDir, keyFile: settings.keyFile });
   const signingSecret = await installationSecret(store, 'n8n/signing-secret', 'whsec_');
-  const catalogue = await loadCatalogue(settings.policiesDir);
+  const catalogue = loadCatalogue(settings.policiesDir);
   const people = await createPeople({ pool, policiesDir: settings.policiesDir });
   const epoch = openEpoch(settings.dataDir);
   const policy = await createPolicy({
@@ -130,7 +130,7 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
     signingSecret,
     clock,
     log,
-    executionState: executions?.state,
+    executionState: executions ? (id) => executions.state(id) : undefined,
     isStrict: (tool) => policy.approvalClass(catalogue.get(tool)?.risk ?? '')?.strict ?? true,
   });
   const sandbox = createSandbox({ runnerUrl: settings.runnerUrl, token: await store.get('runner/token') });

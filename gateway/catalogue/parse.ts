@@ -31,7 +31,7 @@ export function parseTool(path: string, text: string): Tool {
     throw unusable(
       parsed.error.issues.map((issue) => {
         const where = issue.path.map(String);
-        const keys = 'keys' in issue ? (issue.keys as string[]) : [];
+        const keys = 'keys' in issue ? issue.keys : [];
         const shown = [...where, ...keys.slice(0, 1)];
         return `${at(shown)}: ${shown.join('.') || 'the file'}: ${issue.message}`;
       }),

@@ -58,9 +58,9 @@ test('a list shows names, versions and times only', async () => {
 });
 
 test('two writers at once lose nothing', async () => {
-  const stores = [createSecretStore({ dataDir }), createSecretStore({ dataDir })];
+  const [one, other] = [createSecretStore({ dataDir }), createSecretStore({ dataDir })] as const;
   await Promise.all(
-    Array.from({ length: 10 }, (_value, index) => stores[index % 2]?.set(`s${index}`, canary)),
+    Array.from({ length: 10 }, (_value, index) => (index % 2 ? one : other).set(`s${index}`, canary)),
   );
   assert.equal((await createSecretStore({ dataDir }).list()).length, 10);
 });

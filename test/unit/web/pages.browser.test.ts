@@ -242,9 +242,9 @@ describe('the pages in a browser', { skip }, () => {
   async function look(page: Page, name: string, width: number): Promise<void> {
     if (shots) await page.screenshot({ path: `${shots}/${name}.png`, fullPage: true });
     await page.evaluate(axeSource);
-    const result = (await page.evaluate(
+    const result = await page.evaluate<AxeResult>(
       `axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })`,
-    )) as AxeResult;
+    );
     const found = result.violations.map(
       (one) => `${one.id}: ${one.nodes[0]?.html} ${one.nodes[0]?.failureSummary ?? ''}`,
     );

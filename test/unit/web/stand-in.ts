@@ -137,7 +137,7 @@ export async function startWeb(options: { publicUrl?: (port: number) => string }
     },
     openapi: () => state.openapi,
     problemOf: toProblem,
-    log: { error: (...entry: unknown[]) => void state.failures.push(entry) } as unknown as WebDeps['log'],
+    log: { error: (...entry: unknown[]) => void state.failures.push(entry) },
   };
 
   /** Stores a web message as delivery would. @returns its id */
