@@ -47,7 +47,7 @@ export async function installNodes(userFolder: string): Promise<boolean> {
 }
 
 /** Packs the built nodes. @returns the tarball's path */
-export async function packNodes(folder: string): Promise<string> {
+async function packNodes(folder: string): Promise<string> {
   const { stdout } = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], {
     cwd: repository,
     shell: process.platform === 'win32',
