@@ -35,11 +35,11 @@ export function createLeases({ store, pool }: { store: SecretStore; pool: Pool }
       }
       const lease = `lease_${uuidv7()}`;
       await transaction(pool, async (tx) => {
-        await tx.query('insert into leases (id, attempt_id, secret) values ($1, $2, $3)', [
-          lease,
-          attemptId,
-          name,
-        ]);
+        await tx.query({
+          name: 'open-lease',
+          text: 'insert into leases (id, attempt_id, secret) values ($1, $2, $3)',
+          values: [lease, attemptId, name],
+        });
         await recordReceipts(tx, [
           { kind: 'secret.lease', messageId, facts: { lease, attempt: attemptId, secret: name } },
         ]);

@@ -26,12 +26,40 @@ export const runFields: INodeProperties[] = [
   { ...runFromNormaliser, displayOptions: { show: { '@tool': [true] } } },
 ];
 
+const PATH_INTO_ITEM = /^=\{\{ \$json((?:\.[A-Za-z_]\w*)+) \}\}$/;
+
+/**
+ * Reads a parameter. Where its expression is one of the defaults above or another plain path into the item, the value
+ * is looked up here: n8n evaluates expressions in an isolate, which costs milliseconds for each.
+ */
+function valueOf(context: IExecuteFunctions, name: string, index: number): unknown {
+  const { parameters, type } = context.getNode();
+  const expression = parameters[name];
+  // The item of an agent's tool is the model's, and n8n merges what the model filled in.
+  if (typeof expression === 'string' && !type.endsWith('Tool')) {
+    if (expression === runFromNormaliser.default) {
+      return (context.getWorkflowDataProxy(index).$ as NodeLookup)('Envelope Normaliser').item.json.run?.token;
+    }
+    const path = PATH_INTO_ITEM.exec(expression)?.[1];
+    if (path !== undefined) {
+      return path.split('.').slice(1).reduce<unknown>(ownValue, context.getInputData()[index]?.json);
+    }
+  }
+  return context.getNodeParameter(name, index, '');
+}
+
+type NodeLookup = (node: string) => { item: { json: { run?: { token?: unknown } } } };
+
+function ownValue(holder: unknown, key: string): unknown {
+  return isObject(holder) && Object.hasOwn(holder, key) ? holder[key] : undefined;
+}
+
 /**
  * Reads the run token.
  * @throws NodeOperationError when it is empty
  */
 export function runOf(context: IExecuteFunctions, index: number): string {
-  const run = context.getNodeParameter('run', index, '') as unknown;
+  const run = valueOf(context, 'run', index);
   if (typeof run === 'string' && run !== '') return run;
   throw new NodeOperationError(context.getNode(), 'There is no run token', { itemIndex: index });
 }
@@ -41,7 +69,7 @@ export function runOf(context: IExecuteFunctions, index: number): string {
  * @throws NodeOperationError when it is anything else
  */
 export function objectOf(context: IExecuteFunctions, name: string, index: number): IDataObject {
-  const given = context.getNodeParameter(name, index, {}) as unknown;
+  const given = valueOf(context, name, index);
   const value: unknown =
     typeof given === 'string' ? jsonParse(given || '{}', { fallbackValue: null }) : given;
   if (isObject(value)) return value;
@@ -52,7 +80,7 @@ export function objectOf(context: IExecuteFunctions, name: string, index: number
 
 /** Reads a parameter that may be empty. */
 export function textOf(context: IExecuteFunctions, name: string, index: number): string | undefined {
-  const value = context.getNodeParameter(name, index, '') as unknown;
+  const value = valueOf(context, name, index);
   return typeof value === 'string' && value !== '' ? value : undefined;
 }
 

@@ -43,6 +43,8 @@ const privacy = {
 /** Where n8n's defaults cost most of its speed; the reasons are in docs/benchmarks.md. */
 const speed = {
   N8N_EXPRESSION_ENGINE_LAZY_ACQUIRE: 'true',
+  N8N_EXPRESSION_ENGINE_COMPILE_CACHE: 'true',
+  N8N_EXPRESSION_ENGINE_OBSERVABILITY_ENABLED: 'false',
   DB_POSTGRESDB_POOL_SIZE: '10',
 };
 
