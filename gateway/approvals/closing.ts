@@ -29,7 +29,10 @@ export async function expireLate(deps: ApprovalsDeps): Promise<number | null> {
   return rows.find((row) => row.ms > 0)?.ms ?? (rows.length === batch ? 0 : null);
 }
 
-/** Closes approvals whose execution was stopped in n8n: nobody waits for them any more. */
+/**
+ * Looks after approvals whose execution waits no more. One that a person stopped or deleted in n8n closes them; one that
+ * was lost, as in a crash before n8n had stored its wait, starts over and takes them and their votes with it.
+ */
 export async function closeStopped(deps: ApprovalsDeps): Promise<void> {
   if (!deps.executionState) return;
   const { rows } = await deps.pool.query<{ executionId: string; ids: string[] }>(
@@ -38,10 +41,16 @@ export async function closeStopped(deps: ApprovalsDeps): Promise<void> {
     [settlingSeconds],
   );
   for (const { executionId, ids } of rows) {
-    if ((await lookUp(deps, executionId)) !== 'gone') continue;
+    const state = await lookUp(deps, executionId);
+    if (state !== 'gone' && state !== 'absent' && state !== 'ended') continue;
     await transaction(deps.pool, async (tx) => {
       // A redispatch may have moved one to another execution meanwhile.
       const held = (await lockApprovals(tx, ids)).filter((row) => row.executionId === executionId);
+      const runId = held[0]?.runId;
+      if (state === 'ended' && runId !== undefined && (await deps.delivery.runAgain(tx, runId))) {
+        deps.log.warn({ execution: executionId, approvals: ids }, 'a waiting run was lost and starts over');
+        return;
+      }
       for (const row of held) {
         await settle(deps, tx, row, {
           state: 'cancelled',

@@ -1,7 +1,12 @@
 import { openPool } from '../db/index.ts';
 import type { ExecutionState } from './types.ts';
 
-const states: Record<string, ExecutionState> = { waiting: 'waiting', new: 'running', running: 'running' };
+const states: Record<string, ExecutionState> = {
+  waiting: 'waiting',
+  new: 'running',
+  running: 'running',
+  canceled: 'gone',
+};
 
 /**
  * Looks executions up in n8n's own database, read only. n8n's public API would need a key that n8n lets nobody make
@@ -21,7 +26,7 @@ export function n8nExecutions(url: string): {
           'select status from execution_entity where id = $1 and "deletedAt" is null',
           [Number(executionId)],
         );
-        return rows[0] ? (states[rows[0].status] ?? 'gone') : 'gone';
+        return rows[0] ? (states[rows[0].status] ?? 'ended') : 'absent';
       } catch {
         return 'unknown';
       }

@@ -77,7 +77,12 @@ export class Resumer {
       return;
     }
     const state = await lookUp(this.#deps, first.executionId);
-    if (state === 'gone' || (state === 'unknown' && (await this.#refusedForLong(first)))) {
+    const lost = state === 'ended' || state === 'absent';
+    if (lost && (await this.#again(rows, first))) {
+      this.#deps.log.warn({ ...said, state }, 'a run was lost with its outcome and is dispatched again');
+      return;
+    }
+    if (lost || state === 'gone' || (state === 'unknown' && (await this.#refusedForLong(first)))) {
       this.#deps.log.error({ ...said, state }, 'an outcome cannot be delivered');
       await this.#undeliverable(rows);
       return;
@@ -93,6 +98,18 @@ export class Resumer {
         [rows.map((row) => row.id)],
       );
       if (rowCount !== 0 && rows[0]) await this.#deps.delivery.runResumed(tx, rows[0].runId);
+    });
+  }
+
+  /** A run that n8n lost, as in a crash, starts over and finds what was decided; nothing is decided or done twice. */
+  #again(rows: ApprovalRow[], first: ApprovalRow): Promise<boolean> {
+    return transaction(this.#deps.pool, async (tx) => {
+      if (!(await this.#deps.delivery.runAgain(tx, first.runId))) return false;
+      await tx.query(
+        'update approvals set delivered_at = now() where id = any($1) and delivered_at is null and run_id = $2',
+        [rows.map((row) => row.id), first.runId],
+      );
+      return true;
     });
   }
 

@@ -7,8 +7,11 @@ import type { People } from '../sessions/index.ts';
 
 export type ApprovalState = 'pending' | 'approved' | 'rejected' | 'expired' | 'cancelled' | 'undeliverable';
 export type Verdict = 'approve' | 'reject';
-/** What n8n says of an execution; `gone` is finished, crashed, stopped or deleted. */
-export type ExecutionState = 'waiting' | 'running' | 'gone' | 'unknown';
+/**
+ * What n8n says of an execution. `gone`: a person stopped it. `ended`: it finished, failed or crashed by itself.
+ * `absent`: there is no such execution; n8n keeps no successful ones, and people may delete any.
+ */
+export type ExecutionState = 'waiting' | 'running' | 'gone' | 'ended' | 'absent' | 'unknown';
 
 /** What approvals are built from. */
 export interface ApprovalsDeps {
@@ -17,7 +20,7 @@ export interface ApprovalsDeps {
   policy: Pick<Policy, 'issueGrant'>;
   catalogue: Pick<Catalogue, 'get'>;
   people: Pick<People, 'get' | 'byGroups'>;
-  delivery: Pick<Delivery, 'reply' | 'notify' | 'runWaiting' | 'runResumed' | 'runDone'>;
+  delivery: Pick<Delivery, 'reply' | 'notify' | 'runWaiting' | 'runResumed' | 'runAgain' | 'runDone'>;
   settings: Pick<Settings, 'publicUrl' | 'n8nUrl' | 'approvalSeconds'>;
   /** `whsec_<base64>`, shared with the Approval Gate's credential. */
   signingSecret: string;

@@ -48,6 +48,7 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
     authenticateRun: (token) => runs.live.authenticate(token),
     runWaiting: (tx, runId, executionId) => runs.waiting(tx, runId, executionId),
     runResumed: (tx, runId) => runs.resumed(tx, runId),
+    runAgain: (tx, runId) => runs.again(tx, runId),
     runDone: (tx, runId) => runs.done(tx, { runId }),
     reply: (tx, reply) => sendReply(tx, runs, reply),
     notify: (tx, notice) => sendNotice(tx, deps, notice),

@@ -128,6 +128,29 @@ export class Runs {
     return rowCount === 1;
   }
 
+  /** Lets a waiting run's lease lapse now, so that it is dispatched again as if it had fallen silent. */
+  async again(tx: Transaction, runId: string): Promise<boolean> {
+    const { rows } = await tx.query<{ state: string; able: boolean }>(
+      `select r.state, r.attempt < $2 and m.channel not in ('n8n', 'automation') and m.envelope is not null as able
+       from runs r join messages m on m.id = r.message_id where r.id = $1 for update of r`,
+      [runId, this.#deps.settings.runMaxDispatches],
+    );
+    const run = rows[0];
+    // A run that is running has been dispatched since; its own lease watches over it.
+    if (run?.state !== 'waiting') return run?.state === 'running';
+    if (!run.able) return false;
+    await tx.query(
+      `with run as (
+         update runs set state = 'running', token_hash = $2, lease_until = now() - interval '1 s' where id = $1
+         returning id, message_id
+       ), message as (update messages m set state = 'running' from run where m.id = run.message_id)
+       select pg_notify('delivery_run', id::text), pg_notify('delivery_queue', '') from run`,
+      // Nobody holds this token: a late call of the lost execution must not prolong the lease.
+      [runId, hashToken(newToken('run'))],
+    );
+    return true;
+  }
+
   /** Ends the open run with this id or of this message. */
   async done(tx: Transaction, which: { runId: string } | { messageId: string }): Promise<boolean> {
     const column = 'runId' in which ? 'id' : 'message_id';

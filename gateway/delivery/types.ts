@@ -113,6 +113,8 @@ export interface Delivery {
   runWaiting(tx: Transaction, runId: string, executionId: string): Promise<void>;
   /** The wait ended and n8n executes again. @returns false when the run was not waiting */
   runResumed(tx: Transaction, runId: string): Promise<boolean>;
+  /** n8n lost the waiting run: it starts over. @returns false when it is over, n8n's own, or started too often already */
+  runAgain(tx: Transaction, runId: string): Promise<boolean>;
   /** The run closed itself. @returns false when it was over already */
   runDone(tx: Transaction, runId: string): Promise<boolean>;
   /** @returns the reply's receipt, or null when a reply with this id exists already */

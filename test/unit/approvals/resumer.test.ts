@@ -25,6 +25,7 @@ after(() => house.close());
 beforeEach(async () => {
   n8n = await fakeN8n();
   executionState = 'waiting';
+  house.startsOver.allowed = true;
   for (const list of Object.values(house.seen)) list.length = 0;
   await house.database.pool.query(
     `update approvals set delivered_at = now(), state = 'cancelled' where delivered_at is null`,
@@ -257,4 +258,55 @@ test('a look-up that fails closes nothing', async () => {
   );
   await new Promise((resolve) => setTimeout(resolve, 200));
   assert.equal((await stateOf(house, id)).state, 'pending');
+});
+
+for (const state of ['ended', 'absent'] as const) {
+  test(`an outcome whose run n8n lost (${state}) waits for the run that starts over`, async () => {
+    n8n.answers.splice(0, 1, { status: 404, body: '{}' });
+    executionState = state;
+    await open().start();
+    const { id, run } = await registered();
+    await approve(id);
+    await delivered(id);
+    assert.equal((await stateOf(house, id)).state, 'approved');
+    assert.deepEqual(house.seen.again, [run.runId]);
+    assert.deepEqual(house.seen.done, []);
+  });
+}
+
+test('an outcome is undeliverable once its run was started over too often', async () => {
+  n8n.answers.splice(0, 1, { status: 404, body: '{}' });
+  executionState = 'ended';
+  house.startsOver.allowed = false;
+  await open().start();
+  const { id } = await registered();
+  await approve(id);
+  await until(async () => (await stateOf(house, id)).state === 'undeliverable');
+});
+
+test('an open approval outlives the crash of its execution, with its votes', async () => {
+  await open().start();
+  const { id, run } = await registered();
+  await house.database.pool.query(
+    `update approvals set created_at = now() - interval '1 min' where id = $1`,
+    [id],
+  );
+  executionState = 'ended';
+  await until(() => Promise.resolve(house.seen.again.includes(run.runId)));
+  assert.equal((await stateOf(house, id)).state, 'pending');
+  house.startsOver.allowed = false;
+  await until(async () => (await stateOf(house, id)).state === 'cancelled');
+  assert.deepEqual(house.seen.done, [run.runId]);
+});
+
+test('an execution that was deleted in n8n closes its open approvals', async () => {
+  await open().start();
+  const { id } = await registered();
+  await house.database.pool.query(
+    `update approvals set created_at = now() - interval '1 min' where id = $1`,
+    [id],
+  );
+  executionState = 'absent';
+  await until(async () => (await stateOf(house, id)).state === 'cancelled');
+  assert.deepEqual(house.seen.again, []);
 });

@@ -26,6 +26,7 @@ export interface Seen {
   notices: { principal: string; id: string; card: string; text: string; buttons: string[]; link?: string }[];
   waiting: string[];
   resumed: string[];
+  again: string[];
   done: string[];
   grants: string[];
 }
@@ -39,6 +40,8 @@ export interface House {
   unreachable: Set<string>;
   /** Set, it is what the policy throws in place of a grant. */
   policy: { refusal: Error | null };
+  /** Whether delivery dispatches a lost run again. */
+  startsOver: { allowed: boolean };
   /** A second gateway over the same database. */
   another(more?: Partial<ApprovalsDeps>): Approvals;
   /** Stores a message, its run and a decision. */
@@ -80,7 +83,8 @@ export async function openHouse(more: Partial<ApprovalsDeps> = {}): Promise<Hous
   );
   const unreachable = new Set<string>();
   const policy: House['policy'] = { refusal: null };
-  const seen: Seen = { replies: [], notices: [], waiting: [], resumed: [], done: [], grants: [] };
+  const startsOver = { allowed: true };
+  const seen: Seen = { replies: [], notices: [], waiting: [], resumed: [], again: [], done: [], grants: [] };
   const delivery: Delivery = {
     reply: (_tx, { messageId, id, body, final }) => {
       const buttons = (body.buttons ?? []).map((button) => button.value);
@@ -98,6 +102,12 @@ export async function openHouse(more: Partial<ApprovalsDeps> = {}): Promise<Hous
     },
     runResumed: async (tx, runId) => {
       seen.resumed.push(runId);
+      await tx.query(`update runs set state = 'running' where id = $1`, [runId]);
+      return true;
+    },
+    runAgain: async (tx, runId) => {
+      if (!startsOver.allowed) return false;
+      seen.again.push(runId);
       await tx.query(`update runs set state = 'running' where id = $1`, [runId]);
       return true;
     },
@@ -151,6 +161,7 @@ export async function openHouse(more: Partial<ApprovalsDeps> = {}): Promise<Hous
     people,
     unreachable,
     policy,
+    startsOver,
     another,
     decision: (options = {}) => storeDecision(database, options),
     async close() {

@@ -86,6 +86,25 @@ describe('a message through the gateway', () => {
     assert.ok(most > 3, `${most} at once`);
   });
 
+  it('starts a waiting run over when n8n lost it, and leaves one that runs already alone', async () => {
+    stage.n8n.onRun = async (dispatch) => {
+      const run = await stage.delivery.authenticateRun(dispatch.run.token);
+      if (stage.n8n.dispatches.length > 1) return stage.answer(dispatch);
+      await stage.within((tx) => stage.delivery.runWaiting(tx, run.runId, 'e1'));
+    };
+    await stage.delivery.ingest([message({ text: 'lost', nativeId: 'l1' })]);
+    await until('a wait', async () => (await stage.stateOf('slack:T1:C1:l1:0')) === 'waiting');
+    const first = stage.n8n.dispatches[0];
+    assert.ok(first);
+    const { runId } = await stage.delivery.authenticateRun(first.run.token);
+    assert.equal(await stage.within((tx) => stage.delivery.runAgain(tx, runId)), true);
+    assert.equal(await stage.within((tx) => stage.delivery.runAgain(tx, runId)), true);
+    await until('the answer', () => stage.texts().includes('re: lost'));
+    assert.equal(stage.n8n.dispatches.length, 2);
+    await assert.rejects(stage.delivery.authenticateRun(first.run.token), { code: 'GH-RUN-001' });
+    assert.equal(await stage.within((tx) => stage.delivery.runAgain(tx, runId)), false);
+  });
+
   it('lets the next message go while the former waits for people', async () => {
     stage.n8n.onRun = async (dispatch) => {
       const run = await stage.delivery.authenticateRun(dispatch.run.token);
