@@ -38,7 +38,8 @@ function valueOf(context: IExecuteFunctions, name: string, index: number): unkno
   // The item of an agent's tool is the model's, and n8n merges what the model filled in.
   if (typeof expression === 'string' && !type.endsWith('Tool')) {
     if (expression === runFromNormaliser.default) {
-      return (context.getWorkflowDataProxy(index).$ as NodeLookup)('Envelope Normaliser').item.json.run?.token;
+      return (context.getWorkflowDataProxy(index).$ as NodeLookup)('Envelope Normaliser').item.json.run
+        ?.token;
     }
     const path = PATH_INTO_ITEM.exec(expression)?.[1];
     if (path !== undefined) {
