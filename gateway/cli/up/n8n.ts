@@ -3,10 +3,13 @@ import { GatehouseError } from '../../config/index.ts';
 import { appendLog } from './logs.ts';
 import { n8nEnvironment, n8nProgram, type N8nOptions } from './n8n-environment.ts';
 
+/** Objects of one execution die young: with V8's default each fills the nursery several times. */
+export const serverFlags = ['--max-semi-space-size=64'];
+
 /** Starts the n8n server as the leader of its own process group, which its task runners join. */
 export function spawnN8n(options: N8nOptions): ChildProcess {
   const out = appendLog(options.log);
-  return spawn(process.execPath, [n8nProgram(options), 'start'], {
+  return spawn(process.execPath, [...serverFlags, n8nProgram(options), 'start'], {
     cwd: options.userFolder,
     detached: true,
     stdio: ['ignore', out, out],

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { freePorts, installN8n } from '../../../gateway/cli/up/index.ts';
 import { n8nEnvironment, n8nProgram, type N8nOptions } from '../../../gateway/cli/up/n8n-environment.ts';
-import { n8nAnswers } from '../../../gateway/cli/up/n8n.ts';
+import { n8nAnswers, serverFlags } from '../../../gateway/cli/up/n8n.ts';
 
 /** `shipped` has the environment of `npm start`; `stock` has n8n's defaults, with its calls home switched off. */
 export type Variant = 'shipped' | 'stock';
@@ -48,7 +48,8 @@ export async function startInstance(variant: Variant): Promise<Instance> {
   const env = { ...environmentOf(variant, options), ...databaseOf(server, database) };
   const run = (args: string[]): ChildProcess => {
     const out = openSync(options.log, 'a');
-    return spawn(process.execPath, [n8nProgram(options), ...args], {
+    const flags = variant === 'shipped' ? serverFlags : [];
+    return spawn(process.execPath, [...flags, n8nProgram(options), ...args], {
       cwd: userFolder,
       env,
       stdio: ['ignore', out, out],
