@@ -17,6 +17,9 @@ export function openPool(url: string, size = 16): Pool {
   const pool = new pg.Pool({ connectionString: url, max: size, connectionTimeoutMillis: 5000 });
   // An idle client that loses its server emits here; the next query reports the outage to its caller.
   pool.on('error', () => undefined);
+  // So does a client that is held between two statements, and there the pool does not listen: unheard, it would end
+  // the process.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   return pool;
 }
 

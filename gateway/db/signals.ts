@@ -38,7 +38,8 @@ export class Signals {
       if (this.#client === client) this.#client = undefined;
       if (!this.#stopped) setTimeout(() => void this.start(), 1000).unref();
     };
-    client.once('error', () => void client.end().catch(() => undefined));
+    // A dying server is heard twice: its last word, then the end of the connection.
+    client.on('error', () => void client.end().catch(() => undefined));
     client.once('end', again);
     try {
       await client.connect();

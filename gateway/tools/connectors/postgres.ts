@@ -43,6 +43,8 @@ class Connections {
       const made = pool;
       // An idle connection whose server goes away emits here; the pool drops it by itself.
       made.on('error', () => undefined);
+      // One that is lent out emits where the pool does not listen.
+      made.on('connect', (client) => client.on('error', () => undefined));
       made.on('remove', () => {
         if (made.totalCount === 0) this.#pools.delete(key);
       });

@@ -38,6 +38,20 @@ describe('signals', () => {
 });
 
 describe('a transaction', () => {
+  it('fails alone when its connection dies between two statements', async () => {
+    const killer = database.pool;
+    await assert.rejects(
+      transaction(killer, async (tx) => {
+        const { rows } = await tx.query<{ pid: number }>('select pg_backend_pid() as pid');
+        await killer.query('select pg_terminate_backend($1)', [rows[0]?.pid]);
+        // The connection's last error arrives while no statement runs on it.
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        await tx.query('select 1');
+      }),
+    );
+    assert.equal((await killer.query('select 1 as one')).rows.length, 1);
+  });
+
   it('leaves nothing behind when its work throws', async () => {
     await assert.rejects(
       transaction(database.pool, async (tx) => {
