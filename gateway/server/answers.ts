@@ -28,6 +28,10 @@ export const ExecutionAnswer = z.strictObject({
   attempt: z.string().optional(),
   decision: z.string().optional(),
   replayed: z.boolean().optional().describe('true when this is the recorded outcome of an earlier call'),
+  replied: z
+    .boolean()
+    .optional()
+    .describe('whether the outcome was told in the conversation, where that was asked for'),
 });
 
 export const RunAnswer = z.strictObject({ token: z.string(), expiresAt: time });

@@ -52,6 +52,7 @@ export const ExecutionRequest = z.strictObject({
   grant,
   step,
   dryRun: z.boolean().optional(),
+  reply: z.boolean().optional().describe('also tell the outcome in the conversation, which ends the run'),
 });
 export const ReplyRequest = z.strictObject({ run, text: z.string().min(1).max(20_000), step });
 export const CodeRequest = z.strictObject({

@@ -11,6 +11,7 @@ import {
 } from '../policy/index.ts';
 import { findAttempt, finishAttempt, startAttempt, startedBefore } from './attempts.ts';
 import type { ToolsDeps } from './deps.ts';
+import { replying } from './outcome-reply.ts';
 import { runCall } from './run-call.ts';
 import { recoverAttempts } from './recover.ts';
 import type { ExecuteRequest, Execution } from './types.ts';
@@ -78,7 +79,7 @@ export function createTools(deps: ToolsDeps): Tools {
   };
 
   return {
-    async execute(run, request) {
+    execute: replying(async (run, request) => {
       const { step } = request;
       checkStep(step);
       const { digest } = callDigest(request.tool, request.args);
@@ -104,7 +105,7 @@ export function createTools(deps: ToolsDeps): Tools {
         if (!(error instanceof GrantRefused)) throw error;
         return (await recorded(key)) ?? refuse(pool, run, error, { tool: tool.name, digest });
       }
-    },
+    }),
     recover: (olderThanSeconds = 0) => recoverAttempts(deps, olderThanSeconds, (id) => running.has(id)),
   };
 }

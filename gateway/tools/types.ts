@@ -11,6 +11,8 @@ export interface ExecuteRequest {
   step: string;
   /** Decides for real and stops before the effect. */
   dryRun?: boolean;
+  /** Also tells the outcome in the conversation, which ends the run. */
+  reply?: boolean;
 }
 
 /** What became of a call. */
@@ -24,6 +26,8 @@ export interface Execution {
   attempt?: string;
   /** The call was made before; this is its recorded outcome. */
   replayed?: boolean;
+  /** Whether the outcome was told in the conversation; only where that was asked for. */
+  replied?: boolean;
   decision?: string;
 }
 

@@ -21,6 +21,7 @@ export async function executeItem(context: IExecuteFunctions, index: number): Pr
     };
     const grant = textOf(context, 'grant', index);
     if (grant !== undefined) call.grant = grant;
+    if (context.getNodeParameter('reply', index, false) === true) call.reply = true;
     // A builder who tries a workflow in the editor must not move money by it.
     if (context.getMode() === 'manual' && context.getNodeParameter('runInEditor', index, false) !== true) {
       call.dryRun = true;

@@ -122,6 +122,15 @@ export const properties: INodeProperties[] = [
   },
   ...runFields,
   {
+    displayName: 'Reply With the Outcome',
+    name: 'reply',
+    type: 'boolean',
+    default: false,
+    description:
+      'Whether to tell the outcome and its receipt in the conversation that the run came from, which ends the run',
+    displayOptions: { hide: { '@tool': [true] } },
+  },
+  {
     displayName: 'Run Effects in the Editor',
     name: 'runInEditor',
     type: 'boolean',

@@ -62,6 +62,19 @@ describe('Vault Credential and Sandboxed Agent', () => {
     });
   }
 
+  it('has the gateway tell the outcome where it is asked to', async () => {
+    await bench({ ...fromItem, reply: true }).run([item]);
+    assert.equal(gateway.calls[0]?.body.reply, true);
+  });
+
+  it('takes only what the item itself holds, not what every object has', async () => {
+    for (const field of ['constructor', '__proto__', 'toString']) {
+      const [notDone] = outputs(await bench({ ...fromItem, args: `={{ $json.${field} }}` }).run([item]));
+      assert.equal(notDone?.length, 1, field);
+    }
+    assert.equal(gateway.calls.length, 0);
+  });
+
   it('is a dry run in the editor, unless its switch says otherwise', async () => {
     await bench(fromItem, { mode: 'manual' }).run([item]);
     await bench({ ...fromItem, runInEditor: true }, { mode: 'manual' }).run([item]);

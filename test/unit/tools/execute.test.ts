@@ -191,6 +191,27 @@ test('a reply is committed with its outcome under the attempt’s id', async () 
   assert.deepEqual(at.replies.at(-1), { id: answer.attempt, text: 'hello' });
 });
 
+test('an outcome is told in the conversation once, with its receipt, however often the call is repeated', async () => {
+  const grant = await approved();
+  const call = { ...payment(), grant, step: 'x:0:0', reply: true };
+  const told = at.replies.length;
+  const first = await tools.execute(run(), call);
+  const again = await tools.execute(run(), call);
+  assert.deepEqual([first.replied, again.replied, again.replayed], [true, true, true]);
+  assert.deepEqual(
+    at.replies.slice(told).map((reply) => reply.text),
+    [`Paid 120.00 EUR to ACME (invoice-${message}).\nReceipt ${first.receipt}`],
+  );
+});
+
+test('a refusal is told as well, and a dry run is not', async () => {
+  const told = at.replies.length;
+  await tools.execute(run(), { ...payment(), grant: 'grant_of_nobody', step: 'x:0:0', reply: true });
+  assert.match(at.replies.at(-1)?.text ?? '', /^There is no such grant\.\nReceipt /);
+  await tools.execute(run(), { tool: 'ledger.balance', args: {}, step: 'y:0:0', dryRun: true, reply: true });
+  assert.equal(at.replies.length, told + 1);
+});
+
 test('code without a sandbox never runs', async () => {
   const call = { tool: 'code.run', args: { language: 'python', code: 'print(1)' } };
   const decision = await at.policy.decide(run(), { ...call, step: 'check:0:0' });
