@@ -32,7 +32,7 @@ function readArguments(args: string[]): Request {
   const numbers = args.filter((arg) => /^\d+$/.test(arg)).map(Number);
   const filters = args.filter((arg) => !(suites as readonly string[]).includes(arg) && !/^\d+$/.test(arg));
   const alone = named.length === 1 && named[0] === 'crash';
-  return { suites: named.length > 0 ? named : [...suites], filters, rounds: numbers[0] ?? (alone ? 30 : 5) };
+  return { suites: named.length > 0 ? named : [...suites], filters, rounds: numbers[0] ?? (alone ? 30 : 3) };
 }
 
 async function main(): Promise<number> {
