@@ -15,6 +15,7 @@ import {
   startPostgres,
   terminalReporter,
 } from '../gateway/cli/up/index.ts';
+import { findOpa, installOpa, opaVersion } from '../gateway/policy/index.ts';
 import { runSuite, type Totals } from './suite.ts';
 
 const suites = ['unit', 'contract', 'e2e', 'crash'] as const;
@@ -66,6 +67,15 @@ async function main(): Promise<number> {
       });
       if (built.status !== 0) throw new Error(`scripts/build.mjs failed:\n${built.stdout}${built.stderr}`);
     });
+    if (!(await findOpa())) {
+      if (spawnSync('go', ['version']).status === 0)
+        await report.step(
+          `OPA ${opaVersion}`,
+          installOpa,
+          'built with Go, once for this user; about 2 minutes',
+        );
+      else report.warn('NO OPA and NO GO: tests that compile rules are skipped. Install one of them');
+    }
     if (request.suites.some((suite) => suite === 'e2e' || suite === 'crash')) {
       const hint = n8nInstalled() ? undefined : '2.8 GB by its lockfile, once for this user; 3 to 10 minutes';
       await report.step('n8n installed', (note) => installN8n(note), hint);

@@ -1,18 +1,15 @@
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
-
-const run = promisify(execFile);
+import { findOpa } from '../../../gateway/policy/index.ts';
 
 /** An OPA server with the rules of the repository. */
 export interface OpaServer {
   /** Address of the decision. */
   url: string;
-  version: string;
   stop(): Promise<void>;
 }
 
@@ -22,7 +19,8 @@ export interface OpaServer {
  * @throws when there is no OPA: `gatehouse policy build` gets one
  */
 export async function startOpa(policiesDir: string, data: object, port: number): Promise<OpaServer> {
-  const { program, version } = await findOpa();
+  const program = await findOpa();
+  if (!program) throw new Error('There is no OPA to compare with. Get one with: npx gatehouse policy build');
   const work = await mkdtemp(join(tmpdir(), 'gatehouse-opa-'));
   const dataFile = join(work, 'data.json');
   await writeFile(dataFile, JSON.stringify(data));
@@ -50,7 +48,6 @@ export async function startOpa(policiesDir: string, data: object, port: number):
   }
   return {
     url: `${base}/v1/data/gatehouse/decision`,
-    version,
     async stop() {
       const gone = once(child, 'exit');
       child.kill();
@@ -58,15 +55,4 @@ export async function startOpa(policiesDir: string, data: object, port: number):
       await rm(work, { recursive: true });
     },
   };
-}
-
-async function findOpa(): Promise<{ program: string; version: string }> {
-  const cache = process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache');
-  const candidates = [join(cache, 'gatehouse/opa-1.22.2/opa'), 'opa', join(homedir(), 'go/bin/opa')];
-  for (const program of candidates) {
-    const said = await run(program, ['version']).catch(() => undefined);
-    const version = /^Version: (\S+)/.exec(said?.stdout ?? '')?.[1];
-    if (version) return { program, version };
-  }
-  throw new Error('There is no OPA to compare with. Get one with: npx gatehouse policy build');
 }
