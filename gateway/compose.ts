@@ -138,7 +138,7 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
     pool,
     policy,
     catalogue,
-    leases: createLeases({ store, pool }),
+    leases: createLeases(store),
     connectors: createConnectors({ delivery, approvals, catalogue, sandbox }),
     epoch,
     log,

@@ -2,6 +2,7 @@ import { recordReceipts } from '../audit/index.ts';
 import type { Pool, Transaction } from '../db/index.ts';
 import { uuidv7 } from '../envelope/index.ts';
 import type { Policy, Presented, Reason } from '../policy/index.ts';
+import type { Leases } from '../vault/index.ts';
 import type { Execution } from './types.ts';
 
 /** A call whose grant was spent. */
@@ -11,6 +12,14 @@ export interface Attempt {
   messageId: string;
   tool: string;
   digest: string;
+  /** Name of the secret that it has on loan; null for a call that needs none. */
+  secret: string | null;
+}
+
+/** Whose part of the attempt's transactions is done by others. */
+interface Rooms {
+  policy: Pick<Policy, 'consumeGrant'>;
+  leases: Pick<Leases, 'open' | 'end'>;
 }
 
 /** How an attempt ended. */
@@ -25,28 +34,30 @@ export interface Ending {
 type Stored = Pick<Ending, 'result' | 'text' | 'reasons'>;
 
 /**
- * Spends the grant and records the attempt in one transaction, before anything happens outside.
+ * Spends the grant, records the attempt and opens its lease in one transaction, before anything happens outside.
  * @throws GrantRefused
  */
 export async function startAttempt(
   tx: Transaction,
-  policy: Pick<Policy, 'consumeGrant'>,
+  { policy, leases }: Rooms,
   presented: Presented,
-  step: string,
+  { step, secret }: { step: string; secret: string | null },
 ): Promise<Attempt> {
   const { decisionId } = await policy.consumeGrant(tx, presented);
   const { messageId, tool, digest } = presented;
   const id = `att_${uuidv7()}`;
-  await tx.query({
+  const recording = tx.query({
     name: 'start-attempt',
     text: `insert into attempts (id, grant_id, decision_id, message_id, step, tool, digest, state)
        values ($1, $2, $3, $4, $5, $6, $7, 'started')`,
     values: [id, presented.grant, decisionId, messageId, step, tool, digest],
   });
-  await recordReceipts(tx, [
+  const attesting = recordReceipts(tx, [
     { kind: 'attempt', messageId, decisionId, facts: { attempt: id, tool, digest } },
   ]);
-  return { id, decisionId, messageId, tool, digest };
+  const lending = secret === null ? null : leases.open(tx, { attemptId: id, messageId, secret });
+  await Promise.all([recording, attesting, lending]);
+  return { id, decisionId, messageId, tool, digest, secret };
 }
 
 /** Whether an error says that this call of this message was started before. */
@@ -56,10 +67,15 @@ export function startedBefore(error: unknown): boolean {
 }
 
 /**
- * Records how an attempt ended, its receipt, and the effect that belongs to the same transaction.
+ * Records how an attempt ended, its receipt, the end of its lease, and the effect that belongs to the same transaction.
  * @returns the execution as it is answered now and at each replay
  */
-export async function finishAttempt(tx: Transaction, attempt: Attempt, ending: Ending): Promise<Execution> {
+export async function finishAttempt(
+  tx: Transaction,
+  { leases }: Pick<Rooms, 'leases'>,
+  attempt: Attempt,
+  ending: Ending,
+): Promise<Execution> {
   const { commit, status, ...stored } = ending;
   await commit?.(tx);
   const facts = {
@@ -72,12 +88,14 @@ export async function finishAttempt(tx: Transaction, attempt: Attempt, ending: E
   const [receipt] = await recordReceipts(tx, [
     { kind: 'outcome', messageId: attempt.messageId, decisionId: attempt.decisionId, facts },
   ]);
-  const { rowCount } = await tx.query({
+  const returned = attempt.secret === null ? null : leases.end(tx, attempt.id);
+  const finished = tx.query({
     name: 'finish-attempt',
     text: `update attempts set state = $2, result = $3, receipt_id = $4, finished_at = now()
        where id = $1 and state = 'started'`,
     values: [attempt.id, status, JSON.stringify(stored), receipt],
   });
+  const [{ rowCount }] = await Promise.all([finished, returned]);
   if (rowCount !== 1) throw new Error(`the attempt ${attempt.id} was finished by someone else`);
   return { status, ...stored, receipt, attempt: attempt.id, decision: attempt.decisionId };
 }

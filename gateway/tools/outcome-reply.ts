@@ -19,13 +19,13 @@ export function outcomeReply(request: ExecuteRequest, execution: Execution): Exe
   };
 }
 
-/** Runs calls, and replies with the outcome of those that ask for it. */
+/** Runs calls, and replies with the outcome of those that ask for it, where it was not told with its own commit. */
 export function replying(
   execute: (run: RunContext, request: ExecuteRequest) => Promise<Execution>,
 ): (run: RunContext, request: ExecuteRequest) => Promise<Execution> {
   return async (run, request) => {
     const execution = await execute(run, request);
-    if (!request.reply || execution.status === 'dry_run') return execution;
+    if (!request.reply || execution.replied || execution.status === 'dry_run') return execution;
     const reply = await execute(run, outcomeReply(request, execution));
     return { ...execution, replied: reply.status === 'succeeded' };
   };

@@ -15,6 +15,8 @@ interface StartedRow {
   principal: string | null;
   actor: RunContext['actor'] | null;
   epoch: number;
+  /** What the attempt had on loan when the gateway died; its loan ends with its outcome. */
+  secret: string | null;
 }
 
 /**
@@ -29,11 +31,13 @@ export async function recoverAttempts(
   isRunning: (attempt: string) => boolean,
 ): Promise<number> {
   const { rows } = await deps.pool.query<StartedRow>(
-    `select a.id, a.decision_id, a.message_id, a.tool, a.digest, d.args, d.run_id, d.principal, r.actor, g.epoch
+    `select a.id, a.decision_id, a.message_id, a.tool, a.digest, d.args, d.run_id, d.principal, r.actor, g.epoch,
+       l.secret
      from attempts a
      join decisions d on d.id = a.decision_id
      join grants g on g.id = a.grant_id
      left join runs r on r.id = d.run_id
+     left join leases l on l.attempt_id = a.id and l.ended_at is null
      where a.state = 'started' and a.started_at <= now() - make_interval(secs => $1) order by a.started_at`,
     [olderThanSeconds],
   );
@@ -45,6 +49,7 @@ export async function recoverAttempts(
       messageId: row.message_id,
       tool: row.tool,
       digest: row.digest,
+      secret: row.secret,
     };
     const tool = deps.catalogue.get(row.tool);
     const again =
@@ -62,9 +67,10 @@ export async function recoverAttempts(
             principal: row.principal,
             actor: again.actor,
           },
+          tried: true,
         })
       : interrupted;
-    await transaction(deps.pool, (tx) => finishAttempt(tx, attempt, ending));
+    await transaction(deps.pool, (tx) => finishAttempt(tx, deps, attempt, ending));
     deps.log.info({ attempt: row.id, tool: row.tool, status: ending.status }, 'settled a call after a crash');
   }
   return left.length;

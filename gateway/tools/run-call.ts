@@ -7,26 +7,30 @@ import type { Caller, Connectors, Outcome } from './types.ts';
 /**
  * Runs one started call through its connector and says how it ended; never throws. A failure that nobody can
  * interpret is tried once more where the call is idempotent, and is `unknown` otherwise: the effect may have happened.
+ * After a try without a clear end only success is certain: that a later try failed says nothing of the earlier one.
+ * @param call.tried whether an earlier process may have tried it already
  */
 export async function runCall(
-  deps: { connectors: Connectors; leases: Leases; log: Logger },
-  call: { attempt: Attempt; tool: Tool; args: Record<string, unknown>; caller: Caller },
+  deps: { connectors: Connectors; leases: Pick<Leases, 'read'>; log: Logger },
+  call: { attempt: Attempt; tool: Tool; args: Record<string, unknown>; caller: Caller; tried?: boolean },
 ): Promise<Ending> {
   const { attempt, tool, args, caller } = call;
+  let unclear = call.tried === true;
   const tries = tool.idempotencyKey === 'attempt' ? 2 : 1;
   for (let round = 1; round <= tries; round += 1) {
     try {
+      const secret = attempt.secret === null ? undefined : await deps.leases.read(attempt.secret);
       const outcome = await deps.connectors[tool.connector.kind].run({
         attempt: attempt.id,
         tool,
         args,
         caller,
         signal: AbortSignal.timeout(tool.timeoutSeconds * 1000),
-        withSecret: (name, use) => deps.leases.withSecret(attempt.id, attempt.messageId, name, use),
+        secret,
       });
-      return ended(outcome, tool, args);
+      if (outcome.status === 'succeeded' || !unclear) return ended(outcome, tool, args);
     } catch (error) {
-      if (error instanceof GatehouseError) {
+      if (error instanceof GatehouseError && !unclear) {
         const text = error.next ? `${error.message} ${error.next}` : error.message;
         return { status: 'failed', reasons: [{ code: error.code, text }], text };
       }
@@ -34,6 +38,7 @@ export async function runCall(
       const kind = error instanceof Error ? error.name : typeof error;
       deps.log.warn({ attempt: attempt.id, tool: tool.name, round, kind }, 'call without a clear outcome');
     }
+    unclear = true;
   }
   const text = 'The outcome is not known: the system stopped answering. Check it there before trying again.';
   return { status: 'unknown', reasons: [{ code: 'outcome_unknown', text }], text };

@@ -1,18 +1,11 @@
 import { recordReceipts } from '../audit/index.ts';
-import { renderSentence, type Tool } from '../catalogue/index.ts';
-import { transaction, type Pool } from '../db/index.ts';
-import {
-  callDigest,
-  checkStep,
-  GrantRefused,
-  type Decision,
-  type Presented,
-  type RunContext,
-} from '../policy/index.ts';
-import { findAttempt, finishAttempt, startAttempt, startedBefore } from './attempts.ts';
+import { renderSentence } from '../catalogue/index.ts';
+import type { Pool } from '../db/index.ts';
+import { callDigest, checkStep, GrantRefused, type Decision, type RunContext } from '../policy/index.ts';
+import { findAttempt, startedBefore } from './attempts.ts';
 import type { ToolsDeps } from './deps.ts';
 import { replying } from './outcome-reply.ts';
-import { runCall } from './run-call.ts';
+import { createPerform, denied, presentedBy, readied, withheld, type Ready } from './perform.ts';
 import { recoverAttempts } from './recover.ts';
 import type { ExecuteRequest, Execution } from './types.ts';
 
@@ -34,46 +27,24 @@ export interface Tools {
 
 /** Wires the router. Connectors come from `createConnectors`. */
 export function createTools(deps: ToolsDeps): Tools {
-  const { pool, policy, catalogue } = deps;
-  /** Attempts of this process without an outcome yet, so that a retry waits instead of asking twice. */
-  const running = new Map<string, Promise<Execution>>();
-
-  /** The call's attempt is committed before it reaches outside, and its outcome after. */
-  const perform = async (call: Ready, grant: string): Promise<Execution> => {
-    const { run, tool, args, step } = call;
-    const attempt = await transaction(pool, (tx) => startAttempt(tx, policy, presentedBy(call, grant), step));
-    const work = runCall(deps, { attempt, tool, args, caller: run })
-      .then((ending) => transaction(pool, (tx) => finishAttempt(tx, attempt, ending)))
-      .finally(() => running.delete(attempt.id));
-    running.set(attempt.id, work);
-    return work;
-  };
-
-  /** A call whose effect is in our own database: decision, attempt, effect and outcome are there, or none of them. */
-  const performWithin = (call: Ready, given: string | null): Promise<Execution> =>
-    transaction(pool, async (tx) => {
-      const { run, tool, args, step } = call;
-      const decision = given ? null : await policy.decideWithin(tx, run, { tool: tool.name, args, step });
-      const grant = given ?? decision?.grant;
-      if (!grant) return withheld(decision as Decision);
-      const attempt = await startAttempt(tx, policy, presentedBy(call, grant), step);
-      return finishAttempt(tx, attempt, await runCall(deps, { attempt, tool, args, caller: run }));
-    });
+  const { pool, policy } = deps;
+  const perform = createPerform(deps);
 
   const recorded = async (key: Parameters<typeof findAttempt>[1]): Promise<Execution | null> => {
     const found = await findAttempt(pool, key);
     if (found?.state !== 'started') return found?.execution ?? null;
-    const work = running.get(found.id);
+    const work = perform.running.get(found.id);
     return work ? { ...(await work), replayed: true } : found.execution;
   };
 
-  const carryOut = async (call: Ready, grant: string | null, dryRun: boolean): Promise<Execution> => {
-    const { run, tool, args, step } = call;
-    if (!dryRun && deps.connectors[tool.connector.kind].commitsAll?.(tool)) return performWithin(call, grant);
-    const decision = grant ? null : await policy.decide(run, { tool: tool.name, args, step });
+  const carryOut = async (call: Ready, grant: string | null): Promise<Execution> => {
+    const { run, tool, args, request } = call;
+    const own = deps.connectors[tool.connector.kind].commitsAll?.(tool) === true;
+    if (own && !request.dryRun) return perform.within(call, grant);
+    const decision = grant ? null : await policy.decide(run, request);
     const usable = grant ?? decision?.grant;
     if (!usable) return withheld(decision as Decision);
-    if (!dryRun) return perform(call, usable);
+    if (!request.dryRun) return perform.outside(call, usable);
     const id = await policy.checkGrant(pool, presentedBy(call, usable));
     return { status: 'dry_run', text: `Dry run: ${renderSentence(tool.sentence, args)}`, decision: id };
   };
@@ -91,54 +62,26 @@ export function createTools(deps: ToolsDeps): Tools {
         if (before) return before;
         grant = await unusedGrant(pool, run, request.tool, digest);
       }
-      const tool = catalogue.get(request.tool);
-      if (!tool) {
+      const call = readied(deps, run, request);
+      if (!call) {
         if (grant) return (await recorded(key)) ?? denied([unknownTool]);
-        return withheld(await policy.decide(run, { tool: request.tool, args: request.args, step }));
+        return withheld(await policy.decide(run, request));
       }
-      const call = { run, tool, args: request.args as Record<string, unknown>, step, digest };
       try {
-        return await carryOut(call, grant, request.dryRun === true);
+        return await carryOut(call, grant);
       } catch (error) {
         // Started before, or a twin was faster: its outcome is this one's too.
         if (startedBefore(error)) return (await recorded(key)) ?? denied([unknownTool]);
         if (!(error instanceof GrantRefused)) throw error;
-        return (await recorded(key)) ?? refuse(pool, run, error, { tool: tool.name, digest });
+        return (await recorded(key)) ?? refuse(pool, run, error, { tool: request.tool, digest });
       }
     }),
-    recover: (olderThanSeconds = 0) => recoverAttempts(deps, olderThanSeconds, (id) => running.has(id)),
+    recover: (olderThanSeconds = 0) =>
+      recoverAttempts(deps, olderThanSeconds, (id) => perform.running.has(id)),
   };
 }
 
-/** A call of a tool that exists. */
-interface Ready {
-  run: RunContext;
-  tool: Tool;
-  args: Record<string, unknown>;
-  step: string;
-  digest: string;
-}
-
-const presentedBy = ({ run, tool, digest }: Ready, grant: string): Presented => ({
-  grant,
-  messageId: run.messageId,
-  sessionKey: run.sessionKey,
-  tool: tool.name,
-  digest,
-});
-
 const unknownTool = { code: 'tool_unknown', text: 'There is no tool of this name.' };
-
-const denied = (reasons: { code: string; text: string }[]): Execution => ({
-  status: 'denied',
-  reasons,
-  text: reasons.map((reason) => reason.text).join(' '),
-});
-
-function withheld(decision: Decision): Execution {
-  const status = decision.effect === 'deny' ? 'denied' : 'needs_approval';
-  return { ...denied(decision.reasons), status, decision: decision.id };
-}
 
 /** A refused grant leaves a receipt as well: somebody tried. */
 async function refuse(

@@ -43,8 +43,8 @@ export interface ConnectorCall {
   caller: Caller;
   /** Aborts when the tool's time is over. */
   signal: AbortSignal;
-  /** Lends a secret for as long as `use` runs. */
-  withSecret<T>(name: string, use: (value: string) => Promise<T>): Promise<T>;
+  /** The value that was lent for this call; undefined where the connector asks for none. */
+  secret: string | undefined;
 }
 
 /**
@@ -61,6 +61,8 @@ export type Outcome =
  */
 export interface Connector {
   run(call: ConnectorCall): Promise<Outcome>;
+  /** Name of the secret that this call needs; its lease is opened with the attempt. */
+  secretFor?(tool: Tool, args: Record<string, unknown>): string | undefined;
   /**
    * Whether all that this tool does is its outcome's `commit`. Its decision, attempt and outcome are then one
    * transaction; a tool that reaches outside has its attempt committed before.

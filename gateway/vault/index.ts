@@ -1,2 +1,2 @@
-export { createLeases, type Leases } from './leases.ts';
+export { createLeases, type Leases, type Loan } from './leases.ts';
 export { createSecretStore, type SecretInfo, type SecretStore } from './store.ts';

@@ -26,6 +26,10 @@ interface Permit {
  */
 export function createHttpConnector(): Connector {
   return {
+    secretFor({ egress }, args) {
+      const wanted = egress && tryPermit(args as unknown as HttpArgs, egress);
+      return wanted?.secret?.name;
+    },
     async run(call) {
       const { connector, egress } = call.tool;
       if (connector.kind !== 'http' || !egress)
@@ -33,12 +37,18 @@ export function createHttpConnector(): Connector {
       // Checked against the catalogue's schema before the decision.
       const args = call.args as unknown as HttpArgs;
       const permit = permitted(args, egress);
-      if (!permit.secret) return send(call, args, egress, permit, null, connector.maxResponseBytes);
-      return call.withSecret(permit.secret.name, (secret) =>
-        send(call, args, egress, permit, secret, connector.maxResponseBytes),
-      );
+      return send(call, args, egress, permit, call.secret ?? null, connector.maxResponseBytes);
     },
   };
+}
+
+/** A call that will be refused is lent nothing. */
+function tryPermit(args: HttpArgs, egress: Egress): Permit | null {
+  try {
+    return permitted(args, egress);
+  } catch {
+    return null;
+  }
 }
 
 function permitted(args: HttpArgs, egress: Egress): Permit {

@@ -13,11 +13,11 @@ const idleMs = 10_000;
 export function createPostgresConnector(): Connector {
   const connections = new Connections();
   return {
-    run(call) {
-      const { secret } = call.tool;
-      if (secret === undefined)
+    secretFor: (tool) => tool.secret,
+    async run(call) {
+      if (call.secret === undefined)
         throw new GatehouseError('GH-TOOLS-001', 'The tool names no connection secret.');
-      return call.withSecret(secret, (url) => query(connections.to(url, call.tool.timeoutSeconds), call));
+      return query(connections.to(call.secret, call.tool.timeoutSeconds), call);
     },
   };
 }

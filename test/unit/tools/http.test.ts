@@ -64,7 +64,7 @@ const call = (args: Record<string, unknown>, hosts = [host], networks = ['127.0.
     args,
     caller: runOf(),
     signal: AbortSignal.timeout(5000),
-    withSecret: (_name, use) => use(canary),
+    secret: createHttpConnector().secretFor?.(tool(networks, hosts), args) && canary,
   });
 
 test('the secret goes out as a header and never comes back, in no encoding', async () => {

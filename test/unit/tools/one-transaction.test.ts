@@ -81,3 +81,55 @@ test('the kill switch stops it in that very transaction', async () => {
   assert.equal(effects, 0);
   await at.policy.setKillSwitch({ engaged: false, reason: 'test', by: 'test' });
 });
+
+const told = (): Promise<Execution> =>
+  tools.execute(runOf({ messageId: `web:local:c1:${message}:0` }), {
+    tool: 'ledger.balance',
+    args: {},
+    step: 'x:0:0',
+    reply: true,
+  });
+/** Transactions that wrote the attempts of this message last. */
+async function writers(): Promise<string[]> {
+  const { rows } = await at.db.pool.query<{ writer: string }>(
+    'select xmin::text as writer from attempts where message_id = $1 order by started_at',
+    [`web:local:c1:${message}:0`],
+  );
+  return rows.map((row) => row.writer);
+}
+
+test('the outcome of a call outside and the reply that tells it are one commit', async () => {
+  message += 1;
+  const done = await told();
+  assert.deepEqual([done.status, done.replied], ['succeeded', true]);
+  const [outcome, reply] = await writers();
+  assert.ok(outcome !== undefined && outcome === reply);
+});
+
+test('an outcome stays where its reply cannot be stored, and the reply is made up for', async () => {
+  message += 1;
+  breaks = true;
+  await assert.rejects(told(), /cannot be stored/);
+  assert.equal((await writers()).length, 1);
+  breaks = false;
+  const again = await told();
+  assert.deepEqual([again.status, again.replayed, again.replied], ['succeeded', true, true]);
+});
+
+test('an outcome whose reply the kill switch stops is stored, and says that it was not told', async () => {
+  message += 1;
+  const stopping: Connector = {
+    secretFor: (tool) => at.deps.connectors.postgres.secretFor?.(tool, {}),
+    run: async (call) => {
+      const outcome = await at.deps.connectors.postgres.run(call);
+      await at.policy.setKillSwitch({ engaged: true, reason: 'test', by: 'test' });
+      return outcome;
+    },
+  };
+  const stopped = createTools({ ...at.deps, connectors: { ...at.deps.connectors, postgres: stopping } });
+  const run = runOf({ messageId: `web:local:c1:${message}:0` });
+  const call = { tool: 'ledger.balance', args: {}, step: 'x:0:0', reply: true };
+  const done = await stopped.execute(run, call);
+  assert.deepEqual([done.status, done.replied], ['succeeded', false]);
+  await at.policy.setKillSwitch({ engaged: false, reason: 'test', by: 'test' });
+});

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
+import { GatehouseError } from '../../../gateway/config/index.ts';
 import { transaction } from '../../../gateway/db/index.ts';
 import { startAttempt } from '../../../gateway/tools/attempts.ts';
 import { createTools, type Tools } from '../../../gateway/tools/index.ts';
@@ -36,7 +37,12 @@ async function crashed(tool: string, args: Record<string, string>): Promise<void
   const { messageId, sessionKey } = run();
   const { digest } = callDigest(tool, args);
   await transaction(at.db.pool, (tx) =>
-    startAttempt(tx, at.policy, { grant, messageId, sessionKey, tool, digest }, 'x'),
+    startAttempt(
+      tx,
+      at.deps,
+      { grant, messageId, sessionKey, tool, digest },
+      { step: 'x', secret: at.catalogue.get(tool)?.secret ?? null },
+    ),
   );
 }
 const payment = (): Record<string, string> => ({
@@ -93,6 +99,34 @@ test('what was started before a restore is never run again', async () => {
   assert.deepEqual(rows, [{ state: 'unknown' }]);
 });
 
+test('an interrupted payment whose system is gone at the restart is unknown, not failed', async () => {
+  await crashed('ledger.transfer', payment());
+  const gone: Connector = { run: () => Promise.reject(new GatehouseError('GH-TOOLS-002', 'unreachable')) };
+  const later = createTools({ ...at.deps, connectors: { ...at.deps.connectors, postgres: gone } });
+  assert.equal(await later.recover(), 1);
+  const answer = await tools.execute(run(), { tool: 'ledger.transfer', args: payment(), step: 'x' });
+  assert.equal(answer.status, 'unknown');
+  const { rows } = await at.db.pool.query(`select from leases where ended_at is null`);
+  assert.equal(rows.length, 0, 'its loan is over');
+});
+
+test('a payment that may have been booked at its first try is not called failed at the second', async () => {
+  let tries = 0;
+  const flaky: Connector = {
+    run: () => {
+      tries += 1;
+      return Promise.reject(
+        tries === 1 ? new Error('cut') : new GatehouseError('GH-TOOLS-002', 'unreachable'),
+      );
+    },
+  };
+  const shaky = createTools({ ...at.deps, connectors: { ...at.deps.connectors, postgres: flaky } });
+  const call = { tool: 'ledger.transfer', args: payment() };
+  const decision = await at.policy.decide(run(), { ...call, step: 'check' });
+  const answer = await shaky.execute(run(), { ...call, grant: await approve(at, decision.id), step: 'x' });
+  assert.deepEqual([tries, answer.status], [2, 'unknown']);
+});
+
 test('a young attempt is left alone when only old ones are asked for', async () => {
   await crashed('ledger.transfer', payment());
   assert.equal(await tools.recover(60), 0);
@@ -111,10 +145,7 @@ test('a system that stops answering leaves an unknown outcome, never a success',
 test('a secret that is not set is a failure that names the command', async () => {
   const bare = createTools({
     ...at.deps,
-    leases: {
-      withSecret: async (attempt, message, _name, use) =>
-        at.deps.leases.withSecret(attempt, message, 'demo/absent', use),
-    },
+    leases: { ...at.deps.leases, read: () => at.deps.leases.read('demo/absent') },
   });
   const answer = await bare.execute(run(), { tool: 'ledger.balance', args: {}, step: 'x' });
   assert.equal(answer.status, 'failed');

@@ -81,7 +81,7 @@ export async function bench(change: Partial<Connectors> = {}): Promise<Bench> {
         }),
     },
   });
-  const leases = createLeases({ store, pool: db.pool });
+  const leases = createLeases(store);
   return {
     db,
     policy,

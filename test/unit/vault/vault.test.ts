@@ -3,6 +3,7 @@ import { chmod, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { transaction } from '../../../gateway/db/index.ts';
 import { createLeases, createSecretStore } from '../../../gateway/vault/index.ts';
 import { testDatabase, type TestDatabase } from '../../support/postgres.ts';
 
@@ -144,28 +145,28 @@ test('names that could mean something else are refused', async () => {
   assert.equal(await store.get('constructor'), undefined);
 });
 
-test('a lease has its receipt before the value is used, and ends with the call', async () => {
+test('a lease is opened with its receipt and ended in the transactions of its attempt', async () => {
   const store = createSecretStore({ dataDir });
   await store.set('demo/postgres', canary);
-  const leases = createLeases({ store, pool: db.pool });
-  const during = await leases.withSecret('att_1', 'm1', 'demo/postgres', async (value) => {
-    assert.equal(value, canary);
-    return (await db.pool.query('select ended_at from leases where attempt_id = $1', ['att_1'])).rows;
-  });
-  assert.deepEqual(during, [{ ended_at: null }]);
-  await assert.rejects(
-    leases.withSecret('att_1', 'm1', 'demo/postgres', () => Promise.reject(new Error('failed'))),
-    /failed/,
-  );
-  const { rows } = await db.pool.query<{ ended_at: Date | null }>('select ended_at from leases');
-  assert.ok(rows.length === 2 && rows.every((row) => row.ended_at !== null));
-  const receipts = await db.pool.query<{ facts: object }>(
+  const leases = createLeases(store);
+  const open = (attemptId: string): Promise<void> =>
+    transaction(db.pool, (tx) => leases.open(tx, { attemptId, messageId: 'm1', secret: 'demo/postgres' }));
+  const ends = async (): Promise<boolean[]> => {
+    const { rows } = await db.pool.query<{ ended: boolean }>(
+      'select ended_at is not null as ended from leases order by attempt_id',
+    );
+    return rows.map((row) => row.ended);
+  };
+  await open('att_1');
+  await open('att_2');
+  assert.deepEqual(await ends(), [false, false]);
+  await transaction(db.pool, (tx) => leases.end(tx, 'att_1'));
+  assert.deepEqual(await ends(), [true, false]);
+  const { rows } = await db.pool.query<{ facts: object }>(
     `select facts from receipts where kind = 'secret.lease'`,
   );
-  assert.equal(receipts.rows.length, 2);
-  assert.ok(!JSON.stringify(receipts.rows).includes(canary));
-  await assert.rejects(
-    leases.withSecret('att_1', 'm1', 'absent', () => Promise.resolve()),
-    { code: 'GH-VAULT-008' },
-  );
+  assert.equal(rows.length, 2);
+  assert.ok(!JSON.stringify(rows).includes(canary));
+  assert.equal(await leases.read('demo/postgres'), canary);
+  await assert.rejects(leases.read('absent'), { code: 'GH-VAULT-008' });
 });

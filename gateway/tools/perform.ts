@@ -1,0 +1,113 @@
+import type { Tool } from '../catalogue/index.ts';
+import { transaction, type Transaction } from '../db/index.ts';
+import { callDigest, type Decision, type Presented, type RunContext } from '../policy/index.ts';
+import { finishAttempt, startAttempt, type Attempt, type Ending } from './attempts.ts';
+import type { ToolsDeps } from './deps.ts';
+import { outcomeReply } from './outcome-reply.ts';
+import { runCall } from './run-call.ts';
+import type { ExecuteRequest, Execution } from './types.ts';
+
+/** A call of a tool that exists. */
+export interface Ready {
+  run: RunContext;
+  tool: Tool;
+  request: ExecuteRequest;
+  args: Record<string, unknown>;
+  digest: string;
+}
+
+/** How calls are carried out, each in as few transactions as its effect allows. */
+export interface Perform {
+  /** Attempts of this process without an outcome yet, so that a retry waits instead of asking twice. */
+  readonly running: ReadonlyMap<string, Promise<Execution>>;
+  /** The attempt is committed before the call reaches outside, its outcome after. @throws GrantRefused */
+  outside(call: Ready, grant: string): Promise<Execution>;
+  /** A call whose effect is in our own database: decision, attempt, effect and outcome together, or none of them. */
+  within(call: Ready, grant: string | null): Promise<Execution>;
+}
+
+/** @returns the call, with its digest; undefined for a tool that is not in the catalogue */
+export function readied(
+  deps: Pick<ToolsDeps, 'catalogue'>,
+  run: RunContext,
+  request: ExecuteRequest,
+): Ready | undefined {
+  const tool = deps.catalogue.get(request.tool);
+  // An object by the tool's schema, which the decision checks before anything runs.
+  const args = request.args as Record<string, unknown>;
+  return tool && { run, tool, request, args, digest: callDigest(request.tool, request.args).digest };
+}
+
+/** What a call presents with its grant. */
+export const presentedBy = ({ run, tool, digest }: Ready, grant: string): Presented => ({
+  grant,
+  messageId: run.messageId,
+  sessionKey: run.sessionKey,
+  tool: tool.name,
+  digest,
+});
+
+/** Wires the ways to carry out a call. */
+export function createPerform(deps: ToolsDeps): Perform {
+  const { pool, policy } = deps;
+  const running = new Map<string, Promise<Execution>>();
+
+  const start = (tx: Transaction, call: Ready, grant: string): Promise<Attempt> =>
+    startAttempt(tx, deps, presentedBy(call, grant), {
+      step: call.request.step,
+      secret: deps.connectors[call.tool.connector.kind].secretFor?.(call.tool, call.args) ?? null,
+    });
+  const reach = (call: Ready, attempt: Attempt): Promise<Ending> =>
+    runCall(deps, { attempt, tool: call.tool, args: call.args, caller: call.run });
+
+  const withinOne = async (tx: Transaction, call: Ready, given: string | null): Promise<Execution> => {
+    const { run, request } = call;
+    const decision = given ? null : await policy.decideWithin(tx, run, request);
+    const grant = given ?? decision?.grant;
+    if (!grant) return withheld(decision as Decision);
+    const attempt = await start(tx, call, grant);
+    return finishAttempt(tx, deps, attempt, await reach(call, attempt));
+  };
+
+  /** The outcome with the reply that tells it, or the outcome alone: what happened outside is stored in any case. */
+  const settle = async (call: Ready, attempt: Attempt, ending: Ending): Promise<Execution> => {
+    if (call.request.reply) {
+      const both = transaction(pool, async (tx) => {
+        const execution = await finishAttempt(tx, deps, attempt, ending);
+        const reply = readied(deps, call.run, outcomeReply(call.request, execution));
+        const told = reply && (await withinOne(tx, reply, null));
+        if (told?.status !== 'succeeded') throw new Error('the outcome cannot be told with its commit');
+        return { ...execution, replied: true };
+      });
+      const told = await both.catch(() => null);
+      if (told) return told;
+    }
+    return transaction(pool, (tx) => finishAttempt(tx, deps, attempt, ending));
+  };
+
+  return {
+    running,
+    async outside(call, grant) {
+      const attempt = await transaction(pool, (tx) => start(tx, call, grant));
+      const work = reach(call, attempt)
+        .then((ending) => settle(call, attempt, ending))
+        .finally(() => running.delete(attempt.id));
+      running.set(attempt.id, work);
+      return work;
+    },
+    within: (call, grant) => transaction(pool, (tx) => withinOne(tx, call, grant)),
+  };
+}
+
+/** A call that was answered without being run. */
+export const denied = (reasons: { code: string; text: string }[]): Execution => ({
+  status: 'denied',
+  reasons,
+  text: reasons.map((reason) => reason.text).join(' '),
+});
+
+/** What the decision of a call says that may not run (yet). */
+export function withheld(decision: Decision): Execution {
+  const status = decision.effect === 'deny' ? 'denied' : 'needs_approval';
+  return { ...denied(decision.reasons), status, decision: decision.id };
+}
