@@ -1,4 +1,4 @@
-import type { Queryable } from '../db/index.ts';
+import type { Queryable, Transaction } from '../db/index.ts';
 import { uuidv7 } from '../envelope/index.ts';
 
 /** What a receipt can attest. */
@@ -27,12 +27,15 @@ export interface Receipt {
 
 /**
  * Writes receipts in the transaction of what they attest. The sealer links them into the chain afterwards.
- * @param tx the open transaction (or the pool, for a receipt that stands alone)
+ * @param tx the open transaction, which fails where they cannot be written (or the pool, for a receipt that stands alone)
  * @returns their ids, in order
  */
-export async function recordReceipts(tx: Queryable, receipts: readonly Receipt[]): Promise<string[]> {
+export async function recordReceipts(
+  tx: Transaction | Queryable,
+  receipts: readonly Receipt[],
+): Promise<string[]> {
   const ids = receipts.map(() => uuidv7());
-  await tx.query({
+  const statement = {
     name: 'record-receipts',
     text: `insert into receipts (id, kind, message_id, decision_id, facts)
      select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::jsonb[])`,
@@ -43,6 +46,8 @@ export async function recordReceipts(tx: Queryable, receipts: readonly Receipt[]
       receipts.map((receipt) => receipt.decisionId ?? null),
       receipts.map((receipt) => JSON.stringify(receipt.facts)),
     ],
-  });
+  };
+  if ('send' in tx) tx.send(statement);
+  else await tx.query(statement);
   return ids;
 }

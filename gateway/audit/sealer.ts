@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { PoolClient } from 'pg';
 import { GatehouseError, type Logger } from '../config/index.ts';
-import type { Pool, Transaction } from '../db/index.ts';
+import type { Pool } from '../db/index.ts';
 import { genesis, link, receiptColumns, type StoredReceipt } from './chain.ts';
 import { HeadsFile } from './heads.ts';
 import { compareWithHeads, lastSealed, type ChainEnd } from './witness.ts';
@@ -37,12 +38,12 @@ export async function startSealer(options: {
   await compareWithHeads(pool, await file.recover(), log);
 
   const stopping = new AbortController();
-  let connection: Transaction | undefined;
+  let connection: PoolClient | undefined;
   let end: ChainEnd = { position: 0, hash: genesis };
   let problem: GatehouseError | undefined;
 
   /** Takes the lock, and compares again: the chain may have grown elsewhere, or lost its end, since we last held it. */
-  const acquire = async (): Promise<Transaction | undefined> => {
+  const acquire = async (): Promise<PoolClient | undefined> => {
     if (connection) return connection;
     const client = await pool.connect();
     let keep = false;
@@ -71,7 +72,7 @@ export async function startSealer(options: {
     client?.off('error', drop);
     client?.release(true);
   };
-  const append = async (client: Transaction, head: ChainEnd): Promise<void> => {
+  const append = async (client: PoolClient, head: ChainEnd): Promise<void> => {
     const { rows } = await client.query<{ now: Date }>('select clock_timestamp() as now');
     await file.append({ ...head, sealedAt: (rows[0]?.now ?? new Date()).toISOString() });
   };

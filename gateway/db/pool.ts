@@ -3,7 +3,12 @@ import pg from 'pg';
 /** Anything that runs a statement: the pool, or the client of an open transaction. */
 export type Queryable = Pick<pg.ClientBase, 'query'>;
 export type Pool = pg.Pool;
-export type Transaction = pg.PoolClient;
+
+/** An open transaction. */
+export interface Transaction extends Queryable {
+  /** Sends a statement whose result nobody waits for. Where it fails, the transaction does, at its commit at the latest. */
+  send(statement: pg.QueryConfig): void;
+}
 
 // bigint counters stay below 2^53 here; a string would only invite bugs.
 pg.types.setTypeParser(pg.types.builtins.INT8, Number);
@@ -30,25 +35,34 @@ export function openPool(url: string, size = 16): Pool {
 }
 
 /**
- * Runs `work` in one transaction: committed when it returns, rolled back when it throws.
- * @throws what `work` throws, or the error of the commit
+ * Runs `work` in one transaction: committed when it returns, rolled back when it throws or when a statement failed.
+ * What nobody waits for travels together with what is waited for next, the last of it with the commit.
+ * @throws what `work` throws, or the first error of what was sent, or of the commit
  */
 export async function transaction<T>(pool: Pool, work: (tx: Transaction) => Promise<T>): Promise<T> {
   const client = await pool.connect();
+  const sent: Promise<unknown>[] = [];
+  let failure: Error | undefined;
+  const send = (statement: pg.QueryConfig): void => {
+    const answer = client.query(statement);
+    answer.catch((error: Error) => (failure ??= error));
+    sent.push(answer);
+  };
   let broken = false;
   try {
-    // Sent with the first statement: a round trip less. Where it fails, so does everything behind it, and the commit.
-    const begun = client.query('begin');
-    begun.catch(() => undefined);
-    const result = await work(client);
-    await begun;
-    await client.query('commit');
+    send({ text: 'begin' });
+    const result = await work({ query: client.query.bind(client) as Queryable['query'], send });
+    const committing = client.query('commit');
+    const [{ command }] = await Promise.all([committing, ...sent]);
+    // Postgres answers so to the commit of a transaction in which a statement failed.
+    if (command !== 'COMMIT') throw new Error('the transaction was rolled back');
     return result;
   } catch (error) {
     await client.query('rollback').catch(() => {
       broken = true;
     });
-    throw error;
+    // After it, every other statement only says that the transaction is aborted.
+    throw failure ?? error;
   } finally {
     client.release(broken);
   }

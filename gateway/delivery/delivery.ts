@@ -155,16 +155,17 @@ async function sendReply(tx: Transaction, runs: Runs, reply: Reply): Promise<str
     principal: string | null;
     channel: string;
     reply_route: Route | null;
-  }>(
-    `select id, session_key, principal, channel, reply_route from messages
-     where id = coalesce($1, (select message_id from runs where id = $2))`,
-    [reply.messageId ?? null, reply.runId ?? null],
-  );
+  }>({
+    name: 'delivery-reply',
+    text: `select id, session_key, principal, channel, reply_route from messages
+       where id = coalesce($1, (select message_id from runs where id = $2))`,
+    values: [reply.messageId ?? null, reply.runId ?? null],
+  });
   const message = rows[0];
   if (!message) {
     throw new GatehouseError('GH-DELIVERY-008', 'The message to reply to is unknown.', { status: 404 });
   }
-  const fresh = await post(tx, [
+  const posting = post(tx, [
     {
       id: reply.id,
       messageId: message.id,
@@ -176,13 +177,15 @@ async function sendReply(tx: Transaction, runs: Runs, reply: Reply): Promise<str
       body: reply.body,
     },
   ]);
+  const ending = reply.final
+    ? runs.done(tx, reply.runId === undefined ? { messageId: message.id } : { runId: reply.runId })
+    : false;
+  const [fresh] = await Promise.all([posting, ending]);
   let receipt: string | null = null;
   if (fresh.size > 0) {
     const facts = { reply: reply.id, channel: message.channel, final: reply.final };
     receipt = (await recordReceipts(tx, [{ kind: 'reply', messageId: message.id, facts }]))[0] ?? null;
   }
-  if (reply.final)
-    await runs.done(tx, reply.runId === undefined ? { messageId: message.id } : { runId: reply.runId });
   return receipt;
 }
 

@@ -72,11 +72,13 @@ export class Dispatcher {
     if (this.#paused || performance.now() < this.#closedUntil) return;
     const probing = this.#pauseMs > 0;
     if (probing && this.#posting.size > 0) return;
-    await this.#runs.live.flush();
-    const opened = await transaction(this.#deps.pool, (tx) =>
-      this.#take(tx, probing ? 1 : this.#deps.settings.n8nInflight),
-    );
+    const opened = await transaction(this.#deps.pool, (tx) => {
+      // Not flushed at once: what a crash of Postgres loses of it is opened again, and a token that it forgot is refused.
+      tx.send({ text: 'set local synchronous_commit = off' });
+      return this.#take(tx, probing ? 1 : this.#deps.settings.n8nInflight);
+    });
     for (const run of opened) {
+      this.#runs.live.adopt(run);
       const posting = this.#post(run).finally(() => this.#posting.delete(posting));
       this.#posting.add(posting);
     }
@@ -91,6 +93,8 @@ export class Dispatcher {
        from runs where state = 'running'`,
     )) as unknown as { rows: { open: number; lapsed: number }[] }[];
     const { open = 0, lapsed = 0 } = results[1]?.rows[0] ?? {};
+    // Leases that were prolonged in memory are written before any is called lapsed.
+    if (lapsed > 0) await this.#runs.live.flush();
     const opened = lapsed > 0 ? await this.#again(tx, most) : [];
     const free = Math.min(this.#deps.settings.n8nInflight - open, most - opened.length);
     if (free > 0) {
@@ -187,7 +191,7 @@ export class Dispatcher {
       const probed = this.#pauseMs > 0;
       this.#pauseMs = 0;
       if (probed) this.loop.wake();
-      await this.#runs.started(run);
+      this.#runs.live.started(run);
       return;
     }
     this.#deps.log.warn(

@@ -1,6 +1,7 @@
 import { GatehouseError } from '../config/index.ts';
 import { hashToken, type Envelope } from '../envelope/index.ts';
 import type { RunContext } from '../policy/index.ts';
+import type { Opened } from './runs.ts';
 import type { DeliveryDeps } from './types.ts';
 
 interface Live {
@@ -43,6 +44,26 @@ export class LiveRuns {
   async stop(): Promise<void> {
     clearInterval(this.#timer);
     await this.flush().catch(() => undefined);
+  }
+
+  /** Takes in a run that is about to be given to n8n, which spares the look-up of its first call. */
+  adopt(run: Opened): void {
+    const hash = hashToken(run.grant.token);
+    const now = performance.now();
+    this.#live.set(hash.toString('base64'), {
+      context: contextOf(run.runId, run.actor, run.envelope),
+      hash,
+      callsLeft: this.#deps.settings.runCallBudget,
+      checkedAt: now,
+      usedAt: now,
+      dirty: false,
+    });
+  }
+
+  /** n8n took the run: its full lease is written with the next calls. */
+  started(run: Opened): void {
+    const live = this.#live.get(hashToken(run.grant.token).toString('base64'));
+    if (live) live.dirty = true;
   }
 
   /** The run behind a token, with one call counted. */
@@ -88,17 +109,17 @@ export class LiveRuns {
     if (dirty.length === 0) return;
     for (const live of dirty) live.dirty = false;
     try {
-      await this.#deps.pool.query(
-        `update runs r set calls_left = least(r.calls_left, used.calls_left),
-           lease_until = case when r.state = 'running' then greatest(r.lease_until, now() + $3 * interval '1 s')
-             else r.lease_until end
+      await this.#deps.pool.query({
+        name: 'run-leases',
+        text: `update runs r set calls_left = least(r.calls_left, used.calls_left),
+           lease_until = case when r.state = 'running' then now() + $3 * interval '1 s' else r.lease_until end
          from unnest($1::bytea[], $2::int[]) as used (token_hash, calls_left) where r.token_hash = used.token_hash`,
-        [
+        values: [
           dirty.map((live) => live.hash),
           dirty.map((live) => live.callsLeft),
           this.#deps.settings.runLeaseSeconds,
         ],
-      );
+      });
     } catch (error) {
       for (const live of dirty) live.dirty = true;
       throw error;
@@ -121,12 +142,13 @@ export class LiveRuns {
       actor: RunContext['actor'];
       calls_left: number;
       envelope: Envelope | null;
-    }>(
-      `select r.id, r.actor, r.calls_left, m.envelope from runs r join messages m on m.id = r.message_id
-       where r.token_hash = $1 and (r.state in ('running', 'waiting')
-         or (r.state = 'done' and r.finished_at > now() - ${graceSeconds} * interval '1 s'))`,
-      [hash],
-    );
+    }>({
+      name: 'live-run',
+      text: `select r.id, r.actor, r.calls_left, m.envelope from runs r join messages m on m.id = r.message_id
+         where r.token_hash = $1 and (r.state in ('running', 'waiting')
+           or (r.state = 'done' and r.finished_at > now() - ${graceSeconds} * interval '1 s'))`,
+      values: [hash],
+    });
     const row = rows[0];
     if (!row?.envelope) {
       this.#live.delete(key);

@@ -1,5 +1,6 @@
 import type { Db, JobInsert, PgBoss } from 'pg-boss';
-import type { Queryable, Transaction } from '../db/index.ts';
+import type { QueryConfig } from 'pg';
+import type { Transaction } from '../db/index.ts';
 import { uuidv7 } from '../envelope/index.ts';
 
 const queueName = 'dispatch';
@@ -14,15 +15,21 @@ export interface Turn {
 // that each is prepared under a name of its own.
 const prepared = new Map<string, string>();
 
-function within(tx: Queryable): Db {
-  return {
-    executeSql(text, values) {
-      let name = prepared.get(text);
-      if (name === undefined && prepared.size < 100) prepared.set(text, (name = `queue-${prepared.size}`));
-      return tx.query({ text, values: values ?? [], ...(name === undefined ? {} : { name }) });
-    },
-  };
+function named(text: string, values: unknown[] = []): QueryConfig {
+  let name = prepared.get(text);
+  if (name === undefined && prepared.size < 100) prepared.set(text, (name = `queue-${prepared.size}`));
+  return { text, values, ...(name === undefined ? {} : { name }) };
 }
+
+const within = (tx: Transaction): Db => ({ executeSql: (text, values) => tx.query(named(text, values)) });
+
+/** For statements whose result pg-boss only hands on. */
+const unheard = (tx: Transaction): Db => ({
+  executeSql(text, values) {
+    tx.send(named(text, values));
+    return Promise.resolve({ rows: [{ count: 0 }] });
+  },
+});
 
 /**
  * The queue of messages for n8n: pg-boss's `key_strict_fifo`, one key a session. A job exists exactly as long as its
@@ -57,7 +64,7 @@ export class Queue {
       singletonKey: entry.session,
       ...(entry.startAfter === undefined ? {} : { startAfter: entry.startAfter.toISOString() }),
     }));
-    await this.#boss.insert(queueName, jobs, { db: within(tx) });
+    await this.#boss.insert(queueName, jobs, { db: unheard(tx) });
   }
 
   /** Takes the next turns of up to `most` sessions. */
@@ -68,7 +75,7 @@ export class Queue {
 
   /** Ends turns, so that their sessions go on. */
   async end(tx: Transaction, jobs: readonly string[]): Promise<void> {
-    if (jobs.length > 0) await this.#boss.deleteJob(queueName, [...jobs], { db: within(tx) });
+    if (jobs.length > 0) await this.#boss.deleteJob(queueName, [...jobs], { db: unheard(tx) });
   }
 
   /** @returns how many messages could go now, and how many are held back by a rate limit */

@@ -20,6 +20,7 @@ export interface Opened {
   attempt: number;
   grant: RunGrant;
   envelope: Envelope;
+  actor: RunContext['actor'];
 }
 
 /** The runs: which message n8n works on, with which token, for how long. */
@@ -42,6 +43,7 @@ export class Runs {
       attempt: 1,
       grant: this.#newGrant(),
       envelope: opening.envelope,
+      actor: opening.actor,
     }));
     await tx.query({
       name: 'delivery-open',
@@ -71,26 +73,19 @@ export class Runs {
   /** Gives a run a new token, which voids the earlier execution's, and a fresh budget. */
   async reopen(tx: Queryable, runId: string, envelope: Envelope, leaseSeconds: number): Promise<Opened> {
     const grant = this.#newGrant();
-    const { rows } = await tx.query<{ attempt: number }>(
+    const { rows } = await tx.query<{ attempt: number; actor: RunContext['actor'] }>(
       `with reopened as (
          update runs set token_hash = $2, attempt = attempt + 1, calls_left = $3, state = 'running', execution_id = null,
-           lease_until = now() + $4 * interval '1 s' where id = $1 returning attempt, message_id, id
+           lease_until = now() + $4 * interval '1 s' where id = $1 returning attempt, actor, message_id, id
        ), message as (
          update messages m set state = 'running' from reopened where m.id = reopened.message_id
        )
-       select attempt, pg_notify('delivery_run', id::text) from reopened`,
+       select attempt, actor, pg_notify('delivery_run', id::text) from reopened`,
       [runId, hashToken(grant.token), this.#deps.settings.runCallBudget, leaseSeconds],
     );
-    return { runId, attempt: rows[0]?.attempt ?? 1, grant, envelope };
-  }
-
-  /** n8n took the dispatch: the run has its full lease from now. */
-  async started(run: Opened): Promise<void> {
-    await this.#deps.pool.query(
-      `update runs set lease_until = now() + $3 * interval '1 s'
-       where id = $1 and token_hash = $2 and state = 'running'`,
-      [run.runId, hashToken(run.grant.token), this.#deps.settings.runLeaseSeconds],
-    );
+    const [row] = rows;
+    if (!row) throw runOver();
+    return { runId, attempt: row.attempt, grant, envelope, actor: row.actor };
   }
 
   /** n8n did not take the dispatch: it is due again in `seconds`, and counts as an attempt or not. */

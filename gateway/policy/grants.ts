@@ -84,7 +84,7 @@ export async function consumeGrant(
   binding: GrantBinding,
 ): Promise<{ decisionId: string }> {
   const decisionId = await checkGrant(tx, presented, binding, true);
-  await tx.query({
+  tx.send({
     name: 'spend-grant',
     text: 'update grants set consumed_at = now() where id = $1',
     values: [presented.grant],

@@ -46,17 +46,16 @@ export async function startAttempt(
   const { decisionId } = await policy.consumeGrant(tx, presented);
   const { messageId, tool, digest } = presented;
   const id = `att_${uuidv7()}`;
-  const recording = tx.query({
+  tx.send({
     name: 'start-attempt',
     text: `insert into attempts (id, grant_id, decision_id, message_id, step, tool, digest, state)
        values ($1, $2, $3, $4, $5, $6, $7, 'started')`,
     values: [id, presented.grant, decisionId, messageId, step, tool, digest],
   });
-  const attesting = recordReceipts(tx, [
+  await recordReceipts(tx, [
     { kind: 'attempt', messageId, decisionId, facts: { attempt: id, tool, digest } },
   ]);
-  const lending = secret === null ? null : leases.open(tx, { attemptId: id, messageId, secret });
-  await Promise.all([recording, attesting, lending]);
+  if (secret !== null) await leases.open(tx, { attemptId: id, messageId, secret });
   return { id, decisionId, messageId, tool, digest, secret };
 }
 
@@ -88,14 +87,13 @@ export async function finishAttempt(
   const [receipt] = await recordReceipts(tx, [
     { kind: 'outcome', messageId: attempt.messageId, decisionId: attempt.decisionId, facts },
   ]);
-  const returned = attempt.secret === null ? null : leases.end(tx, attempt.id);
-  const finished = tx.query({
+  if (attempt.secret !== null) leases.end(tx, attempt.id);
+  const { rowCount } = await tx.query({
     name: 'finish-attempt',
     text: `update attempts set state = $2, result = $3, receipt_id = $4, finished_at = now()
        where id = $1 and state = 'started'`,
     values: [attempt.id, status, JSON.stringify(stored), receipt],
   });
-  const [{ rowCount }] = await Promise.all([finished, returned]);
   if (rowCount !== 1) throw new Error(`the attempt ${attempt.id} was finished by someone else`);
   return { status, ...stored, receipt, attempt: attempt.id, decision: attempt.decisionId };
 }

@@ -19,7 +19,7 @@ export interface Leases {
   /** @returns the secret's value @throws GatehouseError `GH-VAULT-008` for one that is not set */
   read(secret: string): Promise<string>;
   /** Ends what an attempt has on loan, with its outcome. */
-  end(tx: Transaction, attemptId: string): Promise<void>;
+  end(tx: Transaction, attemptId: string): void;
 }
 
 /** @param store where the values are */
@@ -27,15 +27,14 @@ export function createLeases(store: SecretStore): Leases {
   return {
     async open(tx, { attemptId, messageId, secret }) {
       const lease = `lease_${uuidv7()}`;
-      const opening = tx.query({
+      tx.send({
         name: 'open-lease',
         text: 'insert into leases (id, attempt_id, secret) values ($1, $2, $3)',
         values: [lease, attemptId, secret],
       });
-      const attesting = recordReceipts(tx, [
+      await recordReceipts(tx, [
         { kind: 'secret.lease', messageId, facts: { lease, attempt: attemptId, secret } },
       ]);
-      await Promise.all([opening, attesting]);
     },
     async read(secret) {
       const value = await store.get(secret);
@@ -45,8 +44,8 @@ export function createLeases(store: SecretStore): Leases {
         next: `Run gatehouse secret set ${secret}.`,
       });
     },
-    async end(tx, attemptId) {
-      await tx.query({
+    end(tx, attemptId) {
+      tx.send({
         name: 'end-leases',
         text: 'update leases set ended_at = now() where attempt_id = $1 and ended_at is null',
         values: [attemptId],

@@ -38,14 +38,15 @@ const algorithm = 'aes-256-gcm';
 const tagBytes = 16;
 
 /**
- * The encrypted-file store: `<dataDir>/secrets.json`, AES-256-GCM, replaced atomically. The file is read at each use,
- * so that `gatehouse secret set` reaches a running gateway.
+ * The encrypted-file store: `<dataDir>/secrets.json`, AES-256-GCM, replaced atomically. The file is looked at at each use
+ * and read when it is another one, so that `gatehouse secret set` reaches a running gateway; values stay encrypted.
  * @throws GatehouseError as `openKey`; later `GH-VAULT-005` for a file that was tampered with, `GH-VAULT-006` for a
  *   name that is not allowed, `GH-VAULT-007` while another process holds the file
  */
 export function createSecretStore(options: { dataDir: string; keyFile?: string | undefined }): SecretStore {
   const key = openKey(options.dataDir, options.keyFile);
   const path = join(options.dataDir, 'secrets.json');
+  const current = cachedRead(path);
   let writing: Promise<unknown> = Promise.resolve();
 
   const write = async (name: string, value: string): Promise<SecretInfo> => {
@@ -78,7 +79,7 @@ export function createSecretStore(options: { dataDir: string; keyFile?: string |
       return done;
     },
     async get(name) {
-      const { secrets } = await read(path);
+      const { secrets } = await current();
       const entry = Object.hasOwn(secrets, name) ? secrets[name] : undefined;
       return entry && unseal(key, name, entry, path);
     },
@@ -121,6 +122,24 @@ function unseal(key: Buffer, name: string, entry: Entry, path: string): string {
   } catch (cause) {
     throw damaged(path, `the secret ${name} does not open with this key`, cause);
   }
+}
+
+/**
+ * Reads the file only when it is not the one that was read last. File times are coarse, so that a file written just
+ * before it was read is read again.
+ */
+function cachedRead(path: string): () => Promise<StoreFile> {
+  const coarseMs = 100;
+  let last: { mark: string; file: StoreFile } | undefined;
+  return async () => {
+    const at = Date.now();
+    const entry = await stat(path).catch(() => undefined);
+    const mark = entry && [entry.ino, entry.size, entry.mtimeMs, entry.ctimeMs].join();
+    if (last && last.mark === mark) return last.file;
+    const file = await read(path);
+    last = entry && mark && at - entry.ctimeMs > coarseMs ? { mark, file } : undefined;
+    return file;
+  };
 }
 
 async function read(path: string): Promise<StoreFile> {

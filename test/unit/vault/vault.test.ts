@@ -160,7 +160,7 @@ test('a lease is opened with its receipt and ended in the transactions of its at
   await open('att_1');
   await open('att_2');
   assert.deepEqual(await ends(), [false, false]);
-  await transaction(db.pool, (tx) => leases.end(tx, 'att_1'));
+  await transaction(db.pool, (tx) => Promise.resolve(leases.end(tx, 'att_1')));
   assert.deepEqual(await ends(), [true, false]);
   const { rows } = await db.pool.query<{ facts: object }>(
     `select facts from receipts where kind = 'secret.lease'`,
