@@ -51,7 +51,7 @@ export async function transaction<T>(pool: Pool, work: (tx: Transaction) => Prom
   let broken = false;
   try {
     send({ text: 'begin' });
-    const result = await work({ query: client.query.bind(client) as Queryable['query'], send });
+    const result = await work({ query: client.query.bind(client), send });
     const committing = client.query('commit');
     const [{ command }] = await Promise.all([committing, ...sent]);
     // Postgres answers so to the commit of a transaction in which a statement failed.

@@ -6,9 +6,9 @@ import { Loop, settledWithin } from './loop.ts';
 import { dispatchTimeoutMs, type N8n, type Posted } from './n8n.ts';
 import { post } from './outbox.ts';
 import type { Queue, Turn } from './queue.ts';
-import type { Opened, Opening, Runs } from './runs.ts';
+import type { Opening, Runs } from './runs.ts';
 import { texts } from './texts.ts';
-import type { DeliveryDeps } from './types.ts';
+import type { DeliveryDeps, Opened } from './types.ts';
 
 interface Lapsed {
   id: string;

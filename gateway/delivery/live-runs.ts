@@ -1,8 +1,7 @@
 import { GatehouseError } from '../config/index.ts';
 import { hashToken, type Envelope } from '../envelope/index.ts';
 import type { RunContext } from '../policy/index.ts';
-import type { Opened } from './runs.ts';
-import type { DeliveryDeps } from './types.ts';
+import type { DeliveryDeps, Opened } from './types.ts';
 
 interface Live {
   context: Omit<RunContext, 'callsLeft'>;

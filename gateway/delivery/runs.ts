@@ -3,7 +3,7 @@ import { hashToken, newToken, uuidv7, type Envelope } from '../envelope/index.ts
 import type { RunContext } from '../policy/index.ts';
 import { LiveRuns, runOver } from './live-runs.ts';
 import type { Queue } from './queue.ts';
-import type { DeliveryDeps, RunGrant } from './types.ts';
+import type { DeliveryDeps, Opened, RunGrant } from './types.ts';
 
 /** A message about to be worked on by n8n. */
 export interface Opening {
@@ -12,15 +12,6 @@ export interface Opening {
   /** The queue job whose session this turn holds; null for a run that n8n itself started. */
   job: string | null;
   leaseSeconds: number;
-}
-
-/** A run that was opened or dispatched again, with the token only its dispatch carries. */
-export interface Opened {
-  runId: string;
-  attempt: number;
-  grant: RunGrant;
-  envelope: Envelope;
-  actor: RunContext['actor'];
 }
 
 /** The runs: which message n8n works on, with which token, for how long. */

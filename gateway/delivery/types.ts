@@ -36,6 +36,15 @@ export interface RunGrant {
   expiresAt: string;
 }
 
+/** A run that was opened or dispatched again, with the token only its dispatch carries. */
+export interface Opened {
+  runId: string;
+  attempt: number;
+  grant: RunGrant;
+  envelope: Envelope;
+  actor: RunContext['actor'];
+}
+
 /** A reply to the message of a run, or straight to a message. */
 export interface Reply {
   runId?: string;

@@ -79,7 +79,7 @@ export async function createPolicy(deps: {
     });
   // One lane for each version, so that a batch never mixes the rules before and after a reload.
   const openLane = (loaded: Loaded): GroupCommit<Judgement, Decision> =>
-    new GroupCommit((batch) => transaction(pool, (tx) => store(tx, loaded, batch)));
+    new GroupCommit((batch) => transaction(pool, (tx) => store(tx, loaded, batch)), { lanes: 2 });
   let lane = openLane(current);
 
   return {

@@ -5,11 +5,14 @@ import { GroupCommit } from '../../../gateway/db/index.ts';
 describe('group commit', () => {
   it('commits a burst in few transactions, in order, one result a caller', async () => {
     const batches: number[][] = [];
-    const commit = new GroupCommit<number, number>(async (items) => {
-      batches.push(items);
-      await new Promise((resolve) => setTimeout(resolve, 2));
-      return items.map((item) => item * 10);
-    }, 40);
+    const commit = new GroupCommit<number, number>(
+      async (items) => {
+        batches.push(items);
+        await new Promise((resolve) => setTimeout(resolve, 2));
+        return items.map((item) => item * 10);
+      },
+      { limit: 40 },
+    );
     const results = await Promise.all(Array.from({ length: 100 }, (_, index) => commit.add(index)));
     assert.deepEqual(
       results,
@@ -24,14 +27,37 @@ describe('group commit', () => {
 
   it('runs one transaction at a time', async () => {
     let open = 0;
-    const commit = new GroupCommit<number, void>(async (items) => {
-      open += 1;
-      assert.equal(open, 1);
-      await new Promise((resolve) => setTimeout(resolve, 1));
-      open -= 1;
-      return items.map(() => undefined);
-    }, 2);
+    const commit = new GroupCommit<number, void>(
+      async (items) => {
+        open += 1;
+        assert.equal(open, 1);
+        await new Promise((resolve) => setTimeout(resolve, 1));
+        open -= 1;
+        return items.map(() => undefined);
+      },
+      { limit: 2 },
+    );
     await Promise.all(Array.from({ length: 9 }, (_, index) => commit.add(index)));
+  });
+
+  it('runs as many at once as there are lanes, and no more', async () => {
+    let open = 0;
+    let most = 0;
+    const commit = new GroupCommit<number, number>(
+      async (items) => {
+        most = Math.max(most, (open += 1));
+        await new Promise((resolve) => setTimeout(resolve, 2));
+        open -= 1;
+        return items;
+      },
+      { limit: 2, lanes: 2 },
+    );
+    const results = await Promise.all(Array.from({ length: 9 }, (_, index) => commit.add(index)));
+    assert.deepEqual(
+      results,
+      Array.from({ length: 9 }, (_, index) => index),
+    );
+    assert.equal(most, 2);
   });
 
   it('tells every caller of a failed transaction, and goes on with the next', async () => {
