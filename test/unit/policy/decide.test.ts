@@ -51,6 +51,19 @@ test('the same question gets the same answer, also at once', async () => {
   assert.equal(await count('decisions', `step = 'same'`), 1);
 });
 
+test('a call that cannot be stored is refused by itself and spoils nobody else’s decision', async () => {
+  // They share one transaction: what one caller sends must not fail the calls beside it.
+  const beside = ['first', 'second'].map((step) => policy.decide(runOf(), balance(`beside-${step}`)));
+  const spoilt = ['ledger.balance\0', '\ud800'].map((tool) =>
+    policy.decide(runOf(), { tool, args: {}, step: 'spoilt' }),
+  );
+  const [, ...rest] = await Promise.allSettled([beside[0], ...spoilt, beside[1]]);
+  assert.deepEqual(
+    rest.map((result) => (result.status === 'fulfilled' ? result.value?.effect : result.reason.code)),
+    ['GH-POLICY-020', 'GH-POLICY-020', 'allow'],
+  );
+});
+
 test('each decision leaves one receipt, and only an allowed one a grant', async () => {
   const allowed = await policy.decide(runOf(), balance('receipts'));
   const denied = await policy.decide(runOf(), { tool: 'customers.export', args: {}, step: 'receipts' });
