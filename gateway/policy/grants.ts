@@ -172,3 +172,9 @@ export async function setKillSwitch(
     await recordReceipts(tx, [{ kind: 'kill-switch', facts: { engaged: change.engaged, by: change.by } }]);
   });
 }
+
+/** Whether the kill switch is on. A call that was started before it may not be started a second time. */
+export async function killSwitchOn(db: Queryable): Promise<boolean> {
+  const { rows } = await db.query<{ engaged: boolean }>('select engaged from kill_switch');
+  return rows[0]?.engaged !== false;
+}

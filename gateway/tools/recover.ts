@@ -19,7 +19,7 @@ interface StartedRow {
 
 /**
  * Settles attempts that have no outcome because the gateway died: an idempotent call of this epoch runs again under
- * the same attempt id, everything else becomes `unknown`.
+ * the same attempt id, everything else becomes `unknown`, as does every call while the kill switch is on.
  * @param isRunning says whether this process still works on an attempt
  * @returns how many were settled
  */
@@ -48,7 +48,11 @@ export async function recoverAttempts(
     };
     const tool = deps.catalogue.get(row.tool);
     const again =
-      tool?.idempotencyKey === 'attempt' && row.args && row.actor && row.epoch === deps.epoch.current()
+      tool?.idempotencyKey === 'attempt' &&
+      row.args &&
+      row.actor &&
+      row.epoch === deps.epoch.current() &&
+      !(await deps.policy.killSwitchOn())
         ? { tool, args: row.args, actor: row.actor }
         : null;
     const ending = again

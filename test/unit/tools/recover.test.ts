@@ -93,6 +93,54 @@ test('what was started before a restore is never run again', async () => {
   assert.deepEqual(rows, [{ state: 'unknown' }]);
 });
 
+test('nothing is run again while the kill switch is on', async () => {
+  await crashed('ledger.transfer', payment());
+  await at.policy.setKillSwitch({ engaged: true, reason: 'incident', by: 'test' });
+  await tools.recover();
+  await at.policy.setKillSwitch({ engaged: false, reason: 'over', by: 'test' });
+  assert.equal(await tools.recover(), 0);
+  assert.equal(await booked(), 0);
+  const { rows } = await at.db.pool.query(`select state from attempts where message_id = $1`, [
+    run().messageId,
+  ]);
+  assert.deepEqual(rows, [{ state: 'unknown' }]);
+});
+
+test('a call that failed is not tried a second time once the kill switch is on', async () => {
+  let tries = 0;
+  const failing: Connector = {
+    async run() {
+      tries += 1;
+      await at.policy.setKillSwitch({ engaged: true, reason: 'incident', by: 'test' });
+      throw new Error('the line went dead');
+    },
+  };
+  const stopped = createTools({ ...at.deps, connectors: { ...at.deps.connectors, postgres: failing } });
+  const answer = await stopped.execute(run(), { tool: 'ledger.balance', args: {}, step: 'x' });
+  await at.policy.setKillSwitch({ engaged: false, reason: 'over', by: 'test' });
+  assert.deepEqual([answer.status, tries], ['unknown', 1]);
+});
+
+test('a withdrawal that was interrupted is not repeated: it could hit another request', async () => {
+  let cancelled = 0;
+  const gatehouse: Connector = {
+    run() {
+      cancelled += 1;
+      return Promise.resolve({ status: 'succeeded', result: { text: 'Cancelled.' } });
+    },
+  };
+  await storeRun(at, run());
+  const decision = await at.policy.decide(run(), { tool: 'gatehouse.cancel', args: {}, step: 'check' });
+  const { messageId, sessionKey } = run();
+  const { digest } = callDigest('gatehouse.cancel', {});
+  const presented = { messageId, sessionKey, tool: 'gatehouse.cancel', digest };
+  await transaction(at.db.pool, (tx) =>
+    startAttempt(tx, at.policy, { grant: decision.grant ?? '', ...presented }, 'x'),
+  );
+  await createTools({ ...at.deps, connectors: { ...at.deps.connectors, gatehouse } }).recover();
+  assert.equal(cancelled, 0);
+});
+
 test('a young attempt is left alone when only old ones are asked for', async () => {
   await crashed('ledger.transfer', payment());
   assert.equal(await tools.recover(60), 0);
