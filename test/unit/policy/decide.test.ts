@@ -112,7 +112,7 @@ test('a decision that was used or asked about stays as it is', async () => {
   assert.equal((await policy.decide(runOf(), balance('used'))).id, used.id);
 });
 
-test('an approval is granted once, and never under other rules', async () => {
+test('an approval is granted once, and never under other rules or in another epoch', async () => {
   const call = { tool: 'code.run', args: { language: 'python', code: '1' } };
   const asked = await policy.decide(runOf(), { ...call, step: 'a' });
   assert.equal(asked.grant, null);
@@ -123,6 +123,12 @@ test('an approval is granted once, and never under other rules', async () => {
   const stale = await policy.decide(runOf(), { ...call, step: 'b' });
   await db.pool.query(`update decisions set policy_version = 'old' where id = $1`, [stale.id]);
   await assert.rejects(policy.issueGrant(db.pool, stale.id), { code: 'GH-GRANT-006' });
+
+  // A restored database asks again about what was approved and done after the backup was made.
+  const restored = await policy.decide(runOf(), { ...call, step: 'd' });
+  epoch.bump();
+  await assert.rejects(policy.issueGrant(db.pool, restored.id), { code: 'GH-GRANT-007' });
+  assert.notEqual((await policy.decide(runOf(), { ...call, step: 'd' })).id, restored.id);
   const denied = await policy.decide(runOf(), { tool: 'customers.export', args: {}, step: 'c' });
   await assert.rejects(policy.issueGrant(db.pool, denied.id), { code: 'GH-POLICY-030' });
 });
