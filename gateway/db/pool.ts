@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 
 /** Anything that runs a statement: the pool, or the client of an open transaction. */
@@ -9,12 +10,23 @@ export type Transaction = pg.PoolClient;
 pg.types.setTypeParser(pg.types.builtins.INT8, Number);
 
 /**
+ * What the connections of this process are called. Whether a process still lives can be seen in Postgres by it: its
+ * connections end with it, however it ended.
+ */
+export const processName = `gatehouse ${randomUUID()}`;
+
+/**
  * Opens the connection pool. Connections are made lazily, and a lost one is replaced at the next use.
  * @param url `postgres://user:password@host:port/database`
  * @param size most connections at once
  */
 export function openPool(url: string, size = 16): Pool {
-  const pool = new pg.Pool({ connectionString: url, max: size, connectionTimeoutMillis: 5000 });
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: size,
+    connectionTimeoutMillis: 5000,
+    application_name: processName,
+  });
   // An idle client that loses its server emits here; the next query reports the outage to its caller.
   pool.on('error', () => undefined);
   // So does a client that is held between two statements, and there the pool does not listen: unheard, it would end

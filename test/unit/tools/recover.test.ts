@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
+import pg from 'pg';
 import { transaction } from '../../../gateway/db/index.ts';
 import { startAttempt } from '../../../gateway/tools/attempts.ts';
 import { createTools, type Tools } from '../../../gateway/tools/index.ts';
@@ -139,6 +140,50 @@ test('a withdrawal that was interrupted is not repeated: it could hit another re
   );
   await createTools({ ...at.deps, connectors: { ...at.deps.connectors, gatehouse } }).recover();
   assert.equal(cancelled, 0);
+});
+
+test('a call that another gateway is making is left to it for as long as that gateway lives', async () => {
+  await crashed('ledger.transfer', payment());
+  const other = new pg.Client({ connectionString: at.db.url, application_name: 'gatehouse other' });
+  await other.connect();
+  await at.db.pool.query(`update attempts set owner = 'gatehouse other' where state = 'started'`);
+  assert.equal(await tools.recover(), 0);
+  assert.equal(await booked(), 0);
+  await other.end();
+  // Postgres notices the end of a connection by itself, and not at once.
+  for (let tries = 0; tries < 100 && (await tools.recover(3600)) === 0; tries += 1)
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.equal(await booked(), 1);
+});
+
+test('two gateways that settle the same calls hinder neither each other nor the start', async () => {
+  await crashed('ledger.transfer', payment());
+  const first = run().messageId;
+  round += 1;
+  await crashed('ledger.transfer', payment());
+  const faster: Connector = {
+    async run(call) {
+      await at.db.pool.query(
+        `update attempts set state = 'succeeded' where state = 'started' and message_id = $1`,
+        [first],
+      );
+      return at.deps.connectors.postgres.run(call);
+    },
+  };
+  const second = createTools({ ...at.deps, connectors: { ...at.deps.connectors, postgres: faster } });
+  assert.equal(await second.recover(), 1);
+  assert.equal(await booked(), 1);
+});
+
+test('a call of a gateway that was cut off is settled at last, also when Postgres still holds its connection', async () => {
+  await crashed('ledger.transfer', payment());
+  const other = new pg.Client({ connectionString: at.db.url, application_name: 'gatehouse other' });
+  await other.connect();
+  await at.db.pool.query(
+    `update attempts set owner = 'gatehouse other', started_at = now() - interval '16 min' where state = 'started'`,
+  );
+  assert.equal(await tools.recover(3600), 1);
+  await other.end();
 });
 
 test('a young attempt is left alone when only old ones are asked for', async () => {
