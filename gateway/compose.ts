@@ -145,6 +145,8 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
   });
   const sealer = await startSealer({ pool, headsFile: join(settings.dataDir, 'receipt-heads.jsonl'), log });
   stops.push(() => sealer.stop());
+  // Whoever puts a backup back has to move the heads aside: what was open in it may have been done since.
+  if (sealer.unwitnessed) epoch.bump();
 
   delivery.onAction((click) => approvals.click(click));
   const accept = acceptor(delivery);

@@ -70,12 +70,13 @@ export function displayOf(
 }
 
 /**
- * Makes characters visible that would change how the text around them reads: controls, zero-width and bidirectional
- * marks. A payee that ends in a right-to-left override must not turn the amount around.
+ * Makes characters visible that cannot be seen, or that change how the text around them reads: controls, bidirectional
+ * marks, what a screen may leave out, every space but the usual one. Two payees that differ do not look alike, and one
+ * that ends in a right-to-left override does not turn the amount around.
  */
 export function visible(text: string): string {
   return text.replace(
-    /[\p{Cc}\p{Cf}\u2028\u2029]/gu,
+    /(?! )[\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\p{Z}\u2800]/gu,
     (mark) => `\\u{${mark.codePointAt(0)?.toString(16) ?? ''}}`,
   );
 }

@@ -1,6 +1,10 @@
 import { Webhook } from 'standardwebhooks';
 import { digest } from '../envelope/index.ts';
+import { readBounded } from './bounded.ts';
 import type { Outcome } from './types.ts';
+
+/** n8n's own pages that are told apart here have a few kilobytes. */
+const answerLimit = 256 * 1024;
 
 /** What n8n made of an outcome. Only `resumed` says that the gate took it; nothing else is assumed to mean anything. */
 export type ResumeAnswer =
@@ -47,7 +51,7 @@ export async function postOutcome(
       },
       body,
     });
-    text = (await response.text()).slice(0, 10_000);
+    text = (await readBounded(response, answerLimit))?.toString() ?? '';
   } catch (error) {
     return { kind: 'down', detail: error instanceof Error ? error.message : 'no answer' };
   }

@@ -83,8 +83,9 @@ export class Resumer {
       return;
     }
     if (lost || state === 'gone' || (state === 'unknown' && (await this.#refusedForLong(first)))) {
-      this.#deps.log.error({ ...said, state }, 'an outcome cannot be delivered');
-      await this.#undeliverable(rows);
+      if (await this.#undeliverable(rows)) {
+        this.#deps.log.error({ ...said, state }, 'an outcome cannot be delivered');
+      } else await this.#delivered(rows);
       return;
     }
     this.#deps.log.warn({ ...said, state }, 'n8n did not take an outcome');
@@ -113,12 +114,20 @@ export class Resumer {
     });
   }
 
-  async #undeliverable(rows: ApprovalRow[]): Promise<void> {
-    await transaction(this.#deps.pool, async (tx) => {
-      const locked = await lockApprovals(
-        tx,
-        rows.map((row) => row.id),
+  /**
+   * Gives the outcome up and takes its unspent grants back, so that nothing is done after people were told so.
+   * @returns false, with nothing written, where a grant was spent meanwhile: the outcome did arrive
+   */
+  #undeliverable(rows: ApprovalRow[]): Promise<boolean> {
+    const ids = rows.map((row) => row.id);
+    return transaction(this.#deps.pool, async (tx) => {
+      const locked = await lockApprovals(tx, ids);
+      const grants = await tx.query<{ spent: boolean }>(
+        `select consumed_at is not null as spent from grants where decision_id = any($1) for update`,
+        [ids],
       );
+      if (grants.rows.some((grant) => grant.spent)) return false;
+      await tx.query('delete from grants where decision_id = any($1)', [ids]);
       for (const row of locked.filter((entry) => entry.deliveredAt === null && entry.state !== 'pending')) {
         await settle(this.#deps, tx, row, {
           state: 'undeliverable',
@@ -127,6 +136,7 @@ export class Resumer {
           runOver: true,
         });
       }
+      return true;
     });
   }
 

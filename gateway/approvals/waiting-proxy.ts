@@ -1,5 +1,7 @@
 import type { Request, RequestHandler, Response as Answer } from 'express';
 import type { Logger } from '../config/index.ts';
+import { readBounded } from './bounded.ts';
+import { formPolicy } from './form-policy.ts';
 import { sendWaitingPage, waitingPages, type WaitingPage } from './waiting-page.ts';
 
 const route = /^\/webhook-waiting\/[\w-]{1,64}\/[\w-]{1,64}(\?[\x21-\x7e]{0,2000})?$/;
@@ -46,7 +48,7 @@ async function forward(
   log: Logger,
 ): Promise<void> {
   let upstream: Response;
-  let content: Buffer;
+  let content: Buffer | null;
   try {
     upstream = await fetch(url, {
       method: request.method,
@@ -58,14 +60,18 @@ async function forward(
       }),
       body,
     });
-    content = Buffer.from(await upstream.arrayBuffer());
+    content = await readBounded(upstream, answerLimit);
   } catch (error) {
     log.warn({ err: error }, 'n8n does not answer an approval form');
     response.set('Retry-After', '10');
     sendWaitingPage(response, waitingPages.away);
     return;
   }
-  const page = content.length > answerLimit ? waitingPages.broken : pageInstead(upstream.status, content);
+  if (content === null) {
+    sendWaitingPage(response, waitingPages.broken);
+    return;
+  }
+  const page = pageInstead(upstream.status, content);
   if (page) sendWaitingPage(response, page);
   else pass(upstream, content, response);
 }
@@ -87,9 +93,8 @@ function pageInstead(status: number, content: Buffer): WaitingPage | undefined {
 function pass(upstream: Response, content: Buffer, response: Answer): void {
   response.status(upstream.status);
   response.set('Content-Type', upstream.headers.get('content-type') ?? 'application/octet-stream');
-  // A page that brings no policy of its own may do nothing at all.
   const policy = upstream.headers.get('content-security-policy');
-  response.set('Content-Security-Policy', policy ?? "default-src 'none'; frame-ancestors 'none'; sandbox");
+  response.set('Content-Security-Policy', policy ? [policy, formPolicy] : [formPolicy]);
   response.set('Cache-Control', 'no-store');
   response.set('Referrer-Policy', 'no-referrer');
   response.set('X-Content-Type-Options', 'nosniff');

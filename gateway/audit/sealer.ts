@@ -8,6 +8,8 @@ import { compareWithHeads, lastSealed, type ChainEnd } from './witness.ts';
 
 /** The running sealer of one gateway. */
 export interface Sealer {
+  /** Whether receipts were sealed that no head here knows: the database was put back on purpose, or the file was lost. */
+  readonly unwitnessed: boolean;
   /** Seals what is committed now. @returns how many receipts it linked; 0 also while another gateway seals */
   seal(): Promise<number>;
   /** Why sealing stopped for good, or undefined while all is well. */
@@ -35,7 +37,9 @@ export async function startSealer(options: {
 }): Promise<Sealer> {
   const { pool, log } = options;
   const file = new HeadsFile(options.headsFile);
-  await compareWithHeads(pool, await file.recover(), log);
+  const known = await file.recover();
+  await compareWithHeads(pool, known, log);
+  const unwitnessed = known.length === 0 && (await lastSealed(pool)).position > 0;
 
   const stopping = new AbortController();
   let connection: PoolClient | undefined;
@@ -145,6 +149,7 @@ export async function startSealer(options: {
   })();
 
   return {
+    unwitnessed,
     seal,
     problem: () => problem,
     async stop() {

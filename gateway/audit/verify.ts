@@ -71,6 +71,8 @@ type Line = z.output<typeof LineSchema>;
 const order = ['header', 'receipt', 'unsealed', 'head', 'end'];
 /** The clocks of the sealer and of an export may differ by this much before a newer head counts as a cut. */
 const clockSkewMs = 5000;
+/** A longer gap is reported as one. */
+const namedEach = 100;
 
 /**
  * Proves an export without a database: each receipt by its hash, each link, each head, and that every line is as it was
@@ -204,12 +206,22 @@ class Check {
     };
   }
 
+  /** Looks at the gaps between what is there: a forged place may be as far away as a number can say. */
   #missing(): void {
-    const named = new Set(this.#problems.map((problem) => problem.position));
-    for (let position = 1; position < this.#expected; position += 1) {
-      if (this.#hashes.has(position) || named.has(position)) continue;
-      this.#report('missing', { position, line: null }, `Receipt ${position} is missing.`);
+    const named = this.#problems.flatMap(({ position }) => (position === null ? [] : [position]));
+    const known = [...new Set([...this.#hashes.keys(), ...named, this.#expected])].sort((a, b) => a - b);
+    let next = 1;
+    for (const position of known) {
+      if (position > this.#expected) break;
+      if (position - next > namedEach)
+        this.#reportMissing(next, `Receipts ${next} to ${position - 1} are missing.`);
+      else for (; next < position; next += 1) this.#reportMissing(next, `Receipt ${next} is missing.`);
+      next = position + 1;
     }
+  }
+
+  #reportMissing(position: number, text: string): void {
+    this.#report('missing', { position, line: null }, text);
   }
 
   #compareCounts(end: Extract<Line, { type: 'end' }>): void {

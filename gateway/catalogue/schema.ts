@@ -70,6 +70,10 @@ const EgressSchema = z.strictObject({
           .regex(/^[a-z][a-z0-9-]*$/)
           .default('authorization'),
         prefix: z.string().max(32).default('Bearer '),
+        plainHttp: z
+          .boolean()
+          .default(false)
+          .describe('may also go out over http, readable on its way: for hosts of a network of your own'),
       }),
     )
     .default([]),

@@ -66,6 +66,8 @@ export type Inbound =
       field: string;
       /** The vendor's id of the message where it can be read, else a digest of the payload: the same at each retry. */
       nativeId: string;
+      /** Who sent it, as in a message, where that can be read: for rate limits, and because strangers' text is not kept. */
+      sender: string | null;
       /** How to tell the sender, where that can be read. */
       route: Route | null;
       raw: string;

@@ -9,13 +9,14 @@ type Unusable = Extract<Inbound, { kind: 'unusable' }>;
 export function unusable(
   flaw: JsonFlaw,
   raw: string,
-  about: { nativeId?: string; route?: Route | null } = {},
+  about: { nativeId?: string; sender?: string; route?: Route | null } = {},
 ): Unusable {
   return {
     kind: 'unusable',
     reason: flaw.reason,
     field: printable(flaw.field).slice(0, 200),
     nativeId: about.nativeId ?? digestOfText(raw),
+    sender: about.sender ?? null,
     route: about.route ?? null,
     raw: printable(raw),
   };

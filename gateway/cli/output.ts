@@ -8,6 +8,11 @@ export function printJson(value: unknown): void {
   process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
 }
 
+/** Text of a cell: what strangers named themselves must neither drive the terminal nor look like another row. */
+function plain(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (mark) => `\\u{${mark.codePointAt(0)?.toString(16)}}`);
+}
+
 /**
  * Writes rows as a table that fits 80 columns as long as its values do.
  * @param empty what to say when there are no rows
@@ -17,10 +22,11 @@ export function printTable(headers: string[], rows: string[][], empty: string): 
     process.stdout.write(`${empty}\n`);
     return;
   }
+  const shown = rows.map((row) => row.map(plain));
   const widths = headers.map((header, index) =>
-    Math.max(header.length, ...rows.map((row) => (row[index] ?? '').length)),
+    Math.max(header.length, ...shown.map((row) => (row[index] ?? '').length)),
   );
-  for (const row of [headers, ...rows]) {
+  for (const row of [headers, ...shown]) {
     const cells = row.map((cell, index) =>
       index === row.length - 1 ? cell : cell.padEnd(widths[index] ?? 0),
     );

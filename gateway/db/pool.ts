@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 
 /** Anything that runs a statement: the pool, or the client of an open transaction. */
@@ -14,6 +15,12 @@ export interface Transaction extends Queryable {
 pg.types.setTypeParser(pg.types.builtins.INT8, Number);
 
 /**
+ * What the connections of this process are called. Whether a process still lives can be seen in Postgres by it: its
+ * connections end with it, however it ended.
+ */
+export const processName = `gatehouse ${randomUUID()}`;
+
+/**
  * Opens the connection pool. Connections are made lazily, and a lost one is replaced at the next use. Statements of one
  * connection are sent without waiting for the one before; they still run one after the other.
  * @param url `postgres://user:password@host:port/database`
@@ -25,6 +32,7 @@ export function openPool(url: string, size = 16): Pool {
     max: size,
     connectionTimeoutMillis: 5000,
     pipeline: true,
+    application_name: processName,
   });
   // An idle client that loses its server emits here; the next query reports the outage to its caller.
   pool.on('error', () => undefined);

@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { processName } from './pool.ts';
 
 /**
  * Postgres LISTEN/NOTIFY as wake-up calls. A signal is a hint, never the data: who is woken looks at its table, and
@@ -30,7 +31,8 @@ export class Signals {
   /** Connects, and connects again a second after each loss, until `stop`. After a reconnect every handler is woken. */
   async start(): Promise<void> {
     if (this.#stopped) return;
-    const client = new pg.Client({ connectionString: this.#url });
+    // The one connection that a gateway always holds, so it also says that the process lives.
+    const client = new pg.Client({ connectionString: this.#url, application_name: processName });
     client.on('notification', (message) => {
       for (const handler of this.#handlers.get(message.channel) ?? []) handler(message.payload ?? '');
     });

@@ -65,9 +65,11 @@ export class Inbox {
 
   async deadLetter(channel: string, unusable: Unusable): Promise<boolean> {
     const account = this.#deps.adapters.get(channel)?.account() ?? '';
+    const id = `dead:${channel}:${digestOfText(JSON.stringify([account, unusable.nativeId]))}`;
+    if (this.#recent.has(id) || this.#older.has(id)) return false;
     const evidence = digestOfText(unusable.raw);
     const entry: Entry = {
-      id: `dead:${channel}:${digestOfText(JSON.stringify([account, unusable.nativeId]))}`,
+      id,
       channel,
       session: this.#session(channel, account, JSON.stringify(unusable.route), ''),
       principal: null,
@@ -84,6 +86,7 @@ export class Inbox {
       says: unusable.route ? texts.unusable(unusable.field) : null,
     };
     try {
+      await this.#withinBounds(entry, { channel, account, sender: unusable.sender });
       return (await this.#add(entry)) === 'dead';
     } catch (error) {
       throw notStored(error);
@@ -129,10 +132,27 @@ export class Inbox {
     if ('field' in made) {
       entry.says = texts.unusable(made.field);
       entry.facts.field = made.field;
+      await this.#withinBounds(entry, { channel: kind, account, sender: message.sender.nativeId });
       return close(entry, 'dead', 'GH-DELIVERY-002', `The envelope cannot hold ${made.field}.`);
     }
     await this.#admit(entry, message, person !== null);
     return entry;
+  }
+
+  /**
+   * What cannot be used takes of the sender's allowance like any message: past it nobody is answered and nothing but
+   * the fault is kept. A stranger's text is kept in no case. What names no sender counts as one sender of its account.
+   */
+  async #withinBounds(
+    entry: Entry,
+    from: { channel: string; account: string; sender: string | null },
+  ): Promise<void> {
+    const { channel, account, sender } = from;
+    const { verdict } = await this.#deps.limits.consume({ channel, account, sender: sender ?? '' });
+    const stranger =
+      sender !== null && (await this.#deps.people.resolve(channel, account, sender)).person === null;
+    if (verdict !== 'go') entry.says = null;
+    if (verdict === 'refuse' || stranger) entry.raw = null;
   }
 
   /** Rate limit, then sender, then kind of event: decides what becomes of a storable message. */

@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import { GatehouseError } from '../config/index.ts';
 
 /**
- * A counter kept outside Postgres and part of every grant. A restored or promoted database carries the grants of the
- * past; a bump voids all of them.
+ * A counter kept outside Postgres and part of every decision and grant. A restored or promoted database carries the
+ * questions and grants of the past; a bump voids all of them.
  */
 export interface Epoch {
   current(): number;
-  /** Voids every grant that was not used yet. @returns the new epoch */
+  /** Voids every grant that was not used and every question that was not answered yet. @returns the new epoch */
   bump(): number;
 }
 

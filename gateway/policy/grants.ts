@@ -28,7 +28,7 @@ const refusals = {
     'The call is not the one that was decided: its tool or an argument differs.',
   ],
   grant_old_rules: ['GH-GRANT-006', 'The rules changed after this call was decided.'],
-  grant_old_epoch: ['GH-GRANT-007', 'This grant is from before the database was restored.'],
+  grant_old_epoch: ['GH-GRANT-007', 'The call was decided before the database was restored.'],
   kill_switch: ['GH-GRANT-008', 'The kill switch is on: no tool runs.'],
 } as const;
 
@@ -127,7 +127,7 @@ export async function checkGrant(
  * Makes the grant of a decision that was approved or confirmed, in the transaction that settles the approval.
  * Calling it again for one decision returns the same grant.
  * @param seconds how long it may wait for its execution
- * @throws GrantRefused where the rules changed since the question was asked
+ * @throws GrantRefused where the rules or the epoch changed since the question was asked
  * @throws GatehouseError `GH-POLICY-030` for a decision that cannot be granted
  */
 export async function issueGrant(
@@ -136,8 +136,8 @@ export async function issueGrant(
   binding: GrantBinding,
   seconds: number,
 ): Promise<string> {
-  const { rows } = await tx.query<{ policy_version: string; grant_id: string | null }>(
-    `select d.policy_version, g.id as grant_id from decisions d left join grants g on g.decision_id = d.id
+  const { rows } = await tx.query<{ policy_version: string; epoch: number; grant_id: string | null }>(
+    `select d.policy_version, d.epoch, g.id as grant_id from decisions d left join grants g on g.decision_id = d.id
      where d.id = $1 and d.effect in ('confirm', 'approve') for update of d`,
     [decisionId],
   );
@@ -145,6 +145,7 @@ export async function issueGrant(
   if (!decision)
     throw new GatehouseError('GH-POLICY-030', 'This decision does not wait for anybody.', { status: 409 });
   if (decision.grant_id) return decision.grant_id;
+  if (decision.epoch !== binding.epoch) throw new GrantRefused('grant_old_epoch');
   if (decision.policy_version !== binding.version) throw new GrantRefused('grant_old_rules');
   const grant = newGrant();
   await tx.query(
@@ -171,4 +172,10 @@ export async function setKillSwitch(
     );
     await recordReceipts(tx, [{ kind: 'kill-switch', facts: { engaged: change.engaged, by: change.by } }]);
   });
+}
+
+/** Whether the kill switch is on. A call that was started before it may not be started a second time. */
+export async function killSwitchOn(db: Queryable): Promise<boolean> {
+  const { rows } = await db.query<{ engaged: boolean }>('select engaged from kill_switch');
+  return rows[0]?.engaged !== false;
 }

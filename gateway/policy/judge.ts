@@ -37,7 +37,7 @@ const escapedNul = /(?<!\\)(?:\\\\)*\\u0000/;
 
 /**
  * Decides in process: no I/O, nothing stored.
- * @throws GatehouseError `GH-POLICY-020` (arguments that are not JSON, or hold a NUL), `GH-POLICY-021` (step)
+ * @throws GatehouseError `GH-POLICY-020` (arguments that are not JSON, or a NUL in them or in the name), `GH-POLICY-021` (step)
  */
 export function judge(rules: Rules, run: RunContext, call: Call): Judgement {
   checkStep(call.step);
@@ -87,6 +87,9 @@ export function callDigest(tool: string, args: unknown): { digest: string; args:
     canonical = canonicalize(args);
   } catch {
     // Too deep, a lone surrogate, or a number that JSON does not have: refused below.
+  }
+  if (tool.includes('\0') || !tool.isWellFormed()) {
+    throw new GatehouseError('GH-POLICY-020', 'The name of the tool cannot be stored.', { field: 'tool' });
   }
   if (canonical === undefined || escapedNul.test(canonical)) {
     throw new GatehouseError('GH-POLICY-020', 'The arguments are not JSON that can be stored and compared.', {

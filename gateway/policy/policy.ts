@@ -10,6 +10,7 @@ import {
   checkGrant,
   consumeGrant,
   issueGrant,
+  killSwitchOn,
   setKillSwitch,
   type GrantBinding,
   type Presented,
@@ -36,6 +37,8 @@ export interface Policy {
   /** Who is asked for a risk class, as `approvals.yaml` says. */
   approvalClass(risk: string): ApprovalClass | undefined;
   setKillSwitch(change: { engaged: boolean; reason: string; by: string }): Promise<void>;
+  /** Whether the kill switch is on, for a call that would be tried again; spending a grant asks by itself. */
+  killSwitchOn(): Promise<boolean>;
   /** Reads catalogue, approval classes and rules again. Where one is broken, all of the last good ones stay. */
   reload(): Promise<void>;
   /** What the last reload found wrong; empty when all is well. */
@@ -101,6 +104,7 @@ export async function createPolicy(deps: {
     checkGrant: (db, presented) => checkGrant(db, presented, binding()),
     approvalClass: (risk) => current.classes.get(risk),
     setKillSwitch: (change) => setKillSwitch(pool, change),
+    killSwitchOn: () => killSwitchOn(pool),
     async reload() {
       try {
         current = await load(policiesDir, catalogue, () => catalogue.reload());

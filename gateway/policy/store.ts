@@ -68,9 +68,9 @@ async function insert(
           provenance, seconds, grant_id)
     ), decided as (
       insert into decisions (id, message_id, run_id, session_key, principal, step, tool, args, digest, effect, reasons,
-        approvers, provenance, policy_version, expires_at)
+        approvers, provenance, policy_version, epoch, expires_at)
       select id, message_id, run_id, session_key, principal, step, tool, args, digest, effect, reasons, approvers,
-        provenance, $16, now() + make_interval(secs => seconds) from given
+        provenance, $16, $17, now() + make_interval(secs => seconds) from given
       on conflict (message_id, step, digest) do nothing
       returning id, expires_at
     ), granted as (
@@ -150,8 +150,7 @@ async function dropVoid(tx: Transaction, repeated: Judgement[], binding: Binding
   const { rowCount } = await tx.query(
     `delete from decisions d using unnest($1::text[], $2::text[], $3::text[]) as t (message_id, step, digest)
      where d.message_id = t.message_id and d.step = t.step and d.digest = t.digest
-       and (d.expires_at <= now() or d.policy_version <> $4
-            or exists (select from grants g where g.decision_id = d.id and g.epoch <> $5))
+       and (d.expires_at <= now() or d.policy_version <> $4 or d.epoch <> $5)
        and not exists (select from approvals a where a.id = d.id)
        and not exists (select from grants g where g.decision_id = d.id and g.consumed_at is not null)`,
     [...keysOf(repeated), binding.version, binding.epoch],

@@ -47,7 +47,7 @@ export function internalApp(options: {
   log: Logger;
 }): Express {
   const app = bareApp();
-  app.use(healthRoutes(options.checks));
+  app.use(healthRoutes(options.checks, { reasons: true }));
   app.get('/metrics', async (_request, response) => {
     response.type(register.contentType).send(await register.metrics());
   });
@@ -107,7 +107,7 @@ export function publicApp(options: {
     );
   }
   app.use('/webhook-waiting', options.waiting);
-  app.use(healthRoutes(options.checks));
+  app.use(healthRoutes(options.checks, { reasons: false }));
   options.pages(app);
   app.use(notFound);
   app.use(problemHandler(options.log));

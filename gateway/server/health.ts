@@ -22,8 +22,11 @@ export function databaseCheck(pool: Pool): () => Promise<Check> {
   };
 }
 
-/** `GET /healthz` (the process is alive) and `GET /readyz` (each dependency by name; 503 when one is down). */
-export function healthRoutes(checks: Checks): Router {
+/**
+ * `GET /healthz` (the process is alive) and `GET /readyz` (each dependency by name; 503 when one is down).
+ * @param options.reasons whether the checks' texts are told; they name files and what is wrong in them
+ */
+export function healthRoutes(checks: Checks, options: { reasons: boolean }): Router {
   const router = Router();
   router.get('/healthz', (_request, response) => {
     response.json({ status: 'alive' });
@@ -38,7 +41,7 @@ export function healthRoutes(checks: Checks): Router {
           state: 'down',
           text: 'the check itself failed',
         }));
-        return [name, result] as const;
+        return [name, options.reasons ? result : { state: result.state }] as const;
       }),
     );
     const ready = entries.every(([, check]) => check.state !== 'down');

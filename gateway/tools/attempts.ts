@@ -48,8 +48,8 @@ export async function startAttempt(
   const id = `att_${uuidv7()}`;
   tx.send({
     name: 'start-attempt',
-    text: `insert into attempts (id, grant_id, decision_id, message_id, step, tool, digest, state)
-       values ($1, $2, $3, $4, $5, $6, $7, 'started')`,
+    text: `insert into attempts (id, grant_id, decision_id, message_id, step, tool, digest, state, owner)
+       values ($1, $2, $3, $4, $5, $6, $7, 'started', current_setting('application_name'))`,
     values: [id, presented.grant, decisionId, messageId, step, tool, digest],
   });
   await recordReceipts(tx, [

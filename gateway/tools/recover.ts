@@ -4,6 +4,9 @@ import { finishAttempt } from './attempts.ts';
 import type { ToolsDeps } from './deps.ts';
 import { runCall } from './run-call.ts';
 
+/** Two tries of the longest time limit in the catalogue's schema, and some more. */
+const longestCall = '15 minutes';
+
 interface StartedRow {
   id: string;
   decision_id: string;
@@ -20,8 +23,9 @@ interface StartedRow {
 }
 
 /**
- * Settles attempts that have no outcome because the gateway died: an idempotent call of this epoch runs again under
- * the same attempt id, everything else becomes `unknown`.
+ * Settles attempts that have no outcome because their gateway died: an idempotent call of this epoch runs again under
+ * the same attempt id, everything else becomes `unknown`, as does every call while the kill switch is on.
+ * @param olderThanSeconds leaves younger attempts of this process alone; those of a gateway that lives are its own
  * @param isRunning says whether this process still works on an attempt
  * @returns how many were settled
  */
@@ -30,6 +34,8 @@ export async function recoverAttempts(
   olderThanSeconds: number,
   isRunning: (attempt: string) => boolean,
 ): Promise<number> {
+  // A gateway is looked for by its connections. One that was cut off may leave them behind for hours, so after the
+  // longest time that a call can take its attempts are nobody's as well.
   const { rows } = await deps.pool.query<StartedRow>(
     `select a.id, a.decision_id, a.message_id, a.tool, a.digest, d.args, d.run_id, d.principal, r.actor, g.epoch,
        l.secret
@@ -38,42 +44,61 @@ export async function recoverAttempts(
      join grants g on g.id = a.grant_id
      left join runs r on r.id = d.run_id
      left join leases l on l.attempt_id = a.id and l.ended_at is null
-     where a.state = 'started' and a.started_at <= now() - make_interval(secs => $1) order by a.started_at`,
-    [olderThanSeconds],
+     where a.state = 'started' and case
+       when a.owner = current_setting('application_name') then a.started_at <= now() - make_interval(secs => $1)
+       when a.started_at <= now() - $2::interval then true
+       else not exists (select 1 from pg_stat_activity p
+         where p.datname = current_database() and p.application_name = a.owner) end
+     order by a.started_at`,
+    [olderThanSeconds, longestCall],
   );
-  const left = rows.filter((row) => !isRunning(row.id));
-  for (const row of left) {
-    const attempt = {
-      id: row.id,
-      decisionId: row.decision_id,
-      messageId: row.message_id,
-      tool: row.tool,
-      digest: row.digest,
-      secret: row.secret,
-    };
-    const tool = deps.catalogue.get(row.tool);
-    const again =
-      tool?.idempotencyKey === 'attempt' && row.args && row.actor && row.epoch === deps.epoch.current()
-        ? { tool, args: row.args, actor: row.actor }
-        : null;
-    const ending = again
-      ? await runCall(deps, {
-          attempt,
-          tool: again.tool,
-          args: again.args,
-          caller: {
-            runId: row.run_id,
-            messageId: row.message_id,
-            principal: row.principal,
-            actor: again.actor,
-          },
-          tried: true,
-        })
-      : interrupted;
-    await transaction(deps.pool, (tx) => finishAttempt(tx, deps, attempt, ending));
-    deps.log.info({ attempt: row.id, tool: row.tool, status: ending.status }, 'settled a call after a crash');
+  let settled = 0;
+  for (const row of rows.filter((entry) => !isRunning(entry.id))) {
+    try {
+      await settle(deps, row);
+      settled += 1;
+    } catch (error) {
+      // Another gateway was faster, or Postgres went away: the next look finds what is left.
+      deps.log.warn({ err: error, attempt: row.id }, 'a call could not be settled after a crash');
+    }
   }
-  return left.length;
+  return settled;
+}
+
+async function settle(deps: ToolsDeps, row: StartedRow): Promise<void> {
+  const attempt = {
+    id: row.id,
+    decisionId: row.decision_id,
+    messageId: row.message_id,
+    tool: row.tool,
+    digest: row.digest,
+    secret: row.secret,
+  };
+  const tool = deps.catalogue.get(row.tool);
+  const again =
+    tool?.idempotencyKey === 'attempt' &&
+    row.args &&
+    row.actor &&
+    row.epoch === deps.epoch.current() &&
+    !(await deps.policy.killSwitchOn())
+      ? { tool, args: row.args, actor: row.actor }
+      : null;
+  const ending = again
+    ? await runCall(deps, {
+        attempt,
+        tool: again.tool,
+        args: again.args,
+        caller: {
+          runId: row.run_id,
+          messageId: row.message_id,
+          principal: row.principal,
+          actor: again.actor,
+        },
+        tried: true,
+      })
+    : interrupted;
+  await transaction(deps.pool, (tx) => finishAttempt(tx, deps, attempt, ending));
+  deps.log.info({ attempt: row.id, tool: row.tool, status: ending.status }, 'settled a call after a crash');
 }
 
 const interruptedText =

@@ -1,23 +1,32 @@
 import { renderSentence, type Tool } from '../catalogue/index.ts';
 import { GatehouseError, type Logger } from '../config/index.ts';
+import type { Policy } from '../policy/index.ts';
 import type { Leases } from '../vault/index.ts';
 import type { Attempt, Ending } from './attempts.ts';
 import type { Caller, Connectors, Outcome } from './types.ts';
 
 /**
  * Runs one started call through its connector and says how it ended; never throws. A failure that nobody can
- * interpret is tried once more where the call is idempotent, and is `unknown` otherwise: the effect may have happened.
- * After a try without a clear end only success is certain: that a later try failed says nothing of the earlier one.
+ * interpret is tried once more where the call is idempotent and the kill switch off, and is `unknown` otherwise: the
+ * effect may have happened. After a try without a clear end only success is certain: that a later try failed says nothing
+ * of the earlier one.
  * @param call.tried whether an earlier process may have tried it already
  */
 export async function runCall(
-  deps: { connectors: Connectors; leases: Pick<Leases, 'read'>; log: Logger },
+  deps: {
+    connectors: Connectors;
+    leases: Pick<Leases, 'read'>;
+    policy: Pick<Policy, 'killSwitchOn'>;
+    log: Logger;
+  },
   call: { attempt: Attempt; tool: Tool; args: Record<string, unknown>; caller: Caller; tried?: boolean },
 ): Promise<Ending> {
   const { attempt, tool, args, caller } = call;
   let unclear = call.tried === true;
   const tries = tool.idempotencyKey === 'attempt' ? 2 : 1;
   for (let round = 1; round <= tries; round += 1) {
+    // A look that fails is a no: without Postgres the outcome could not be stored either.
+    if (round > 1 && (await deps.policy.killSwitchOn().catch(() => true))) break;
     try {
       const secret = attempt.secret === null ? undefined : await deps.leases.read(attempt.secret);
       const outcome = await deps.connectors[tool.connector.kind].run({

@@ -19,7 +19,8 @@ export interface Tools {
   /**
    * Settles what a crash left started: run again where that is safe, else `unknown`. Once before traffic is taken, and
    * now and then for attempts whose outcome could not be stored.
-   * @param olderThanSeconds leaves younger attempts alone; 0 at the start
+   * Those of another gateway are left to it for as long as it lives.
+   * @param olderThanSeconds leaves younger attempts of this process alone; 0 at the start
    * @returns how many were settled
    */
   recover(olderThanSeconds?: number): Promise<number>;

@@ -93,7 +93,7 @@ export function parseSlashCommand(fields: unknown, raw: string, receivedAt: Date
   const text = (name === '/gatehouse' ? `/${rest.trim() || 'help'}` : `${name} ${rest}`).trim();
   const route = { channel, thread: null, user };
   const flaw = tooMuch(text, mentions);
-  if (flaw) return unusable(flaw, raw, { nativeId: parsed.data.trigger_id, route });
+  if (flaw) return unusable(flaw, raw, { nativeId: parsed.data.trigger_id, sender: user, route });
   const type = { directmessage: 'im', privategroup: 'group' }[parsed.data.channel_name ?? ''];
   const command = parseCommand(text);
   const message: InboundMessage = {

@@ -90,8 +90,9 @@ function build(
     thread: message.thread_ts ?? (visibility === 'dm' ? null : message.ts),
     user: message.user,
   };
+  const sender = memberId(message.user, place.user_team ?? place.team, team);
   const flaw = tooMuch(text, mentions);
-  if (flaw) return unusable(flaw, raw, { nativeId: `${place.channel}:${message.ts}`, route });
+  if (flaw) return unusable(flaw, raw, { nativeId: `${place.channel}:${message.ts}`, sender, route });
   const command = edited ? null : parseCommand(text);
   const result: InboundMessage = {
     event: edited ? 'edited' : command ? 'command' : 'created',
@@ -107,11 +108,7 @@ function build(
       replyTo: message.thread_ts === undefined || message.thread_ts === message.ts ? null : message.thread_ts,
       revision: edited && message.edited ? micros(message.edited.ts) : 0,
     },
-    sender: {
-      nativeId: memberId(message.user, place.user_team ?? place.team, team),
-      display: message.user,
-      isBot: false,
-    },
+    sender: { nativeId: sender, display: message.user, isBot: false },
     ingress: 'signature',
     content: { text, mentions, command, action: null, reaction: null },
     attachments: (message.files ?? []).map((file): InboundAttachment => ({
@@ -157,7 +154,7 @@ export function visibilityOf(
 }
 
 /** Best effort on a payload that failed its checks: which message it was and where its sender reads. */
-export function aboutMessage(payload: unknown): { nativeId?: string; route?: Route } {
+export function aboutMessage(payload: unknown): { nativeId?: string; sender?: string; route?: Route } {
   const event = isObject(payload) && isObject(payload.event) ? payload.event : {};
   const body = event.subtype === 'message_changed' && isObject(event.message) ? event.message : event;
   const channel = slackId.safeParse(event.channel);
@@ -165,7 +162,10 @@ export function aboutMessage(payload: unknown): { nativeId?: string; route?: Rou
   const ts = slackTs.safeParse(body.ts);
   if (!channel.success || !user.success || body.bot_id !== undefined) return {};
   const thread = slackTs.safeParse(body.thread_ts);
+  const team = slackId.safeParse(isObject(payload) ? payload.team_id : undefined).data ?? '';
+  const home = slackId.safeParse(event.user_team ?? event.team).data;
   return {
+    sender: memberId(user.data, home, team),
     route: { channel: channel.data, thread: thread.success ? thread.data : null, user: user.data },
     ...(ts.success ? { nativeId: `${channel.data}:${ts.data}` } : {}),
   };

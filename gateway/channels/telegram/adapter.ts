@@ -196,6 +196,7 @@ function salvage(raw: string): ReturnType<typeof aboutUpdate> {
 /** Which update it was, and the private chat to answer in; groups are not told of what nobody can read. */
 function aboutUpdate(update: unknown): {
   nativeId?: string;
+  sender?: string;
   route?: { chat: string; thread: null; replyTo: null };
 } {
   const { update_id: id, message } = (update ?? {}) as {
@@ -206,6 +207,6 @@ function aboutUpdate(update: unknown): {
   const person = Number.isSafeInteger(from?.id) && from?.is_bot === false ? String(from.id) : null;
   return {
     ...(Number.isSafeInteger(id) ? { nativeId: `update:${String(id)}` } : {}),
-    ...(person === null ? {} : { route: { chat: person, thread: null, replyTo: null } }),
+    ...(person === null ? {} : { sender: person, route: { chat: person, thread: null, replyTo: null } }),
   };
 }

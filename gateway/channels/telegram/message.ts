@@ -97,13 +97,17 @@ function message(
   bot: Bot,
 ): Inbound {
   const fields = (typeof source === 'object' && source !== null ? source : {}) as Record<string, unknown>;
-  const from = fields.from as { is_bot?: unknown } | undefined;
+  const from = fields.from as { id?: unknown; is_bot?: unknown } | undefined;
   if (from?.is_bot === true) return { kind: 'ignored', reason: 'bot' };
   // Anonymous administrators and linked channels write under ids that several people share: nobody's message.
   if (fields.sender_chat !== undefined || (fields.from === undefined && fields.chat !== undefined)) {
     return { kind: 'ignored', reason: 'nobody' };
   }
-  const about = { nativeId: `update:${update}`, route: routeOf(fields) };
+  const about = {
+    nativeId: `update:${update}`,
+    ...(Number.isSafeInteger(from?.id) ? { sender: String(from?.id) } : {}),
+    route: routeOf(fields),
+  };
   const parsed = MessageSchema.safeParse(source);
   if (!parsed.success) return unusable(flawOf(parsed.error, kind), raw, about);
   if (!contentKeys.some((key) => fields[key] !== undefined)) return { kind: 'ignored', reason: 'notice' };

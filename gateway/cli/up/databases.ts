@@ -8,7 +8,8 @@ export interface OwnedDatabase {
 }
 
 /**
- * Makes each role and database that is missing, and sets each role's password to the given one.
+ * Makes each role and database that is missing, sets each role's password to the given one and closes the database to
+ * all others.
  * @param url a superuser's connection
  */
 export async function ensureDatabases(url: string, wanted: OwnedDatabase[]): Promise<void> {
@@ -23,8 +24,9 @@ export async function ensureDatabases(url: string, wanted: OwnedDatabase[]): Pro
       const { rowCount: databases } = await client.query('select 1 from pg_database where datname = $1', [
         database,
       ]);
-      if (databases) continue;
-      await client.query(`create database ${client.escapeIdentifier(database)} owner ${name}`);
+      if (!databases)
+        await client.query(`create database ${client.escapeIdentifier(database)} owner ${name}`);
+      // At every start: one that was killed after the line above left the database open to every role.
       await client.query(`revoke all on database ${client.escapeIdentifier(database)} from public`);
     }
   } finally {

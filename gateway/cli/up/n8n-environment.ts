@@ -97,7 +97,7 @@ export function n8nEnvironment(options: N8nOptions): NodeJS.ProcessEnv {
     N8N_PORT: String(options.port),
     N8N_RUNNERS_BROKER_PORT: String(options.brokerPort),
     N8N_WEBHOOK_URL: `${options.publicUrl}/`,
-    N8N_EDITOR_BASE_URL: `http://localhost:${options.port}/`,
+    N8N_EDITOR_BASE_URL: `${editorUrl(options.publicUrl, options.port)}/`,
     // The editor is reached over plain HTTP on loopback only.
     N8N_SECURE_COOKIE: 'false',
     N8N_ENCRYPTION_KEY: options.keys.encryptionKey,
@@ -122,6 +122,14 @@ export function n8nEnvironment(options: N8nOptions): NodeJS.ProcessEnv {
         }
       : {}),
   };
+}
+
+/**
+ * Where the editor is reached: on this machine, under another name than the pages have. A browser sends cookies to every
+ * port of a host, so n8n would be handed the session of each approver who looks at a workflow.
+ */
+export function editorUrl(publicUrl: string, port: number): string {
+  return `http://${new URL(publicUrl).hostname === '127.0.0.1' ? 'localhost' : '127.0.0.1'}:${port}`;
 }
 
 /** The program that runs n8n's commands. */

@@ -9,7 +9,7 @@ import { demoLinks, makeDemo, issueSharedSecrets, type demoAccounts } from './id
 import { layout, repository } from './layout.ts';
 import { acquireLock } from './lock.ts';
 import { credentialsFor, importContent, readWorkflows } from './n8n-content.ts';
-import type { N8nOptions } from './n8n-environment.ts';
+import { editorUrl, type N8nOptions } from './n8n-environment.ts';
 import { installN8n, n8nInstalled } from './n8n-install.ts';
 import { n8nAnswers, spawnN8n } from './n8n.ts';
 import { installNodes } from './nodes-package.ts';
@@ -139,11 +139,11 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       JSON.stringify({ gatehouseApi: shared, gatehouseVaultSecret: { token: shared.token } }),
       { mode: 0o600 },
     );
-    const owner = await loadOwner(paths.owner, `http://localhost:${ports.n8n}`);
     const publicUrl = (gatewayEnv.GATEHOUSE_PUBLIC_URL ?? `http://localhost:${ports.public}`).replace(
       /\/$/,
       '',
     );
+    const owner = await loadOwner(paths.owner, editorUrl(publicUrl, ports.n8n));
     const n8nOptions: N8nOptions = {
       program,
       userFolder: paths.n8n,

@@ -65,6 +65,9 @@ function permitted(args: HttpArgs, egress: Egress): Permit {
   if (!(secret?.hosts ?? egress.hosts).includes(url.host)) {
     throw refused('GH-TOOLS-014', 'The host is not in the list of this tool and secret.', 'url');
   }
+  if (secret && url.protocol === 'http:' && !secret.plainHttp) {
+    throw refused('GH-TOOLS-019', 'The secret may only go out over https.', 'url');
+  }
   const literal = url.hostname.replace(/^\[|\]$/g, '');
   if (isIP(literal) !== 0 && !isAllowedAddress(literal, egress.privateNetworks)) throw privateAddress();
   return { url, secret };
@@ -99,7 +102,10 @@ async function send(
         result: { status: response.statusCode },
       };
     }
-    const body = await readBody(response.body, maxBytes);
+    // Compressed in spite of what was asked for: nothing could be found in it, so nothing of it is handed on.
+    const body = isPlain(response.headers['content-encoding'])
+      ? await readBody(response.body, maxBytes)
+      : { text: '', truncated: true };
     const clean = (text: string, cut = false): string => (value === null ? text : scrub(text, value, cut));
     return {
       status: 'succeeded',
@@ -117,9 +123,22 @@ async function send(
   }
 }
 
-/** What the caller may not set: where the call goes, how it is framed, and what the gateway itself says. */
-const ownHeaders =
-  /^(host|connection|content-length|transfer-encoding|upgrade|te|trailer|expect|idempotency-key|proxy-.*)$/i;
+/**
+ * What the caller may not set: where the call goes, how it is framed, what the gateway itself says; what makes another
+ * method or address of it than was decided; and what brings the answer back in pieces or packed, where a secret that the
+ * host echoes could not be found.
+ */
+const ownHeaders = new RegExp(
+  `^(${[
+    'host|connection|content-length|transfer-encoding|upgrade|te|trailer|expect|idempotency-key|proxy-.*',
+    'x-http-method|x-http-method-override|x-method-override|x-original-url|x-rewrite-url',
+    'range|if-range|accept-encoding|accept-charset',
+  ].join('|')})$`,
+);
+
+function isPlain(encoding: string | string[] | undefined): boolean {
+  return encoding === undefined || String(encoding).toLowerCase() === 'identity';
+}
 
 function headersOf(
   call: ConnectorCall,
@@ -127,10 +146,16 @@ function headersOf(
   secret: Permit['secret'],
   value: string | null,
 ): Record<string, string> {
-  const headers: Record<string, string> = { 'user-agent': 'Gatehouse', 'idempotency-key': call.attempt };
+  const headers: Record<string, string> = {
+    'user-agent': 'Gatehouse',
+    'idempotency-key': call.attempt,
+    'accept-encoding': 'identity',
+  };
+  const given = new Set<string>();
   for (const [name, text] of Object.entries(args.headers ?? {})) {
     const lower = name.toLowerCase();
     if (
+      given.has(lower) ||
       !/^[a-z0-9-]{1,60}$/.test(lower) ||
       !/^[\x20-\x7e]*$/.test(text) ||
       ownHeaders.test(lower) ||
@@ -138,6 +163,7 @@ function headersOf(
     ) {
       throw refused('GH-TOOLS-015', 'A header of the call may not be set by it.', 'headers');
     }
+    given.add(lower);
     headers[lower] = text;
   }
   if (secret && value !== null) {

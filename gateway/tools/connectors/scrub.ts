@@ -2,6 +2,7 @@ const shown = '[redacted]';
 
 /** Shorter starts of a secret at a cut say too little to matter, and are in any text. */
 const leastStart = 3;
+const leastPiece = 8;
 
 /**
  * Removes a secret from text that came back from outside, as it is and in the encodings that servers echo.
@@ -10,22 +11,49 @@ const leastStart = 3;
  */
 export function scrub(text: string, secret: string, cut = false): string {
   if (secret === '') return text;
+  const forms = formsOf(secret);
+  let clean = text;
+  // The longest first, so that a form that holds another one is removed whole.
+  for (const form of forms) clean = clean.replaceAll(form, shown);
+  return cut ? forms.reduce(dropStart, clean) : clean;
+}
+
+/** The spellings of a secret, each once, the longest first. */
+function formsOf(secret: string): string[] {
   const bytes = Buffer.from(secret, 'utf8');
   const json = JSON.stringify(secret).slice(1, -1);
+  const percent = encodeURIComponent(secret);
+  const html = secret.replace(/[&<>]/g, (mark) => `&${{ '&': 'amp', '<': 'lt', '>': 'gt' }[mark]};`);
   const forms = [
     secret,
     json,
-    encodeURIComponent(secret),
-    bytes.toString('base64'),
-    bytes.toString('base64').replace(/=+$/, ''),
-    bytes.toString('base64url'),
+    json.replaceAll('/', '\\/'),
+    percent,
+    percent.replace(/%../g, (escape) => escape.toLowerCase()),
+    new URLSearchParams([['', secret]]).toString().slice(1),
+    html,
+    html.replaceAll('"', '&quot;'),
+    html.replaceAll('"', '&quot;').replaceAll("'", '&#39;'),
+    html.replaceAll('"', '&#34;').replaceAll("'", '&#39;'),
     bytes.toString('hex'),
+    bytes.toString('hex').toUpperCase(),
+    ...['base64', 'base64url'].flatMap((alphabet) => base64Within(bytes, alphabet as BufferEncoding)),
   ];
-  let clean = text;
-  // The longest first, so that a form that holds another one is removed whole.
-  for (const form of [...new Set(forms)].sort((a, b) => b.length - a.length))
-    clean = clean.replaceAll(form, shown);
-  return cut ? forms.reduce(dropStart, clean) : clean;
+  return [...new Set(forms)].filter((form) => form !== '').sort((a, b) => b.length - a.length);
+}
+
+/**
+ * What the bytes look like in Base64, alone and as a part of something longer: there they begin at one of three places
+ * of a group, and the characters at both ends, which also hold bits of their neighbours, are left out.
+ */
+function base64Within(bytes: Buffer, alphabet: BufferEncoding): string[] {
+  const within = [0, 1, 2].map((offset) => {
+    const text = Buffer.concat([Buffer.alloc(offset), bytes]).toString(alphabet);
+    return text.slice(Math.ceil((offset * 8) / 6), Math.floor(((offset + bytes.length) * 8) / 6));
+  });
+  const alone = bytes.toString(alphabet);
+  // A short piece of a short secret is in any text.
+  return [alone, alone.replace(/=+$/, ''), ...within.filter((piece) => piece.length >= leastPiece)];
 }
 
 function dropStart(text: string, form: string): string {

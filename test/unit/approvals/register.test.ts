@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
+import { visible } from '../../../gateway/approvals/card.ts';
 import { gateOf, openHouse, publicUrl, stateOf, tokenFor, type House } from './support.ts';
 
 let house: House;
@@ -165,6 +166,23 @@ test('the card says who asks for what, why, and which values the requester did n
   assert.equal(card.mayVote, true);
   const fromInbox = new URL(card.formUrl ?? '').hash.slice(1);
   assert.equal((await house.approvals.voteByToken(id, fromInbox, 'approve')).state, 'approved');
+});
+
+test('attack: two payees that look alike on screen do not look alike on the card', () => {
+  for (const mark of [
+    '\u3164',
+    '\u2800',
+    '\u00a0',
+    '\u115f',
+    '\u034f',
+    '\ufe0f',
+    '\u200b',
+    '\u{e0101}',
+    '\u2003',
+  ])
+    assert.equal(visible(`ACME${mark}`), `ACME\\u{${mark.codePointAt(0)?.toString(16)}}`);
+  for (const text of ['ACME Corp', 'Zoë Ünal', '株式会社', 'مؤسسة', 'नमस्ते', '120.00 €'])
+    assert.equal(visible(text), text);
 });
 
 test('the inbox lists what waits for a person, and what they asked for', async () => {

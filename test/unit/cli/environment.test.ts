@@ -52,6 +52,17 @@ test('a setting that contradicts the stack is refused instead of ignored', () =>
   );
 });
 
+test('the editor has another host name than the pages: cookies know no ports', () => {
+  for (const [publicUrl, editor] of [
+    ['http://localhost:8080', 'http://127.0.0.1:5678/'],
+    ['http://127.0.0.1:8080', 'http://localhost:5678/'],
+    ['https://gatehouse.example.com', 'http://127.0.0.1:5678/'],
+  ] as const) {
+    const environment = n8nEnvironment({ ...n8nOptions({}), publicUrl });
+    assert.equal(environment.N8N_EDITOR_BASE_URL, editor);
+  }
+});
+
 test('n8n sees no secret of this shell or of the gateway, and its own secrets come from a file', () => {
   const environment = n8nEnvironment(
     n8nOptions({

@@ -44,6 +44,9 @@ test('each database belongs to its own role, and no other role gets in', async (
     { role: 'one', password: 'p1', database: 'one' },
     { role: 'two', password: 'p2', database: 'two' },
   ];
+  // As a start leaves it that was killed in the middle.
+  await query(url, 'create role two login');
+  await query(url, 'create database two owner two');
   await ensureDatabases(url, wanted);
   await ensureDatabases(url, wanted);
   const base = `@127.0.0.1:${options.port}`;

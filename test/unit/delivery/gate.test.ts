@@ -124,6 +124,7 @@ describe('who and what gets past the inbox', () => {
       reason: 'The text holds a NUL byte.',
       field: 'event.text',
       nativeId: 'u\0\ud800',
+      sender: 'U1',
       route: { channel: 'C9' },
       raw: '{"a":"\0"}',
     };
@@ -131,6 +132,51 @@ describe('who and what gets past the inbox', () => {
     assert.equal(await stage.delivery.deadLetter('slack', unusable), false);
     await until('the word', () => stage.channel.sent.length === 1);
     assert.match(stage.texts()[0] ?? '', /event\.text/);
+  });
+
+  const endless = 'SECRET'.repeat(4000);
+  const unusableOf = (sender: string | null, nativeId: string) => ({
+    reason: 'It has more than 20,000 characters.',
+    field: 'content.text',
+    nativeId,
+    sender,
+    route: { channel: 'C1' },
+    raw: endless,
+  });
+
+  it('counts unusable messages against the same rate limit: past it nobody is answered and nothing is kept', async () => {
+    const asked: string[] = [];
+    stage.allow = (sender) => {
+      asked.push(sender);
+      return asked.length === 1 ? { verdict: 'go' } : { verdict: 'refuse', tell: false };
+    };
+    await stage.delivery.deadLetter('slack', unusableOf('U1', 'flood-1'));
+    await stage.delivery.deadLetter('slack', unusableOf('U1', 'flood-2'));
+    assert.deepEqual(await stage.delivery.ingest([message({ text: endless, nativeId: 'flood-3' })]), [
+      'dead',
+    ]);
+    await stage.delivery.deadLetter('slack', unusableOf('U1', 'flood-1'));
+    await until('the word', () => stage.channel.sent.length > 0);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    assert.equal(stage.channel.sent.length, 1);
+    assert.deepEqual(asked, ['U1', 'U1', 'U1']);
+    const { rows } = await stage.database.pool.query<{ kept: boolean }>(
+      `select raw is not null as kept from messages where state = 'dead' and received_at > now() - interval '9 s'
+       order by seq desc limit 3`,
+    );
+    assert.deepEqual(
+      rows.map((entry) => entry.kept),
+      [false, false, true],
+    );
+  });
+
+  it('keeps no text of an unknown sender, usable or not', async () => {
+    await stage.delivery.deadLetter('slack', unusableOf('X7', 'unknown-1'));
+    await stage.delivery.ingest([message({ sender: 'X7', text: endless, nativeId: 'unknown-2' })]);
+    const { rows } = await stage.database.pool.query<{ raw: string | null }>(
+      'select raw from messages order by seq desc limit 2',
+    );
+    assert.deepEqual(rows, [{ raw: null }, { raw: null }]);
   });
 
   it('hands a click to its handler and never to n8n', async () => {

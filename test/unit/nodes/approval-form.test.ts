@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import type { IDataObject, IRun } from 'n8n-workflow';
+import { formPolicy } from '../../../gateway/approvals/form-policy.ts';
 import { built } from './build.ts';
 import { FakeGateway } from './fake-gateway.ts';
 import { Bench } from './harness.ts';
@@ -77,6 +79,14 @@ describe('The form of an Approval Gate', () => {
     const page = String((await get()).body);
     assert.doesNotMatch(page, /<script>alert/);
     assert.equal(page.match(/<script/g)?.length, 1);
+  });
+
+  it('has the one script that the gateway lets pages from n8n run', async () => {
+    const page = String((await get()).body);
+    const [, script = ''] = /<script nonce="[^"]+">([\s\S]*)<\/script>/.exec(page) ?? [];
+    assert.ok(
+      formPolicy.includes(`script-src 'sha256-${createHash('sha256').update(script).digest('base64')}';`),
+    );
   });
 
   it('hides its buttons until a personal token is in the fragment, and never makes Approve the default', async () => {

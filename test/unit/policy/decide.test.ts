@@ -51,6 +51,19 @@ test('the same question gets the same answer, also at once', async () => {
   assert.equal(await count('decisions', `step = 'same'`), 1);
 });
 
+test('a call that cannot be stored is refused by itself and spoils nobody else’s decision', async () => {
+  // They share one transaction: what one caller sends must not fail the calls beside it.
+  const beside = ['first', 'second'].map((step) => policy.decide(runOf(), balance(`beside-${step}`)));
+  const spoilt = ['ledger.balance\0', '\ud800'].map((tool) =>
+    policy.decide(runOf(), { tool, args: {}, step: 'spoilt' }),
+  );
+  const [, ...rest] = await Promise.allSettled([beside[0], ...spoilt, beside[1]]);
+  assert.deepEqual(
+    rest.map((result) => (result.status === 'fulfilled' ? result.value?.effect : result.reason.code)),
+    ['GH-POLICY-020', 'GH-POLICY-020', 'allow'],
+  );
+});
+
 test('each decision leaves one receipt, and only an allowed one a grant', async () => {
   const allowed = await policy.decide(runOf(), balance('receipts'));
   const denied = await policy.decide(runOf(), { tool: 'customers.export', args: {}, step: 'receipts' });
@@ -99,7 +112,7 @@ test('a decision that was used or asked about stays as it is', async () => {
   assert.equal((await policy.decide(runOf(), balance('used'))).id, used.id);
 });
 
-test('an approval is granted once, and never under other rules', async () => {
+test('an approval is granted once, and never under other rules or in another epoch', async () => {
   const call = { tool: 'code.run', args: { language: 'python', code: '1' } };
   const asked = await policy.decide(runOf(), { ...call, step: 'a' });
   assert.equal(asked.grant, null);
@@ -110,6 +123,12 @@ test('an approval is granted once, and never under other rules', async () => {
   const stale = await policy.decide(runOf(), { ...call, step: 'b' });
   await db.pool.query(`update decisions set policy_version = 'old' where id = $1`, [stale.id]);
   await assert.rejects(policy.issueGrant(db.pool, stale.id), { code: 'GH-GRANT-006' });
+
+  // A restored database asks again about what was approved and done after the backup was made.
+  const restored = await policy.decide(runOf(), { ...call, step: 'd' });
+  epoch.bump();
+  await assert.rejects(policy.issueGrant(db.pool, restored.id), { code: 'GH-GRANT-007' });
+  assert.notEqual((await policy.decide(runOf(), { ...call, step: 'd' })).id, restored.id);
   const denied = await policy.decide(runOf(), { tool: 'customers.export', args: {}, step: 'c' });
   await assert.rejects(policy.issueGrant(db.pool, denied.id), { code: 'GH-POLICY-030' });
 });

@@ -157,7 +157,7 @@ describe('the public listener', () => {
       },
       waiting: (_request, response) => void response.status(200).send('waiting'),
       pages: () => undefined,
-      checks: {},
+      checks: { policy: () => ({ state: 'down', text: '/srv/policies/people.yaml:7: wrong' }) },
       log,
     });
     ({ url, server } = await serve(app));
@@ -190,6 +190,12 @@ describe('the public listener', () => {
     assert.equal(answer.status, 401);
     assert.doesNotMatch(await answer.text(), /forged/);
     assert.equal((await deliver('x'.repeat(1_100_000))).status, 413);
+  });
+
+  it('says what is not ready to everybody, and why to nobody', async () => {
+    const answer = await fetch(`${url}/readyz`);
+    assert.equal(answer.status, 503);
+    assert.deepEqual(await answer.json(), { status: 'not ready', checks: { policy: { state: 'down' } } });
   });
 
   it('does not expose the internal API', async () => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { parseTool, type Tool } from '../../../gateway/catalogue/index.ts';
 import { checkedLookup, isAllowedAddress } from '../../../gateway/tools/connectors/egress.ts';
@@ -21,6 +22,10 @@ before(async () => {
     if (request.url === '/redirect')
       return void response.writeHead(302, { location: 'http://169.254.169.254/' }).end();
     if (request.url === '/long') return void response.end('x'.repeat(100) + canary);
+    if (request.url === '/gzip') {
+      const packed = gzipSync(`you sent ${request.headers.authorization}`);
+      return void response.writeHead(200, { 'content-encoding': 'gzip' }).end(packed);
+    }
     if (request.url === '/cut') return void response.end('x'.repeat(57) + canary);
     response.end(`you sent ${request.headers.authorization} and ${Buffer.from(canary).toString('base64')}`);
   });
@@ -50,7 +55,10 @@ function tool(privateNetworks: string[], hosts: string[]): Tool {
         hosts,
         methods: ['GET'],
         privateNetworks,
-        secrets: [{ name: 'demo/http', hosts: ['api.example.com', host] }],
+        secrets: [
+          { name: 'demo/http', hosts: ['api.example.com', host], plainHttp: true },
+          { name: 'demo/https', hosts: [host] },
+        ],
       },
       connector: { kind: 'http', maxResponseBytes: 64 },
     }),
@@ -78,6 +86,12 @@ test('the secret goes out as a header and never comes back, in no encoding', asy
 test('a body that is cut within the secret shows no part of it', async () => {
   const outcome = await call({ method: 'GET', url: `http://${host}/cut`, secret: 'demo/http' });
   assert.deepEqual(outcome.result, { status: 200, contentType: '', body: 'x'.repeat(57), truncated: true });
+});
+
+test('an answer in an encoding that cannot be searched for the secret is kept back', async () => {
+  const outcome = await call({ method: 'GET', url: `http://${host}/gzip`, secret: 'demo/http' });
+  assert.equal(seen.headers['accept-encoding'], 'identity');
+  assert.deepEqual(outcome.result, { status: 200, contentType: '', body: '', truncated: true });
 });
 
 test('a redirect is not followed', async () => {
@@ -123,6 +137,19 @@ const refusals: [string, Record<string, unknown>, string, string[]?, string[]?][
     'GH-TOOLS-015',
   ],
   ['a forged host header', { method: 'GET', url: 'HOST', headers: { host: 'x' } }, 'GH-TOOLS-015'],
+  ['a secret over an open connection', { method: 'GET', url: 'HOST', secret: 'demo/https' }, 'GH-TOOLS-019'],
+  ...['X-HTTP-Method-Override', 'x-method-override', 'Range', 'accept-encoding', 'X-Original-URL'].map(
+    (name): (typeof refusals)[number] => [
+      `the header ${name}, which changes what is asked for or how it comes back,`,
+      { method: 'GET', url: 'HOST', headers: { [name]: 'DELETE' } },
+      'GH-TOOLS-015',
+    ],
+  ),
+  [
+    'one header in two spellings',
+    { method: 'GET', url: 'HOST', headers: { 'X-A': '1', 'x-a': '2' } },
+    'GH-TOOLS-015',
+  ],
   [
     'a line break in a header',
     { method: 'GET', url: 'HOST', headers: { 'x-a': 'b\r\nc: d' } },
@@ -156,11 +183,43 @@ test('one private address among public ones refuses the name', async () => {
 
 test('no text keeps a secret, wherever it stands', () => {
   const secret = fc.string({ minLength: 8, unit: 'grapheme-ascii' });
+  const html = (text: string): string =>
+    text.replace(
+      /[&<>"']/g,
+      (mark) => `&${{ '&': 'amp', '<': 'lt', '>': 'gt', '"': 'quot', "'": '#39' }[mark]};`,
+    );
   fc.assert(
     fc.property(fc.string(), secret, fc.string(), (left, value, right) => {
       fc.pre(!'[redacted]'.includes(value));
-      for (const form of [value, encodeURIComponent(value), Buffer.from(value).toString('base64url')]) {
+      for (const form of [
+        value,
+        encodeURIComponent(value),
+        encodeURIComponent(value).toLowerCase(),
+        Buffer.from(value).toString('base64url'),
+        Buffer.from(value).toString('hex').toUpperCase(),
+        JSON.stringify(value).slice(1, -1).replaceAll('/', '\\/'),
+        html(value),
+      ]) {
+        // Only the digits of %-escapes may be in either case.
+        fc.pre(form !== encodeURIComponent(value).toLowerCase() || value === value.toLowerCase());
         assert.ok(!scrub(`${left}${form}${right}`, value).includes(form));
+      }
+    }),
+  );
+});
+
+test('a secret inside of other text is found in Base64 as well, as in an echoed authorization header', () => {
+  const secret = fc.string({ minLength: 12, unit: 'grapheme-ascii' });
+  fc.assert(
+    fc.property(fc.string(), secret, fc.string(), (left, value, right) => {
+      for (const encoding of ['base64', 'base64url'] as const) {
+        const echoed = Buffer.from(`${left}${value}${right}`).toString(encoding);
+        const clean = scrub(echoed, value);
+        assert.match(clean, /\[redacted\]/);
+        // At each end at most three characters are left, which hold bits of the neighbours as well.
+        assert.ok(
+          clean.length <= echoed.length - Math.floor((value.length * 8) / 6) + 6 + '[redacted]'.length,
+        );
       }
     }),
   );

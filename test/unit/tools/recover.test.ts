@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
+import pg from 'pg';
 import { GatehouseError } from '../../../gateway/config/index.ts';
 import { transaction } from '../../../gateway/db/index.ts';
 import { startAttempt } from '../../../gateway/tools/attempts.ts';
@@ -125,6 +126,98 @@ test('a payment that may have been booked at its first try is not called failed 
   const decision = await at.policy.decide(run(), { ...call, step: 'check' });
   const answer = await shaky.execute(run(), { ...call, grant: await approve(at, decision.id), step: 'x' });
   assert.deepEqual([tries, answer.status], [2, 'unknown']);
+});
+
+test('nothing is run again while the kill switch is on', async () => {
+  await crashed('ledger.transfer', payment());
+  await at.policy.setKillSwitch({ engaged: true, reason: 'incident', by: 'test' });
+  await tools.recover();
+  await at.policy.setKillSwitch({ engaged: false, reason: 'over', by: 'test' });
+  assert.equal(await tools.recover(), 0);
+  assert.equal(await booked(), 0);
+  const { rows } = await at.db.pool.query(`select state from attempts where message_id = $1`, [
+    run().messageId,
+  ]);
+  assert.deepEqual(rows, [{ state: 'unknown' }]);
+});
+
+test('a call that failed is not tried a second time once the kill switch is on', async () => {
+  let tries = 0;
+  const failing: Connector = {
+    async run() {
+      tries += 1;
+      await at.policy.setKillSwitch({ engaged: true, reason: 'incident', by: 'test' });
+      throw new Error('the line went dead');
+    },
+  };
+  const stopped = createTools({ ...at.deps, connectors: { ...at.deps.connectors, postgres: failing } });
+  const answer = await stopped.execute(run(), { tool: 'ledger.balance', args: {}, step: 'x' });
+  await at.policy.setKillSwitch({ engaged: false, reason: 'over', by: 'test' });
+  assert.deepEqual([answer.status, tries], ['unknown', 1]);
+});
+
+test('a withdrawal that was interrupted is not repeated: it could hit another request', async () => {
+  let cancelled = 0;
+  const gatehouse: Connector = {
+    run() {
+      cancelled += 1;
+      return Promise.resolve({ status: 'succeeded', result: { text: 'Cancelled.' } });
+    },
+  };
+  await storeRun(at, run());
+  const decision = await at.policy.decide(run(), { tool: 'gatehouse.cancel', args: {}, step: 'check' });
+  const { messageId, sessionKey } = run();
+  const { digest } = callDigest('gatehouse.cancel', {});
+  const presented = { messageId, sessionKey, tool: 'gatehouse.cancel', digest };
+  await transaction(at.db.pool, (tx) =>
+    startAttempt(tx, at.deps, { grant: decision.grant ?? '', ...presented }, { step: 'x', secret: null }),
+  );
+  await createTools({ ...at.deps, connectors: { ...at.deps.connectors, gatehouse } }).recover();
+  assert.equal(cancelled, 0);
+});
+
+test('a call that another gateway is making is left to it for as long as that gateway lives', async () => {
+  await crashed('ledger.transfer', payment());
+  const other = new pg.Client({ connectionString: at.db.url, application_name: 'gatehouse other' });
+  await other.connect();
+  await at.db.pool.query(`update attempts set owner = 'gatehouse other' where state = 'started'`);
+  assert.equal(await tools.recover(), 0);
+  assert.equal(await booked(), 0);
+  await other.end();
+  // Postgres notices the end of a connection by itself, and not at once.
+  for (let tries = 0; tries < 100 && (await tools.recover(3600)) === 0; tries += 1)
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.equal(await booked(), 1);
+});
+
+test('two gateways that settle the same calls hinder neither each other nor the start', async () => {
+  await crashed('ledger.transfer', payment());
+  const first = run().messageId;
+  round += 1;
+  await crashed('ledger.transfer', payment());
+  const faster: Connector = {
+    async run(call) {
+      await at.db.pool.query(
+        `update attempts set state = 'succeeded' where state = 'started' and message_id = $1`,
+        [first],
+      );
+      return at.deps.connectors.postgres.run(call);
+    },
+  };
+  const second = createTools({ ...at.deps, connectors: { ...at.deps.connectors, postgres: faster } });
+  assert.equal(await second.recover(), 1);
+  assert.equal(await booked(), 1);
+});
+
+test('a call of a gateway that was cut off is settled at last, also when Postgres still holds its connection', async () => {
+  await crashed('ledger.transfer', payment());
+  const other = new pg.Client({ connectionString: at.db.url, application_name: 'gatehouse other' });
+  await other.connect();
+  await at.db.pool.query(
+    `update attempts set owner = 'gatehouse other', started_at = now() - interval '16 min' where state = 'started'`,
+  );
+  assert.equal(await tools.recover(3600), 1);
+  await other.end();
 });
 
 test('a young attempt is left alone when only old ones are asked for', async () => {
