@@ -27,16 +27,26 @@ function sleeper(script = 'setInterval(() => undefined, 1000)'): ChildProcess {
 
 test('a second start in the same folder is refused and told who runs', async () => {
   const path = join(folder, 'one.lock');
-  const release = await acquireLock(path);
+  const lock = await acquireLock(path);
   await assert.rejects(acquireLock(path), (error: GatehouseError) => {
     assert.equal(error.code, 'GH-UP-001');
     assert.match(error.message, new RegExp(`process ${process.pid}`));
     return error.status === 409;
   });
-  await release();
-  await (
-    await acquireLock(path)
-  )();
+  await lock.release();
+  await (await acquireLock(path)).release();
+});
+
+test('a start right after a stop waits for it instead of being refused', async () => {
+  const path = join(folder, 'stopping.lock');
+  const earlier = await acquireLock(path);
+  await earlier.stopping();
+  let told = 0;
+  const next = acquireLock(path, () => (told += 1));
+  await sleep(400);
+  await earlier.release();
+  await (await next).release();
+  assert.equal(told, 1);
 });
 
 test('of ten starts at once exactly one gets the lock', async () => {
@@ -49,13 +59,9 @@ test('a lock of a killed process, or of a number that a stranger got since, does
   const path = join(folder, 'stale.lock');
   writeFileSync(path, JSON.stringify({ pid: process.pid, identity: 'another life', since: 'then' }));
   assert.equal(await readHolder(path), undefined);
-  await (
-    await acquireLock(path)
-  )();
+  await (await acquireLock(path)).release();
   writeFileSync(path, '{half');
-  await (
-    await acquireLock(path)
-  )();
+  await (await acquireLock(path)).release();
 });
 
 test('what a killed start left running is ended, and a stranger with a noted number is left alone', async () => {
