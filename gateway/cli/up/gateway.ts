@@ -4,7 +4,7 @@ import { GatehouseError } from '../../config/index.ts';
 import { repository, type Layout } from './layout.ts';
 import { appendLog } from './logs.ts';
 import type { Ports } from './ports.ts';
-import { dockerAnnounced } from './runner.ts';
+import { dockerUsable } from './runner.ts';
 import type { State } from './state.ts';
 
 /**
@@ -38,7 +38,7 @@ export function gatewayEnvironment(
     NODE_OPTIONS: user.NODE_OPTIONS,
     NODE_EXTRA_CA_CERTS: user.NODE_EXTRA_CA_CERTS,
     GATEHOUSE_DEMO: 'true',
-    ...(dockerAnnounced(user) ? { GATEHOUSE_RUNNER_URL: `http://127.0.0.1:${ports.runner}` } : {}),
+    ...(dockerUsable(user) ? { GATEHOUSE_RUNNER_URL: `http://127.0.0.1:${ports.runner}` } : {}),
     ...settings,
     NODE_ENV: 'production',
     GATEHOUSE_DATABASE_URL: `postgres://gatehouse:${state.postgres.gatehouse}@127.0.0.1:${ports.postgres}/gatehouse`,

@@ -20,7 +20,7 @@ import { checkPorts, readPorts, type Ports } from './ports.ts';
 import { postgresUrl } from './postgres.ts';
 import { endLeftovers, ProcessList } from './processes.ts';
 import { loadState } from './state.ts';
-import { dockerAnnounced, runnerPart, runnerToken } from './runner.ts';
+import { dockerUsable, runnerPart, runnerToken } from './runner.ts';
 import { silentReporter, type Reporter } from './steps.ts';
 import { supervise } from './supervise.ts';
 
@@ -73,13 +73,17 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const ports = readPorts(environment, options.ports);
   await mkdir(paths.dir, { recursive: true, mode: 0o700 });
   await mkdir(paths.n8n, { recursive: true, mode: 0o700 });
-  const release = await acquireLock(paths.lock);
+  const lock = await acquireLock(paths.lock, () =>
+    report.say('        an earlier start is still stopping; this takes a few seconds'),
+  );
   const parts: Part[] = [];
   const unwatch: (() => void)[] = [];
   const stop = async (): Promise<void> => {
     for (const end of unwatch) end();
+    // A full disk must not keep the parts running.
+    await lock.stopping().catch(() => undefined);
     for (const part of [...parts].reverse()) await part.stop();
-    await release();
+    await lock.release();
   };
   const { signal } = options;
   // A part that is waited for would otherwise hold the start for as long as it takes.
@@ -89,10 +93,13 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     const leftovers = await endLeftovers(paths.processes);
     if (leftovers.length > 0)
       report.warn(`ended what an earlier start left running: ${leftovers.join(', ')}`);
-    await checkPorts(ports, leftovers.length > 0 ? 5000 : 0);
+    const docker = dockerUsable(environment);
+    const { runner: _unused, ...withoutRunner } = ports;
+    await checkPorts(docker ? ports : withoutRunner, leftovers.length > 0 ? 5000 : 0);
     const list = new ProcessList(paths.processes);
     const state = await loadState(paths);
     const gatewayEnv = gatewayEnvironment(paths, ports, state, environment);
+    const settings = loadSettings(gatewayEnv);
 
     const server = { port: ports.postgres, password: state.postgres.superuser };
     const shared = await report.step('Postgres', async () => {
@@ -104,17 +111,16 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         { role: 'gatehouse', password: state.postgres.gatehouse, database: 'gatehouse' },
         { role: 'n8n', password: state.postgres.n8n, database: 'n8n' },
       ]);
-      const settings = loadSettings(gatewayEnv);
       await makeDemo(settings, postgresUrl(server, 'postgres'));
       return issueSharedSecrets(settings);
     });
 
-    if (dockerAnnounced(environment)) {
-      const token = await runnerToken(loadSettings(gatewayEnv));
+    if (docker) {
+      const token = await runnerToken(settings);
       const runner = runnerPart({ paths, port: ports.runner, token, user: environment }, list);
       parts.push(runner);
       await report.step('Sandbox runner', () => runner.start());
-    } else report.say('        no Docker here: code tools answer sandbox_unavailable');
+    } else report.say('        no Docker for this user: code tools answer sandbox_unavailable');
 
     const gateway = new Part(
       {
