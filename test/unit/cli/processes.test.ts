@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -101,23 +101,31 @@ test('a process that ignores the polite signal is ended by the other one', async
   assert.equal(part.pid, undefined);
 });
 
-test('a part that ends while it starts is a failure that names its log', async () => {
+test('a part that ends while it starts is a failure that says its last words and names its log', async () => {
+  const log = join(folder, 'early.log');
+  writeFileSync(log, 'of an earlier start\n');
   const part = new Part(
     {
       name: 'gateway',
-      spawn: () => sleeper('process.exit(7)'),
+      spawn: () => {
+        appendFileSync(log, '{"msg":"for machines"}\npeople.yaml:3: not a list\n');
+        return sleeper('process.exit(7)');
+      },
       healthy: () => Promise.resolve(false),
       signals: ['SIGTERM', 'SIGKILL'],
       graceMs: 300,
       startMs: 5000,
-      log: '/logs/gateway.log',
+      log,
     },
     new ProcessList(join(folder, 'early.json')),
   );
   await assert.rejects(part.start(), (error: GatehouseError) => {
     assert.equal(error.code, 'GH-UP-004');
-    assert.match(error.message, /exit code 7/);
-    return error.next === 'Read the end of /logs/gateway.log';
+    assert.equal(
+      error.message,
+      'gateway ended with exit code 7 while it started.\n  people.yaml:3: not a list',
+    );
+    return error.next === `Its log: ${log}`;
   });
 });
 
