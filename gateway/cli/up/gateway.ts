@@ -50,6 +50,11 @@ export function gatewayEnvironment(
   };
 }
 
+/** Of the gateway's environment what other commands need to reach the same installation. */
+export function gatewaySettings(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => name.startsWith('GATEHOUSE_')));
+}
+
 /** Starts the gateway as the leader of a process group. */
 export function spawnGateway(environment: NodeJS.ProcessEnv, log: string): ChildProcess {
   const out = appendLog(log);

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { GatehouseError, loadSettings } from '../../config/index.ts';
 import { ensureDatabases } from './databases.ts';
 import { writeJson } from './files.ts';
-import { gatewayAnswers, gatewayEnvironment, notReady, spawnGateway } from './gateway.ts';
+import { gatewayAnswers, gatewayEnvironment, gatewaySettings, notReady, spawnGateway } from './gateway.ts';
 import { demoLinks, makeDemo, issueSharedSecrets, type demoAccounts } from './identities.ts';
 import { layout, repository } from './layout.ts';
 import { acquireLock } from './lock.ts';
@@ -189,7 +189,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       for (const part of parts) unwatch.push(supervise(part, report, (dead) => options.gaveUp?.(dead.name)));
     }
     const databaseUrl = gatewayEnv.GATEHOUSE_DATABASE_URL as string;
-    await writeJson(paths.running, { databaseUrl, ports });
+    await writeJson(paths.running, { settings: gatewaySettings(gatewayEnv) });
     const byName = (name: PartName): Part => parts.find((part) => part.name === name) as Part;
     return {
       urls: {
