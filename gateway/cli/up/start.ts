@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -233,8 +234,13 @@ async function bringContent(options: N8nOptions, ports: Ports, report: Reporter)
   const memory = join(options.userFolder, 'imported.json');
   const workflows = await readWorkflows(join(repository, 'workflows-json'));
   const credentials = credentialsFor(`http://127.0.0.1:${ports.internal}`);
-  const { imported, offered, unpublished } = await report.step('Workflows and credential in n8n', () =>
-    importContent(options, workflows, credentials, memory),
+  const hint = existsSync(memory)
+    ? undefined
+    : 'n8n sets up its database and takes them in; half a minute the first time';
+  const { imported, offered, unpublished } = await report.step(
+    'Workflows and credential in n8n',
+    () => importContent(options, workflows, credentials, memory),
+    hint,
   );
   if (imported.length > 0) report.say(`        imported and published: ${imported.join(', ')}`);
   for (const { name, path } of offered) {
