@@ -4,6 +4,7 @@ import { GatehouseError } from '../../config/index.ts';
 import { repository, type Layout } from './layout.ts';
 import { appendLog } from './logs.ts';
 import type { Ports } from './ports.ts';
+import { proxySettings } from './proxy.ts';
 import { dockerUsable } from './runner.ts';
 import type { State } from './state.ts';
 
@@ -37,6 +38,7 @@ export function gatewayEnvironment(
     LANG: user.LANG,
     NODE_OPTIONS: user.NODE_OPTIONS,
     NODE_EXTRA_CA_CERTS: user.NODE_EXTRA_CA_CERTS,
+    ...proxySettings(user),
     GATEHOUSE_DEMO: 'true',
     ...(dockerUsable(user) ? { GATEHOUSE_RUNNER_URL: `http://127.0.0.1:${ports.runner}` } : {}),
     ...settings,
