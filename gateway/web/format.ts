@@ -93,6 +93,31 @@ export function iso(time: Date | string): string {
   return new Date(time).toISOString();
 }
 
+/** A piece of an answer: plain text, an instant, or the id of a receipt. */
+export type Piece = { text: string } | { instant: string } | { receipt: string };
+
+const special =
+  /\b(\d{4}-\d\d-\d\d) (\d\d:\d\d) UTC\b|(?<=\bReceipt )([0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12})\b/g;
+
+/**
+ * Cuts an answer where a page can do better than the text of a chat: an instant is shown in the reader's zone, a receipt
+ * is a link to itself. Together the pieces say what the text says.
+ */
+export function pieces(text: string): Piece[] {
+  const found: Piece[] = [];
+  let end = 0;
+  for (const match of text.matchAll(special)) {
+    const [whole, day, hour, receipt] = match;
+    const instant = `${day}T${hour}:00Z`;
+    if (receipt === undefined && Number.isNaN(Date.parse(instant))) continue;
+    if (match.index > end) found.push({ text: text.slice(end, match.index) });
+    found.push(receipt === undefined ? { instant } : { receipt });
+    end = match.index + whole.length;
+  }
+  if (end < text.length) found.push({ text: text.slice(end) });
+  return found;
+}
+
 /** Where a value is so long that it is folded: its beginning and its length, which stay in view. */
 export function fold(text: string, limit = 240): { head: string; count: string } | null {
   const characters = [...text];

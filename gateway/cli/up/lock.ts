@@ -60,7 +60,10 @@ export async function acquireLock(path: string, waiting: () => void = () => unde
         throw new GatehouseError(
           'GH-UP-001',
           `Gatehouse already runs here: process ${holder.pid}, since ${holder.since}.`,
-          { status: 409, next: `Use the one that runs, or stop it with Ctrl-C or: kill ${holder.pid}` },
+          {
+            status: 409,
+            next: `Use the one that runs (npx gatehouse people link requester prints a way in), or stop it with Ctrl-C or: kill ${holder.pid}`,
+          },
         );
       }
       await unlink(path).catch(() => undefined);

@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { after, test } from 'node:test';
 import type { Command } from 'commander';
 import { printError } from '../../../gateway/cli/output.ts';
 import { createProgram } from '../../../gateway/cli/program.ts';
+import { repository } from '../../../gateway/cli/up/index.ts';
 
-const bin = resolve(import.meta.dirname, '../../../gateway/cli/gatehouse.mjs');
+const bin = join(repository, 'gateway/cli/gatehouse.mjs');
 const dir = mkdtempSync(join(tmpdir(), 'gatehouse-command-'));
 after(() => rmSync(dir, { recursive: true, force: true }));
 
@@ -35,6 +36,14 @@ test('every command explains itself, each of its options and arguments', () => {
       assert.notEqual(option.description, '', `${command.name()} ${option.flags}`);
   }
   assert.match(gatehouse(['--help']).out, /^Usage: gatehouse /);
+});
+
+test('npm hands a signal to the program itself: a shell between them would keep Ctrl-C for later', () => {
+  const { scripts } = JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8')) as {
+    scripts: Record<string, string>;
+  };
+  for (const name of ['start', 'reset', 'test', 'test:unit', 'test:e2e', 'test:crash'])
+    assert.match(scripts[name] ?? '', /^exec node /, name);
 });
 
 test('wrong usage ends with 2 and points to the help', () => {
