@@ -64,7 +64,7 @@ export function handOver(args) {
   });
   for (const signal of signals) process.on(signal, () => child.kill(signal));
   if (process.env.npm_lifecycle_event) {
-    setInterval(() => process.ppid !== parent && child.kill('SIGTERM'), 1000).unref();
+    setInterval(() => process.ppid !== parent && child.kill('SIGTERM'), 200).unref();
   }
   return new Promise((resolve) => {
     child.once('error', (error) => fail(error.message, 'Run: npm ci'));
