@@ -7,6 +7,7 @@ export type Status =
   | 'done'
   | 'approved'
   | 'refused'
+  | 'failed'
   | 'rejected'
   | 'expired'
   | 'cancelled'
@@ -23,6 +24,7 @@ const statuses: Record<Status, { word: string; icon: IconName; tone: Tone }> = {
   done: { word: 'Done', icon: 'check', tone: 'ok' },
   approved: { word: 'Approved', icon: 'check', tone: 'ok' },
   refused: { word: 'Refused', icon: 'cross', tone: 'bad' },
+  failed: { word: 'Not done', icon: 'cross', tone: 'bad' },
   rejected: { word: 'Rejected', icon: 'cross', tone: 'bad' },
   expired: { word: 'Expired', icon: 'alarm', tone: 'bad' },
   cancelled: { word: 'Cancelled', icon: 'cross', tone: 'neutral' },
