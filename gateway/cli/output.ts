@@ -59,6 +59,10 @@ function ofTheSystem(error: unknown): string | undefined {
     case 'EACCES':
     case 'EPERM':
       return `${where} cannot be read or written by this user.\nCorrect its owner and mode, or name another folder with GATEHOUSE_UP_DIR.\n(${code})\n`;
+    case 'ENOENT':
+      // Node reports a read-only disk like this where it makes a whole path.
+      if (syscall !== 'mkdir') return undefined;
+      return `${where} cannot be made: the disk may be read-only.\nUse a folder that can be written, or name one with GATEHOUSE_UP_DIR.\n(ENOENT)\n`;
     default:
       if (syscall === undefined || path === undefined) return undefined;
       return `${path} cannot be used: ${message}.\nName another folder, or move what is there.\n(${code})\n`;

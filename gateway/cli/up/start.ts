@@ -250,10 +250,11 @@ async function bringContent(options: N8nOptions, ports: Ports, report: Reporter)
   if (imported.length > 0) report.say(`        imported and published: ${imported.join(', ')}`);
   for (const { name, path } of offered) {
     report.warn(
-      `"${name}" was edited in n8n and is kept. To take the newer version, import ${path} in n8n's menu.`,
+      `"${name}" was edited in n8n and is kept; ${path} is newer. To take it: archive and delete yours in n8n, then start again.`,
     );
   }
-  for (const name of unpublished) report.warn(`"${name}" is not published in n8n: nothing reaches it.`);
+  for (const name of unpublished)
+    report.warn(`"${name}" is not published in n8n, so nothing reaches it. Publish it in n8n.`);
 }
 
 async function waitUntilReady(internalPort: number, logs: string, signal?: AbortSignal): Promise<void> {
