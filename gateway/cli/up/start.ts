@@ -134,7 +134,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         spawn: () => spawnGateway(gatewayEnv, join(paths.logs, 'gateway.log')),
         healthy: () => gatewayAnswers(ports.internal),
         signals: ['SIGTERM', 'SIGKILL'],
-        graceMs: 3000,
+        graceMs: 2500,
         startMs: 60_000,
         log: join(paths.logs, 'gateway.log'),
       },
