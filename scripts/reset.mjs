@@ -1,4 +1,5 @@
-// npm run reset: removes what npm start has written, so that the next start is a first one.
+// npm run reset: removes what npm start has written, so that the next start is a first one. A person is asked first, as
+// receipts go as well; a script, which nobody could answer for, is not.
 import { join } from 'node:path';
 import { handOver, prepare, root } from './setup.mjs';
 
@@ -6,6 +7,6 @@ await prepare();
 process.exitCode = await handOver([
   join(root, 'gateway/cli/main.ts'),
   'reset',
-  '--yes',
+  ...(process.stdin.isTTY ? [] : ['--yes']),
   ...process.argv.slice(2),
 ]);

@@ -10,7 +10,13 @@ export interface ArgumentProblem {
 /** Null for arguments that keep the schema. */
 export type ArgumentCheck = (args: unknown) => ArgumentProblem | null;
 
-const ajv = new Ajv({ strict: true, strictRequired: true, allErrors: false, ownProperties: true });
+const ajv = new Ajv({
+  strict: true,
+  strictRequired: true,
+  allErrors: false,
+  ownProperties: true,
+  verbose: true,
+});
 // The published plugin is CommonJS; its callable is the default export of the default export's type.
 (addFormats as unknown as (target: Ajv) => void)(ajv);
 
@@ -32,7 +38,13 @@ function describe(error: ErrorObject | undefined): ArgumentProblem {
   if (params?.additionalProperty !== undefined) {
     return { field: join(path, params.additionalProperty), text: 'is not an argument of this tool' };
   }
-  return { field: path === '' ? 'args' : path, text: error?.message ?? 'is not usable' };
+  const field = path === '' ? 'args' : path;
+  const { description } = (error?.parentSchema ?? {}) as { description?: unknown };
+  // A regular expression tells a person nothing; the catalogue's description is written for them.
+  if (error?.keyword === 'pattern' && typeof description === 'string') {
+    return { field, text: `has another form: ${description}` };
+  }
+  return { field, text: error?.message ?? 'is not usable' };
 }
 
 function join(path: string, name: string): string {

@@ -1,5 +1,9 @@
 const placeholder = /\{([A-Za-z][A-Za-z0-9.]*)\}/g;
 
+// An argument must not crowd out the sentence around it; a result, such as a list of commands, may be what was asked for.
+const longArgument = 500;
+const longResult = 6000;
+
 /** The names that a template refers to, such as `amount` or `result.balance`. */
 export function placeholders(template: string): string[] {
   return [...template.matchAll(placeholder)].map((match) => match[1] ?? '');
@@ -15,7 +19,10 @@ export function renderSentence(template: string, args: Record<string, unknown>, 
   return template.replace(placeholder, (_match, name: string) => {
     const inResult = name.startsWith('result.');
     const source = inResult ? result : args;
-    return show(own(source, inResult ? name.slice('result.'.length) : name));
+    return show(
+      own(source, inResult ? name.slice('result.'.length) : name),
+      inResult ? longResult : longArgument,
+    );
   });
 }
 
@@ -25,8 +32,8 @@ function own(source: unknown, key: string): unknown {
     : undefined;
 }
 
-function show(value: unknown): string {
+function show(value: unknown, longest: number): string {
   if (value === undefined || value === null) return '–';
   const text = typeof value === 'string' ? value : JSON.stringify(value);
-  return text.length > 500 ? `${text.slice(0, 500)}…` : text;
+  return text.length > longest ? `${text.slice(0, longest)}…` : text;
 }

@@ -79,7 +79,8 @@ export interface Outgoing {
   facts?: { label: string; value: string }[];
   buttons?: { label: string; value: string; style: 'primary' | 'danger' | 'default' }[];
   link?: { label: string; url: string };
-  tone?: 'info' | 'done' | 'waiting' | 'refused';
+  /** How far a request is, or how it ended; `unknown` is an effect of which nobody knows whether it happened. */
+  tone?: 'info' | 'done' | 'waiting' | 'refused' | 'failed' | 'unknown';
 }
 
 /** One way to talk with people. Everything that only a vendor knows stays behind this. */

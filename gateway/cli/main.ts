@@ -1,6 +1,9 @@
 import { CommanderError } from 'commander';
 import { exitCodes, printError } from './output.ts';
 import { createProgram } from './program.ts';
+import { bypassProxyOnLoopback } from './up/index.ts';
+
+bypassProxyOnLoopback(process.env);
 
 // A reader that has seen enough, such as head, is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));

@@ -43,6 +43,34 @@ export function printError(error: unknown): number {
     process.stderr.write(`${error.message}\n${error.next ? `${error.next}\n` : ''}(${error.code})\n`);
     return error.status === 409 ? exitCodes.conflict : exitCodes.failed;
   }
+  const told = ofTheSystem(error);
+  if (told) {
+    process.stderr.write(told);
+    return exitCodes.failed;
+  }
   process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
   return exitCodes.failed;
+}
+
+/** What a full or closed disk means, in words; nothing in it is a fault of the program. */
+function ofTheSystem(error: unknown): string | undefined {
+  const { code, path, syscall, message } = error as Partial<NodeJS.ErrnoException>;
+  const where = path ?? 'A file';
+  switch (code) {
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return `${path ? `${path} cannot be written: the` : 'The'} disk is full.\nFree some space, then start again.\n(${code})\n`;
+    case 'EROFS':
+      return `${where} cannot be written: the disk is read-only.\nUse a folder that can be written, or name one with GATEHOUSE_UP_DIR.\n(EROFS)\n`;
+    case 'EACCES':
+    case 'EPERM':
+      return `${where} cannot be read or written by this user.\nCorrect its owner and mode, or name another folder with GATEHOUSE_UP_DIR.\n(${code})\n`;
+    case 'ENOENT':
+      // Node reports a read-only disk like this where it makes a whole path.
+      if (syscall !== 'mkdir') return undefined;
+      return `${where} cannot be made: the disk may be read-only.\nUse a folder that can be written, or name one with GATEHOUSE_UP_DIR.\n(ENOENT)\n`;
+    default:
+      if (syscall === undefined || path === undefined) return undefined;
+      return `${path} cannot be used: ${message}.\nName another folder, or move what is there.\n(${code})\n`;
+  }
 }

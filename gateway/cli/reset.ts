@@ -17,7 +17,8 @@ export function resetCommand(): Command {
       if (!options.yes) await confirm(options.dir);
       const removed = await removeStack(options.dir);
       if (options.json) printJson({ removed });
-      else process.stdout.write(`${removed.map((folder) => `Removed ${folder}`).join('\n')}\n`);
+      else if (removed.length === 0) process.stdout.write(`Nothing to remove: ${options.dir} is empty.\n`);
+      else process.stdout.write(removed.map((folder) => `Removed ${folder}\n`).join(''));
     });
 }
 
@@ -27,7 +28,7 @@ async function confirm(dir: string): Promise<void> {
   asking.close();
   if (answer.trim() !== 'yes') {
     throw new GatehouseError('GH-CLI-002', 'Nothing was removed.', {
-      next: 'To remove without being asked: --yes',
+      next: 'To remove without being asked: npm run reset -- --yes',
     });
   }
 }

@@ -4,7 +4,8 @@ import { openPool, type Pool } from '../db/index.ts';
 import { defaultDir, layout } from './up/index.ts';
 
 /**
- * The settings that commands work with: `GATEHOUSE_*`, and where no database is named, the one of `npm start`.
+ * The settings that commands work with: `GATEHOUSE_*`, and beneath them those of the last `npm start`, unless a database
+ * is named: then it is another installation.
  * @param environment usually `process.env`
  * @throws GatehouseError `GH-CLI-001` when a database is needed and there is none
  */
@@ -12,13 +13,10 @@ export function commandSettings(
   needs: { database: boolean },
   environment: NodeJS.ProcessEnv = process.env,
 ): Settings {
-  const own = Object.fromEntries(
-    Object.entries(environment).filter(([name]) => !name.startsWith('GATEHOUSE_UP_')),
-  );
-  if (own.GATEHOUSE_DATABASE_URL || own.GATEHOUSE_DATABASE_URL_FILE) return loadSettings(own);
-  const paths = layout(defaultDir(environment));
-  const databaseUrl = runningDatabase(paths.running);
-  if (databaseUrl === undefined && needs.database) {
+  const { own, started } = sources(environment);
+  const database =
+    own.GATEHOUSE_DATABASE_URL ?? own.GATEHOUSE_DATABASE_URL_FILE ?? started.GATEHOUSE_DATABASE_URL;
+  if (database === undefined && needs.database) {
     throw new GatehouseError(
       'GH-CLI-001',
       'There is no database: GATEHOUSE_DATABASE_URL is not set, and npm start was never run here.',
@@ -27,12 +25,41 @@ export function commandSettings(
       },
     );
   }
-  return loadSettings({
-    GATEHOUSE_DATA_DIR: paths.dir,
-    ...own,
-    // Commands that need no database never connect to this.
-    GATEHOUSE_DATABASE_URL: databaseUrl ?? 'postgres://127.0.0.1/gatehouse',
-  });
+  // Commands that need no database never connect to this.
+  const nowhere = database === undefined ? { GATEHOUSE_DATABASE_URL: 'postgres://127.0.0.1/gatehouse' } : {};
+  return loadSettings({ ...started, ...own, ...nowhere });
+}
+
+/**
+ * Where the value of a setting comes from.
+ * @param name `GATEHOUSE_*`
+ */
+export function originOf(name: string, environment: NodeJS.ProcessEnv = process.env): string {
+  const { own, started } = sources(environment);
+  if (own[name]) return 'environment';
+  if (own[`${name}_FILE`]) return `file ${own[`${name}_FILE`]}`;
+  return started[name] || started[`${name}_FILE`] ? 'npm start' : 'default';
+}
+
+function sources(environment: NodeJS.ProcessEnv): { own: NodeJS.ProcessEnv; started: NodeJS.ProcessEnv } {
+  const own = Object.fromEntries(
+    Object.entries(environment).filter(
+      ([name, value]) => /^GATEHOUSE_(?!UP_)/.test(name) && value !== undefined && value !== '',
+    ),
+  );
+  if (own.GATEHOUSE_DATABASE_URL || own.GATEHOUSE_DATABASE_URL_FILE) return { own, started: {} };
+  const paths = layout(defaultDir(environment));
+  const started = settingsOfStart(paths.running);
+  // The folder may have been moved since.
+  if (started.GATEHOUSE_DATA_DIR || environment.GATEHOUSE_UP_DIR) started.GATEHOUSE_DATA_DIR = paths.dir;
+  // A value and its file are two names of one setting: what is given here stands for both.
+  const given = new Set(Object.keys(own).map((name) => name.replace(/_FILE$/, '')));
+  return {
+    own,
+    started: Object.fromEntries(
+      Object.entries(started).filter(([name]) => !given.has(name.replace(/_FILE$/, ''))),
+    ),
+  };
 }
 
 /** Runs `work` with a connection pool that is closed after it. */
@@ -45,10 +72,10 @@ export async function withPool<T>(settings: Settings, work: (pool: Pool) => Prom
   }
 }
 
-function runningDatabase(path: string): string | undefined {
+function settingsOfStart(path: string): Record<string, string> {
   try {
-    return (JSON.parse(readFileSync(path, 'utf8')) as { databaseUrl: string }).databaseUrl;
+    return (JSON.parse(readFileSync(path, 'utf8')) as { settings?: Record<string, string> }).settings ?? {};
   } catch {
-    return undefined;
+    return {};
   }
 }

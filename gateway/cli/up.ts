@@ -17,8 +17,11 @@ export function upCommand(): Command {
 }
 
 const portsHelp = `
-Ports, each moved by a setting: GATEHOUSE_PUBLIC_PORT (8080), GATEHOUSE_INTERNAL_PORT (8081),
-GATEHOUSE_UP_N8N_PORT (5678), GATEHOUSE_UP_N8N_BROKER_PORT (5679), GATEHOUSE_UP_POSTGRES_PORT (5439).`;
+Ports, each moved by a setting:
+  GATEHOUSE_PUBLIC_PORT (8080)       GATEHOUSE_INTERNAL_PORT (8081)
+  GATEHOUSE_UP_N8N_PORT (5678)       GATEHOUSE_UP_N8N_BROKER_PORT (5679)
+  GATEHOUSE_UP_POSTGRES_PORT (5439)  GATEHOUSE_UP_RUNNER_PORT (8082)
+GATEHOUSE_UP_DIR is the setting for --dir.`;
 
 async function runUp(dir: string, json: boolean): Promise<void> {
   const report = terminalReporter(json ? process.stderr : process.stdout);
@@ -32,6 +35,9 @@ async function runUp(dir: string, json: boolean): Promise<void> {
     end(0);
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, asked);
+  // A closed terminal takes no words any more, and what was started must still be stopped in order.
+  for (const stream of [process.stdout, process.stderr])
+    stream.removeAllListeners('error').on('error', asked);
   if (process.channel) {
     process.once('disconnect', asked);
     process.channel.unref();

@@ -1,3 +1,3 @@
 export { GatehouseError, toProblem, type Problem } from './errors.ts';
 export { createLogger, type Logger } from './log.ts';
-export { loadSettings, type Settings } from './settings.ts';
+export { loadSettings, settingNames, type Settings } from './settings.ts';

@@ -8,6 +8,9 @@ const port = z.coerce.number().int().min(1).max(65535);
 const seconds = z.coerce.number().int().positive();
 const repository = resolve(import.meta.dirname, '../..');
 
+const environmentName = (key: string): string =>
+  `GATEHOUSE_${key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
+
 /** Every setting, its type and default. The environment name of `publicPort` is `GATEHOUSE_PUBLIC_PORT`. */
 const SettingsSchema = z.strictObject({
   databaseUrl: z.url({ protocol: /^postgres(ql)?$/ }).describe('Postgres of the gateway'),
@@ -52,11 +55,15 @@ const SettingsSchema = z.strictObject({
   logLevel: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 });
 
+/** Every setting: its key in `Settings`, its name in the environment, and what it is where the name does not say it. */
+export const settingNames = Object.entries(SettingsSchema.shape).map(([key, schema]) => ({
+  key: key as keyof Settings,
+  name: environmentName(key),
+  description: schema.description ?? '',
+}));
+
 /** The validated settings of one process. */
 export type Settings = z.output<typeof SettingsSchema> & { publicUrl: string; internalUrl: string };
-
-const environmentName = (key: string): string =>
-  `GATEHOUSE_${key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
 
 /**
  * Reads `GATEHOUSE_*` (each also as `GATEHOUSE_*_FILE`, whose file holds the value) and validates all of them.

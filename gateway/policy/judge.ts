@@ -52,8 +52,11 @@ export function judge(rules: Rules, run: RunContext, call: Call): Judgement {
       'tool_unknown',
       'There is no tool of this name. /help lists what there is.',
     );
-  if (problem)
-    return denied(run, call, digest, 'args_invalid', `The argument ${problem.field} ${problem.text}.`);
+  if (problem) {
+    const example = tool.usage === undefined ? '' : ` (for example: ${tool.usage})`;
+    const text = `The argument ${problem.field} ${problem.text}${example}.`;
+    return denied(run, call, digest, 'args_invalid', text);
+  }
   const input = policyInput(run, tool, call.args as Record<string, unknown>, rules.clock());
   const verdict = askPolicy(rules.engine, input, monotonic);
   return {

@@ -4,6 +4,14 @@ import type { ExecuteRequest, Execution } from './types.ts';
 // The catalogue lets a reply be so long.
 const maxText = 8000;
 
+/** How a call that did not succeed is shown; one of which nobody knows must not look like one that was done. */
+const outcomes: Partial<Record<Execution['status'], 'refused' | 'failed' | 'unknown'>> = {
+  denied: 'refused',
+  needs_approval: 'refused',
+  failed: 'failed',
+  unknown: 'unknown',
+};
+
 /**
  * The call that tells a call's outcome in its conversation. Its step belongs to the call's, so that a repeated call
  * replies once. It is decided and attested like every other call.
@@ -12,9 +20,10 @@ export function outcomeReply(request: ExecuteRequest, execution: Execution): Exe
   const { text = 'Nothing was done.', receipt, status } = execution;
   const end = receipt === undefined ? '' : `\nReceipt ${receipt}`;
   const args = { text: `${text.slice(0, maxText - end.length)}${end}` };
+  const outcome = outcomes[status];
   return {
     tool: 'conversation.reply',
-    args: status === 'denied' || status === 'needs_approval' ? { ...args, outcome: 'refused' } : args,
+    args: outcome === undefined ? args : { ...args, outcome },
     step: `${request.step}:reply`,
   };
 }

@@ -7,6 +7,7 @@ export type Status =
   | 'done'
   | 'approved'
   | 'refused'
+  | 'failed'
   | 'rejected'
   | 'expired'
   | 'cancelled'
@@ -23,6 +24,7 @@ const statuses: Record<Status, { word: string; icon: IconName; tone: Tone }> = {
   done: { word: 'Done', icon: 'check', tone: 'ok' },
   approved: { word: 'Approved', icon: 'check', tone: 'ok' },
   refused: { word: 'Refused', icon: 'cross', tone: 'bad' },
+  failed: { word: 'Not done', icon: 'cross', tone: 'bad' },
   rejected: { word: 'Rejected', icon: 'cross', tone: 'bad' },
   expired: { word: 'Expired', icon: 'alarm', tone: 'bad' },
   cancelled: { word: 'Cancelled', icon: 'cross', tone: 'neutral' },
@@ -91,6 +93,31 @@ export function utc(time: Date | string): string {
 /** The exact instant for `datetime=`. */
 export function iso(time: Date | string): string {
   return new Date(time).toISOString();
+}
+
+/** A piece of an answer: plain text, an instant, or the id of a receipt. */
+export type Piece = { text: string } | { instant: string } | { receipt: string };
+
+const special =
+  /\b(\d{4}-\d\d-\d\d) (\d\d:\d\d) UTC\b|(?<=\bReceipt )([0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12})\b/g;
+
+/**
+ * Cuts an answer where a page can do better than the text of a chat: an instant is shown in the reader's zone, a receipt
+ * is a link to itself. Together the pieces say what the text says.
+ */
+export function pieces(text: string): Piece[] {
+  const found: Piece[] = [];
+  let end = 0;
+  for (const match of text.matchAll(special)) {
+    const [whole, day, hour, receipt] = match;
+    const instant = `${day}T${hour}:00Z`;
+    if (receipt === undefined && Number.isNaN(Date.parse(instant))) continue;
+    if (match.index > end) found.push({ text: text.slice(end, match.index) });
+    found.push(receipt === undefined ? { instant } : { receipt });
+    end = match.index + whole.length;
+  }
+  if (end < text.length) found.push({ text: text.slice(end) });
+  return found;
 }
 
 /** Where a value is so long that it is folded: its beginning and its length, which stay in view. */

@@ -13,9 +13,14 @@ export interface Viewer {
   seesAllReceipts: boolean;
 }
 
-/** Name of the session cookie. `__Host-` binds it to this very host where the browser allows it, over https. */
+/**
+ * Name of the session cookie. `__Host-` binds it to this very host where the browser allows it, over https. Cookies know
+ * no ports: without the port in its name, a second Gatehouse on this machine would end the sessions of the first.
+ */
 export function cookieName(publicUrl: string): string {
-  return publicUrl.startsWith('https:') ? '__Host-gatehouse' : 'gatehouse';
+  const { protocol, port } = new URL(publicUrl);
+  if (protocol === 'https:') return '__Host-gatehouse';
+  return port === '' ? 'gatehouse' : `gatehouse-${port}`;
 }
 
 /** Sets (or with null clears) the session cookie. It lasts as long as the browser or the stored session. */

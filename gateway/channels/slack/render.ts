@@ -24,7 +24,7 @@ interface Button {
   style?: 'primary' | 'danger';
 }
 
-const icons = { info: '', done: '✅ ', waiting: '⏳ ', refused: '⛔ ' };
+const icons = { info: '', done: '✅ ', waiting: '⏳ ', refused: '⛔ ', failed: '❌ ', unknown: '❓ ' };
 const limits = {
   section: 3000,
   field: 2000,

@@ -14,7 +14,7 @@ export interface Drawn {
   keyboard: Button[][];
 }
 
-const icons = { info: '', done: '✅ ', waiting: '⏳ ', refused: '⛔ ' };
+const icons = { info: '', done: '✅ ', waiting: '⏳ ', refused: '⛔ ', failed: '❌ ', unknown: '❓ ' };
 /** https://core.telegram.org/bots/api#sendmessage and #inlinekeyboardbutton */
 const limits = { text: 4096, callbackBytes: 64, label: 128 };
 

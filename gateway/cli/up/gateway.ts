@@ -4,7 +4,8 @@ import { GatehouseError } from '../../config/index.ts';
 import { repository, type Layout } from './layout.ts';
 import { appendLog } from './logs.ts';
 import type { Ports } from './ports.ts';
-import { dockerAnnounced } from './runner.ts';
+import { proxySettings } from './proxy.ts';
+import { dockerUsable } from './runner.ts';
 import type { State } from './state.ts';
 
 /**
@@ -37,8 +38,9 @@ export function gatewayEnvironment(
     LANG: user.LANG,
     NODE_OPTIONS: user.NODE_OPTIONS,
     NODE_EXTRA_CA_CERTS: user.NODE_EXTRA_CA_CERTS,
+    ...proxySettings(user),
     GATEHOUSE_DEMO: 'true',
-    ...(dockerAnnounced(user) ? { GATEHOUSE_RUNNER_URL: `http://127.0.0.1:${ports.runner}` } : {}),
+    ...(dockerUsable(user) ? { GATEHOUSE_RUNNER_URL: `http://127.0.0.1:${ports.runner}` } : {}),
     ...settings,
     NODE_ENV: 'production',
     GATEHOUSE_DATABASE_URL: `postgres://gatehouse:${state.postgres.gatehouse}@127.0.0.1:${ports.postgres}/gatehouse`,
@@ -48,6 +50,11 @@ export function gatewayEnvironment(
     GATEHOUSE_N8N_DATABASE_URL: `postgres://n8n:${state.postgres.n8n}@127.0.0.1:${ports.postgres}/n8n`,
     GATEHOUSE_N8N_URL: `http://127.0.0.1:${ports.n8n}`,
   };
+}
+
+/** Of the gateway's environment what other commands need to reach the same installation. */
+export function gatewaySettings(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => name.startsWith('GATEHOUSE_')));
 }
 
 /** Starts the gateway as the leader of a process group. */

@@ -4,6 +4,7 @@ export { installN8n, n8nInstalled } from './n8n-install.ts';
 export { credentialsFor, readWorkflows, type WorkflowFile } from './n8n-content.ts';
 export { freePorts, type Ports } from './ports.ts';
 export { startPostgres, type OwnPostgres } from './own-postgres.ts';
+export { bypassProxyOnLoopback } from './proxy.ts';
 export { removeStack } from './reset.ts';
 export { terminalReporter, type Reporter } from './steps.ts';
 export { startStack, type Stack, type StackOptions } from './start.ts';

@@ -17,7 +17,7 @@ export interface Layout {
   processes: string;
   state: string;
   owner: string;
-  /** addresses of the stack that was last ready here, for the other commands */
+  /** settings of the stack that was last ready here, for the other commands */
   running: string;
 }
 

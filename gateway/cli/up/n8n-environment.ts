@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { proxySettings } from './proxy.ts';
 
 /** What n8n needs to know of the stack it is part of. */
 export interface N8nOptions {
@@ -82,6 +83,7 @@ export function n8nEnvironment(options: N8nOptions): NodeJS.ProcessEnv {
     TZ: user.TZ,
     LANG: user.LANG,
     TMPDIR: user.TMPDIR,
+    ...proxySettings(user),
     ...privacy,
     ...speed,
     ...retention,

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { copyFile, mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -61,6 +61,7 @@ export async function installN8n(note: (text: string) => void, signal?: AbortSig
 
 function npmCi(cwd: string, log: string, signal: AbortSignal | undefined): Promise<void> {
   const out = appendLog(log);
+  const begin = statSync(log).size;
   // npm hands its own project's settings to what it starts; they must not steer this install.
   const env = Object.fromEntries(
     Object.entries(process.env).filter(
@@ -83,7 +84,7 @@ function npmCi(cwd: string, log: string, signal: AbortSignal | undefined): Promi
   return new Promise((resolve, reject) => {
     const fail = (how: string, cause?: unknown): void =>
       reject(
-        new GatehouseError('GH-UP-020', `n8n could not be installed: npm ci ${how}.`, {
+        new GatehouseError('GH-UP-020', `n8n could not be installed: npm ci ${how}.${reasonIn(log, begin)}`, {
           status: 500,
           next: `Read ${log}; it needs the npm registry and 3 GB of space in ${dirname(cwd)}. Then start again.`,
           cause,
@@ -92,6 +93,16 @@ function npmCi(cwd: string, log: string, signal: AbortSignal | undefined): Promi
     child.once('error', (error) => fail('could not be started', error));
     child.once('exit', (code, signal) => (code === 0 ? resolve() : fail(`ended with ${signal ?? code}`)));
   });
+}
+
+/** What npm itself says went wrong: its first error lines, on lines of their own. */
+function reasonIn(log: string, begin: number): string {
+  const said = readFileSync(log).subarray(begin).toString('utf8').split('\n');
+  const errors = said.filter((line) => /^npm (error|ERR!) \S/.test(line) && !line.includes('A complete log'));
+  return errors
+    .slice(0, 4)
+    .map((line) => `\n  ${line.slice(0, 300)}`)
+    .join('');
 }
 
 async function removeAbandoned(target: string): Promise<void> {

@@ -27,7 +27,7 @@ export async function postgresPart(options: PostgresOptions, list: ProcessList):
       spawn: () => spawnPostgres(program, options),
       healthy: () => postgresAnswers(options),
       signals: ['SIGINT', 'SIGQUIT'],
-      graceMs: 3000,
+      graceMs: 2500,
       startMs: 60_000,
       log: options.log,
     },

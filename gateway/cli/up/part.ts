@@ -1,5 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync, statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GatehouseError } from '../../config/index.ts';
 import { endProcess, identityOf, type ProcessList } from './processes.ts';
@@ -46,6 +47,7 @@ export class Part {
    * @throws GatehouseError `GH-UP-004` when it ends early or does not answer in time, with the place of its log
    */
   async start(): Promise<void> {
+    const begin = statSync(this.#definition.log, { throwIfNoEntry: false })?.size ?? 0;
     const child = this.#definition.spawn();
     this.#child = child;
     this.#expected = false;
@@ -61,10 +63,10 @@ export class Part {
     const until = Date.now() + this.#definition.startMs;
     while (!(await this.#definition.healthy().catch(() => false))) {
       if (this.#expected) throw new GatehouseError('GH-UP-005', `${this.name} was stopped while it started.`);
-      if (end !== undefined) throw this.#failure(`ended with ${end}`);
+      if (end !== undefined) throw this.#failure(`ended with ${end}`, begin);
       if (Date.now() > until) {
         await this.stop();
-        throw this.#failure(`did not answer within ${this.#definition.startMs / 1000} s`);
+        throw this.#failure(`did not answer within ${this.#definition.startMs / 1000} s`, begin);
       }
       await sleep(100);
     }
@@ -87,10 +89,30 @@ export class Part {
     await this.#list.forget(this.name);
   }
 
-  #failure(how: string): GatehouseError {
-    return new GatehouseError('GH-UP-004', `${this.name} ${how} while it started.`, {
+  #failure(how: string, begin: number): GatehouseError {
+    const said = lastWords(this.#definition.log, begin);
+    return new GatehouseError('GH-UP-004', `${this.name} ${how} while it started.${said}`, {
       status: 500,
-      next: `Read the end of ${this.#definition.log}`,
+      next: `Its log: ${this.#definition.log}`,
     });
+  }
+}
+
+/** The last plain lines that a process wrote to its log from `begin` on; JSON lines are for machines. */
+function lastWords(log: string, begin: number): string {
+  try {
+    const whole = readFileSync(log);
+    // A log that grew large was put aside meanwhile.
+    const lines = whole
+      .subarray(begin <= whole.length ? begin : 0)
+      .toString('utf8')
+      .split('\n');
+    return lines
+      .filter((line) => line.trim() !== '' && !line.startsWith('{'))
+      .slice(-6)
+      .map((line) => `\n  ${line.slice(0, 300)}`)
+      .join('');
+  } catch {
+    return '';
   }
 }

@@ -101,7 +101,7 @@ export async function endProcess(
   if (await gone(known, graceMs)) return;
   signal(known.pid, insist);
   signal(-known.pid, insist === 'SIGQUIT' ? 'SIGQUIT' : 'SIGKILL');
-  if (await gone(known, 1500)) return;
+  if (await gone(known, 1000)) return;
   signal(-known.pid, 'SIGKILL');
   await gone(known, 1500);
 }

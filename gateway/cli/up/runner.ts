@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
 import type { Settings } from '../../config/index.ts';
 import { createSecretStore } from '../../vault/index.ts';
@@ -9,9 +9,15 @@ import { appendLog } from './logs.ts';
 import { Part } from './part.ts';
 import type { ProcessList } from './processes.ts';
 
-/** Whether a Docker engine is announced here, as the docker command finds it. */
-export function dockerAnnounced(environment: NodeJS.ProcessEnv): boolean {
-  return Boolean(environment.DOCKER_HOST) || existsSync('/var/run/docker.sock');
+/** Whether a Docker engine is announced here, as the docker command finds it, and open to this user. */
+export function dockerUsable(environment: NodeJS.ProcessEnv, socket = '/var/run/docker.sock'): boolean {
+  if (environment.DOCKER_HOST) return true;
+  try {
+    accessSync(socket, constants.R_OK | constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** The token that the gateway shows to the runner: made once, kept in the secret store. */

@@ -1,10 +1,11 @@
+import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { GatehouseError, loadSettings } from '../../config/index.ts';
 import { ensureDatabases } from './databases.ts';
 import { writeJson } from './files.ts';
-import { gatewayAnswers, gatewayEnvironment, notReady, spawnGateway } from './gateway.ts';
+import { gatewayAnswers, gatewayEnvironment, gatewaySettings, notReady, spawnGateway } from './gateway.ts';
 import { demoLinks, makeDemo, issueSharedSecrets, type demoAccounts } from './identities.ts';
 import { layout, repository } from './layout.ts';
 import { acquireLock } from './lock.ts';
@@ -20,11 +21,14 @@ import { checkPorts, readPorts, type Ports } from './ports.ts';
 import { postgresUrl } from './postgres.ts';
 import { endLeftovers, ProcessList } from './processes.ts';
 import { loadState } from './state.ts';
-import { dockerAnnounced, runnerPart, runnerToken } from './runner.ts';
+import { dockerUsable, runnerPart, runnerToken } from './runner.ts';
 import { silentReporter, type Reporter } from './steps.ts';
 import { supervise } from './supervise.ts';
 
 type PartName = PartDefinition['name'];
+
+/** What uses others ends before them. Their graces, one after the other, stay under ten seconds. */
+const stopOrder: PartName[][] = [['n8n'], ['gateway', 'runner'], ['postgres']];
 
 /** What a stack is started with; everything has a default. */
 export interface StackOptions {
@@ -73,13 +77,19 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const ports = readPorts(environment, options.ports);
   await mkdir(paths.dir, { recursive: true, mode: 0o700 });
   await mkdir(paths.n8n, { recursive: true, mode: 0o700 });
-  const release = await acquireLock(paths.lock);
+  const lock = await acquireLock(paths.lock, () =>
+    report.say('        an earlier start is still stopping; this takes a few seconds'),
+  );
   const parts: Part[] = [];
   const unwatch: (() => void)[] = [];
   const stop = async (): Promise<void> => {
     for (const end of unwatch) end();
-    for (const part of [...parts].reverse()) await part.stop();
-    await release();
+    // A full disk must not keep the parts running.
+    await lock.stopping().catch(() => undefined);
+    for (const names of stopOrder) {
+      await Promise.all(parts.filter((part) => names.includes(part.name)).map((part) => part.stop()));
+    }
+    await lock.release();
   };
   const { signal } = options;
   // A part that is waited for would otherwise hold the start for as long as it takes.
@@ -89,10 +99,13 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     const leftovers = await endLeftovers(paths.processes);
     if (leftovers.length > 0)
       report.warn(`ended what an earlier start left running: ${leftovers.join(', ')}`);
-    await checkPorts(ports, leftovers.length > 0 ? 5000 : 0);
+    const docker = dockerUsable(environment);
+    const { runner: _unused, ...withoutRunner } = ports;
+    await checkPorts(docker ? ports : withoutRunner, leftovers.length > 0 ? 5000 : 0);
     const list = new ProcessList(paths.processes);
     const state = await loadState(paths);
     const gatewayEnv = gatewayEnvironment(paths, ports, state, environment);
+    const settings = loadSettings(gatewayEnv);
 
     const server = { port: ports.postgres, password: state.postgres.superuser };
     const shared = await report.step('Postgres', async () => {
@@ -104,17 +117,16 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         { role: 'gatehouse', password: state.postgres.gatehouse, database: 'gatehouse' },
         { role: 'n8n', password: state.postgres.n8n, database: 'n8n' },
       ]);
-      const settings = loadSettings(gatewayEnv);
       await makeDemo(settings, postgresUrl(server, 'postgres'));
       return issueSharedSecrets(settings);
     });
 
-    if (dockerAnnounced(environment)) {
-      const token = await runnerToken(loadSettings(gatewayEnv));
+    if (docker) {
+      const token = await runnerToken(settings);
       const runner = runnerPart({ paths, port: ports.runner, token, user: environment }, list);
       parts.push(runner);
       await report.step('Sandbox runner', () => runner.start());
-    } else report.say('        no Docker here: code tools answer sandbox_unavailable');
+    } else report.say('        no Docker for this user: code tools answer sandbox_unavailable');
 
     const gateway = new Part(
       {
@@ -122,7 +134,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         spawn: () => spawnGateway(gatewayEnv, join(paths.logs, 'gateway.log')),
         healthy: () => gatewayAnswers(ports.internal),
         signals: ['SIGTERM', 'SIGKILL'],
-        graceMs: 3000,
+        graceMs: 2500,
         startMs: 60_000,
         log: join(paths.logs, 'gateway.log'),
       },
@@ -183,7 +195,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       for (const part of parts) unwatch.push(supervise(part, report, (dead) => options.gaveUp?.(dead.name)));
     }
     const databaseUrl = gatewayEnv.GATEHOUSE_DATABASE_URL as string;
-    await writeJson(paths.running, { databaseUrl, ports });
+    await writeJson(paths.running, { settings: gatewaySettings(gatewayEnv) });
     const byName = (name: PartName): Part => parts.find((part) => part.name === name) as Part;
     return {
       urls: {
@@ -227,16 +239,22 @@ async function bringContent(options: N8nOptions, ports: Ports, report: Reporter)
   const memory = join(options.userFolder, 'imported.json');
   const workflows = await readWorkflows(join(repository, 'workflows-json'));
   const credentials = credentialsFor(`http://127.0.0.1:${ports.internal}`);
-  const { imported, offered, unpublished } = await report.step('Workflows and credential in n8n', () =>
-    importContent(options, workflows, credentials, memory),
+  const hint = existsSync(memory)
+    ? undefined
+    : 'n8n sets up its database and takes them in; half a minute the first time';
+  const { imported, offered, unpublished } = await report.step(
+    'Workflows and credential in n8n',
+    () => importContent(options, workflows, credentials, memory),
+    hint,
   );
   if (imported.length > 0) report.say(`        imported and published: ${imported.join(', ')}`);
   for (const { name, path } of offered) {
     report.warn(
-      `"${name}" was edited in n8n and is kept. To take the newer version, import ${path} in n8n's menu.`,
+      `"${name}" was edited in n8n and is kept; ${path} is newer. To take it: archive and delete yours in n8n, then start again.`,
     );
   }
-  for (const name of unpublished) report.warn(`"${name}" is not published in n8n: nothing reaches it.`);
+  for (const name of unpublished)
+    report.warn(`"${name}" is not published in n8n, so nothing reaches it. Publish it in n8n.`);
 }
 
 async function waitUntilReady(internalPort: number, logs: string, signal?: AbortSignal): Promise<void> {

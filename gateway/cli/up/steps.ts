@@ -8,6 +8,8 @@ export interface Reporter {
   warn(text: string): void;
 }
 
+const patienceMs = 10_000;
+
 /** Writes to the terminal; colour only on a TTY without `NO_COLOR`. */
 export function terminalReporter(stream: NodeJS.WriteStream = process.stdout): Reporter {
   const colour = stream.isTTY && !process.env.NO_COLOR;
@@ -20,14 +22,19 @@ export function terminalReporter(stream: NodeJS.WriteStream = process.stdout): R
     async step(title, work, hint) {
       const begun = performance.now();
       const seconds = (): string => `${((performance.now() - begun) / 1000).toFixed(1)} s`;
+      const note = (text: string): void => line(`  ${paint('dim', '...')}   ${text}, ${seconds()} so far`);
       if (hint) line(`  ${paint('dim', '...')}   ${title}: ${hint}`);
+      // A step that was thought short and is not must not look like one that hangs.
+      const timer = hint ? undefined : setInterval(() => note(`${title} still runs`), patienceMs);
       try {
-        const result = await work((text) => line(`  ${paint('dim', '...')}   ${text}, ${seconds()} so far`));
+        const result = await work(note);
         line(`  ${paint('green', 'ok')}    ${title.padEnd(58)} ${seconds().padStart(8)}`);
         return result;
       } catch (error) {
         line(`  ${paint('red', 'fail')}  ${title.padEnd(58)} ${seconds().padStart(8)}`);
         throw error;
+      } finally {
+        clearInterval(timer);
       }
     },
     say: line,

@@ -30,7 +30,7 @@ export function supervise(part: Part, report: Reporter, gaveUp: (part: Part) => 
       await part.start();
       report.warn(`${part.name} runs again`);
     } catch (error) {
-      await again(error instanceof Error ? error.message : String(error));
+      await again((error instanceof Error ? error.message : String(error)).split('\n', 1).join(''));
     }
   };
   part.onDeath = (how) => void again(how);

@@ -61,7 +61,8 @@ function reply(delivery: Pick<Delivery, 'reply'>, call: ConnectorCall): Outcome 
     status: 'succeeded',
     result: {},
     async commit(tx) {
-      const tone = call.args.outcome === 'refused' ? ('refused' as const) : ('done' as const);
+      // The catalogue's schema lets no other word through.
+      const tone = (call.args.outcome ?? 'done') as 'done' | 'refused' | 'failed' | 'unknown';
       const body = { text: String(call.args.text), tone };
       await delivery.reply(tx, { runId: call.caller.runId, id: call.attempt, body, final: true });
     },

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { loadCatalogue, parseTool, renderSentence, riskClasses } from '../../../gateway/catalogue/index.ts';
+import { compileArguments } from '../../../gateway/catalogue/arguments.ts';
 import { policiesDir } from '../policy/support.ts';
 
 const transfer = await readFile(join(policiesDir, 'tools', 'ledger.transfer.yaml'), 'utf8');
@@ -103,4 +104,19 @@ test('the version follows the files, and a broken reload keeps the last good too
 test('a sentence shows own values only', () => {
   assert.equal(renderSentence('{a} {b} {toString} {result.x}', { a: '1', b: 2 }, { x: '3' }), '1 2 – 3');
   assert.equal(renderSentence('{a}', { a: '{b}', b: 'no' }), '{b}');
+});
+
+test('an argument of another form is explained to a person, and not as a regular expression', () => {
+  const check = compileArguments(loadCatalogue(policiesDir).get('ledger.transfer')?.args ?? {});
+  const wrong = check({ amount: '120', currency: 'usd', payee: 'ACME', reference: 'invoice-42' });
+  assert.deepEqual(wrong, {
+    field: 'currency',
+    text: 'has another form: three capital letters such as EUR (ISO 4217)',
+  });
+});
+
+test('a long answer is told whole, while a long argument is cut', () => {
+  const long = 'x'.repeat(2000);
+  assert.equal(renderSentence('{result.text}', {}, { text: long }), long);
+  assert.equal(renderSentence('Pay {payee}', { payee: long }).length, 'Pay '.length + 501);
 });

@@ -1,21 +1,27 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { after, test } from 'node:test';
 import type { Command } from 'commander';
+import { printError } from '../../../gateway/cli/output.ts';
 import { createProgram } from '../../../gateway/cli/program.ts';
+import { repository } from '../../../gateway/cli/up/index.ts';
 
-const bin = resolve(import.meta.dirname, '../../../gateway/cli/gatehouse.mjs');
+const bin = join(repository, 'gateway/cli/gatehouse.mjs');
 const dir = mkdtempSync(join(tmpdir(), 'gatehouse-command-'));
 after(() => rmSync(dir, { recursive: true, force: true }));
 
-function gatehouse(args: string[], input = ''): { code: number | null; out: string; err: string } {
+function gatehouse(
+  args: string[],
+  input = '',
+  environment: NodeJS.ProcessEnv = {},
+): { code: number | null; out: string; err: string } {
   const { status, stdout, stderr } = spawnSync(process.execPath, [bin, ...args], {
     input,
     encoding: 'utf8',
-    env: { PATH: process.env.PATH, HOME: dir, GATEHOUSE_UP_DIR: dir },
+    env: { PATH: process.env.PATH, HOME: dir, GATEHOUSE_UP_DIR: dir, ...environment },
   });
   return { code: status, out: stdout, err: stderr };
 }
@@ -30,6 +36,14 @@ test('every command explains itself, each of its options and arguments', () => {
       assert.notEqual(option.description, '', `${command.name()} ${option.flags}`);
   }
   assert.match(gatehouse(['--help']).out, /^Usage: gatehouse /);
+});
+
+test('npm hands a signal to the program itself: a shell between them would keep Ctrl-C for later', () => {
+  const { scripts } = JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8')) as {
+    scripts: Record<string, string>;
+  };
+  for (const name of ['start', 'reset', 'test', 'test:unit', 'test:e2e', 'test:crash'])
+    assert.match(scripts[name] ?? '', /^exec node /, name);
 });
 
 test('wrong usage ends with 2 and points to the help', () => {
@@ -65,6 +79,67 @@ test('tools and settings are data for machines too', () => {
   assert.ok(
     settings.some((setting) => setting.name === 'GATEHOUSE_PUBLIC_PORT' && setting.from === 'default'),
   );
+});
+
+test('settings say where they come from: given here, from the start that runs, or a default', () => {
+  writeFileSync(
+    join(dir, 'running.json'),
+    JSON.stringify({
+      settings: {
+        GATEHOUSE_DATABASE_URL: 'postgres://gatehouse:canary-password@127.0.0.1:5539/gatehouse',
+        GATEHOUSE_PUBLIC_PORT: '8180',
+        GATEHOUSE_LOG_LEVEL: 'warn',
+      },
+    }),
+  );
+  const { out } = gatehouse(['config', '--json'], '', { GATEHOUSE_LOG_LEVEL: 'debug' });
+  assert.doesNotMatch(out, /canary/);
+  const rows = JSON.parse(out) as { name: string; value: string | null; from: string }[];
+  const shown = (name: string): unknown => {
+    const row = rows.find((other) => other.name === name);
+    return row && [row.value, row.from];
+  };
+  assert.deepEqual(shown('GATEHOUSE_DATABASE_URL'), [
+    'postgres://gatehouse:***@127.0.0.1:5539/gatehouse',
+    'npm start',
+  ]);
+  assert.deepEqual(shown('GATEHOUSE_PUBLIC_URL'), ['http://localhost:8180', 'default']);
+  assert.deepEqual(shown('GATEHOUSE_LOG_LEVEL'), ['debug', 'environment']);
+  assert.deepEqual(shown('GATEHOUSE_KEY_FILE'), [null, 'not set']);
+  const other = gatehouse(['config', '--json'], '', {
+    GATEHOUSE_DATABASE_URL: 'postgres://u:p@h/db?password=canary',
+  });
+  assert.doesNotMatch(other.out, /canary|8180/);
+});
+
+test('a folder that is no stack of ours survives a reset', () => {
+  const home = join(dir, 'home');
+  mkdirSync(home);
+  writeFileSync(join(home, 'letter.txt'), 'dear');
+  const { code, err } = gatehouse(['reset', '--yes', '--dir', home]);
+  assert.equal(code, 3);
+  assert.match(err, /was not written by Gatehouse[\s\S]*GH-UP-009/);
+  assert.ok(existsSync(join(home, 'letter.txt')));
+});
+
+test('a full or closed disk is told in words, not as a fault of the program', (t) => {
+  const said: string[] = [];
+  t.mock.method(process.stderr, 'write', (text: string) => said.push(text) > 0);
+  for (const code of ['ENOSPC', 'EROFS', 'EACCES', 'ENOTDIR']) {
+    const error = Object.assign(new Error(`${code}: refused, open '/stack/up.json'`), {
+      code,
+      syscall: 'open',
+      path: '/stack/up.json',
+    });
+    assert.equal(printError(error), 1);
+  }
+  t.mock.restoreAll();
+  const [full, readOnly, closed, other] = said;
+  assert.match(full ?? '', /up\.json cannot be written: the disk is full\.\nFree some space/);
+  assert.match(readOnly ?? '', /read-only\.\nUse a folder/);
+  assert.match(closed ?? '', /cannot be read or written by this user\.\nCorrect its owner/);
+  assert.match(other ?? '', /^\/stack\/up\.json cannot be used: ENOTDIR/);
+  assert.doesNotMatch(said.join(''), /\n {4}at /);
 });
 
 test('a reset without a yes removes nothing', () => {

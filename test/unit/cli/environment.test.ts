@@ -5,6 +5,8 @@ import { gatewayEnvironment } from '../../../gateway/cli/up/gateway.ts';
 import { layout } from '../../../gateway/cli/up/layout.ts';
 import { n8nEnvironment, type N8nOptions } from '../../../gateway/cli/up/n8n-environment.ts';
 import { readPorts } from '../../../gateway/cli/up/ports.ts';
+import { bypassProxyOnLoopback } from '../../../gateway/cli/up/proxy.ts';
+import { dockerUsable } from '../../../gateway/cli/up/runner.ts';
 import { loadSettings } from '../../../gateway/config/index.ts';
 
 const state = {
@@ -102,6 +104,25 @@ test('n8n builds its form links from the public address and calls nobody', () =>
   for (const name of ['DIAGNOSTICS', 'VERSION_NOTIFICATIONS', 'TEMPLATES', 'DYNAMIC_BANNERS']) {
     assert.equal(environment[`N8N_${name}_ENABLED`], 'false', name);
   }
+});
+
+test('a proxy reaches the gateway and n8n, and nothing that talks to this machine goes through it', () => {
+  const user: NodeJS.ProcessEnv = { https_proxy: 'http://proxy:3128', NO_PROXY: 'intranet.example.com' };
+  bypassProxyOnLoopback(user);
+  const gateway = gatewayEnvironment(layout('/stack', false), readPorts({}), state, user);
+  for (const environment of [gateway, n8nEnvironment(n8nOptions(user))]) {
+    assert.equal(environment.https_proxy, 'http://proxy:3128');
+    assert.equal(environment.no_proxy, 'intranet.example.com,localhost,127.0.0.1,::1');
+    assert.equal(environment.NO_PROXY, environment.no_proxy);
+  }
+  const none: NodeJS.ProcessEnv = { PATH: '/bin' };
+  bypassProxyOnLoopback(none);
+  assert.deepEqual(none, { PATH: '/bin' });
+});
+
+test('a Docker engine that this user may not use is none', () => {
+  assert.equal(dockerUsable({}, '/nowhere/docker.sock'), false);
+  assert.equal(dockerUsable({ DOCKER_HOST: 'tcp://127.0.0.1:2375' }, '/nowhere'), true);
 });
 
 test('as root the data lies where the unprivileged Postgres user can read it, apart for each folder', () => {

@@ -28,18 +28,47 @@ test('every setting that is no port is named at once', () => {
   );
 });
 
-test('a port in use is named with the setting that moves it', async () => {
+test('one port for two parts, and a setting that does not exist, are named before anything starts', () => {
+  assert.throws(
+    () => readPorts({ GATEHOUSE_PUBLIC_PORT: '8081', GATEHOUSE_UP_N8N_PROT: '5700' }),
+    (error: GatehouseError) =>
+      error.code === 'GH-UP-002' &&
+      error.message.includes('GATEHOUSE_INTERNAL_PORT: 8081 is the port of pages and channels already') &&
+      error.message.includes('GATEHOUSE_UP_N8N_PROT: there is no such setting'),
+  );
+});
+
+test('each port in use is named, with one command that moves all of them to free ones', async () => {
   const ports = await freePorts();
   await checkPorts(ports);
-  const server = createServer().listen(ports.n8n, '127.0.0.1');
-  servers.push(server);
-  await new Promise((resolve) => server.once('listening', resolve));
+  await occupy(ports.n8n, '127.0.0.1');
+  await occupy(ports.postgres, '127.0.0.1');
   await assert.rejects(checkPorts(ports), (error: GatehouseError) => {
     assert.equal(error.code, 'GH-UP-003');
-    assert.match(
-      error.message,
-      new RegExp(`Port ${ports.n8n}, for n8n, is in use.*GATEHOUSE_UP_N8N_PORT=\\d+ npm start`),
-    );
-    return error.message.split('\n').length === 1;
+    assert.deepEqual(error.message.split('\n'), [
+      `Port ${ports.n8n}, for n8n, is in use. GATEHOUSE_UP_N8N_PORT moves it.`,
+      `Port ${ports.postgres}, for Postgres, is in use. GATEHOUSE_UP_POSTGRES_PORT moves it.`,
+    ]);
+    const command =
+      /start with:\n {2}GATEHOUSE_UP_N8N_PORT=(\d+) \\\n {2}GATEHOUSE_UP_POSTGRES_PORT=(\d+) npm start$/;
+    const [, n8n, postgres] = command.exec(error.next ?? '') ?? assert.fail(error.next);
+    assert.ok(![ports.n8n, ports.postgres].includes(Number(n8n)) && n8n !== postgres);
+    return true;
   });
 });
+
+test('a stranger on the IPv6 loopback is noticed: browsers would take localhost for it', async (t) => {
+  const ports = await freePorts();
+  if (!(await occupy(ports.public, '::1'))) return t.skip('no IPv6 here');
+  await assert.rejects(checkPorts(ports), { code: 'GH-UP-003' });
+});
+
+/** @returns whether the machine has such an address */
+async function occupy(port: number, host: string): Promise<boolean> {
+  const server = createServer().listen(port, host);
+  servers.push(server);
+  return new Promise((resolve) => {
+    server.once('listening', () => resolve(true));
+    server.once('error', () => resolve(false));
+  });
+}

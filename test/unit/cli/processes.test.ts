@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -27,16 +27,26 @@ function sleeper(script = 'setInterval(() => undefined, 1000)'): ChildProcess {
 
 test('a second start in the same folder is refused and told who runs', async () => {
   const path = join(folder, 'one.lock');
-  const release = await acquireLock(path);
+  const lock = await acquireLock(path);
   await assert.rejects(acquireLock(path), (error: GatehouseError) => {
     assert.equal(error.code, 'GH-UP-001');
     assert.match(error.message, new RegExp(`process ${process.pid}`));
     return error.status === 409;
   });
-  await release();
-  await (
-    await acquireLock(path)
-  )();
+  await lock.release();
+  await (await acquireLock(path)).release();
+});
+
+test('a start right after a stop waits for it instead of being refused', async () => {
+  const path = join(folder, 'stopping.lock');
+  const earlier = await acquireLock(path);
+  await earlier.stopping();
+  let told = 0;
+  const next = acquireLock(path, () => (told += 1));
+  await sleep(400);
+  await earlier.release();
+  await (await next).release();
+  assert.equal(told, 1);
 });
 
 test('of ten starts at once exactly one gets the lock', async () => {
@@ -49,13 +59,9 @@ test('a lock of a killed process, or of a number that a stranger got since, does
   const path = join(folder, 'stale.lock');
   writeFileSync(path, JSON.stringify({ pid: process.pid, identity: 'another life', since: 'then' }));
   assert.equal(await readHolder(path), undefined);
-  await (
-    await acquireLock(path)
-  )();
+  await (await acquireLock(path)).release();
   writeFileSync(path, '{half');
-  await (
-    await acquireLock(path)
-  )();
+  await (await acquireLock(path)).release();
 });
 
 test('what a killed start left running is ended, and a stranger with a noted number is left alone', async () => {
@@ -95,23 +101,31 @@ test('a process that ignores the polite signal is ended by the other one', async
   assert.equal(part.pid, undefined);
 });
 
-test('a part that ends while it starts is a failure that names its log', async () => {
+test('a part that ends while it starts is a failure that says its last words and names its log', async () => {
+  const log = join(folder, 'early.log');
+  writeFileSync(log, 'of an earlier start\n');
   const part = new Part(
     {
       name: 'gateway',
-      spawn: () => sleeper('process.exit(7)'),
+      spawn: () => {
+        appendFileSync(log, '{"msg":"for machines"}\npeople.yaml:3: not a list\n');
+        return sleeper('process.exit(7)');
+      },
       healthy: () => Promise.resolve(false),
       signals: ['SIGTERM', 'SIGKILL'],
       graceMs: 300,
       startMs: 5000,
-      log: '/logs/gateway.log',
+      log,
     },
     new ProcessList(join(folder, 'early.json')),
   );
   await assert.rejects(part.start(), (error: GatehouseError) => {
     assert.equal(error.code, 'GH-UP-004');
-    assert.match(error.message, /exit code 7/);
-    return error.next === 'Read the end of /logs/gateway.log';
+    assert.equal(
+      error.message,
+      'gateway ended with exit code 7 while it started.\n  people.yaml:3: not a list',
+    );
+    return error.next === `Its log: ${log}`;
   });
 });
 

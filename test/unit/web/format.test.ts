@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { factValue, fold, isId, money, safeUrl, shortId, withMoney } from '../../../gateway/web/format.ts';
+import {
+  factValue,
+  fold,
+  isId,
+  money,
+  pieces,
+  safeUrl,
+  shortId,
+  withMoney,
+} from '../../../gateway/web/format.ts';
 
 describe('values on a page', () => {
   it('writes money grouped, with the digits of its currency and never rounded', () => {
@@ -24,6 +33,18 @@ describe('values on a page', () => {
     assert.ok(!isId('ACME'));
     assert.equal(fold('short'), null);
     assert.equal(fold('x'.repeat(1234))?.count, '1,234');
+  });
+
+  it('finds instants and receipts in an answer, and leaves everything else as it was written', () => {
+    const receipt = '019e0acb-9610-7000-9a31-4616b0519052';
+    assert.deepEqual(pieces(`Open until 2026-11-24 00:44 UTC.\nReceipt ${receipt}`), [
+      { text: 'Open until ' },
+      { instant: '2026-11-24T00:44:00Z' },
+      { text: '.\nReceipt ' },
+      { receipt },
+    ]);
+    for (const text of ['', `${receipt} alone`, 'on 2026-13-45 99:99 UTC', 'Receipt 42 <b>'])
+      assert.deepEqual(pieces(text), text === '' ? [] : [{ text }]);
   });
 
   it('keeps links to this site and the web, and drops what could run or deceive', () => {

@@ -178,7 +178,7 @@ export async function startWeb(options: { publicUrl?: (port: number) => string }
   function signInAs(principal: string): { cookie: string; csrf: string } {
     const session = { session: newToken('sess'), csrf: newToken('csrf'), principal };
     sessions.set(session.session, session);
-    const name = publicUrl.startsWith('https:') ? '__Host-gatehouse' : 'gatehouse';
+    const name = publicUrl.startsWith('https:') ? '__Host-gatehouse' : `gatehouse-${port}`;
     return { cookie: `${name}=${session.session}`, csrf: session.csrf };
   }
 
