@@ -2,7 +2,8 @@ import { GatehouseError } from '../config/index.ts';
 
 /** The few calls of n8n's public REST API that an import needs. */
 export interface N8nApi {
-  get<T>(path: string): Promise<T>;
+  /** Whether n8n has something at this path. */
+  has(path: string): Promise<boolean>;
   /** All items of a paged list. */
   list<T>(path: string): Promise<T[]>;
   send<T>(method: 'POST' | 'PUT' | 'PATCH', path: string, body: object): Promise<T>;
@@ -16,10 +17,9 @@ export interface N8nApi {
  */
 export function n8nApi(url: string, key: string): N8nApi {
   const base = `${url.replace(/\/$/, '')}/api/v1`;
-  async function call<T>(method: string, path: string, body?: object): Promise<T> {
-    let answer: Response;
+  async function ask(method: string, path: string, body?: object): Promise<Response> {
     try {
-      answer = await fetch(base + path, {
+      return await fetch(base + path, {
         method,
         headers: { 'x-n8n-api-key': key, ...(body ? { 'content-type': 'application/json' } : {}) },
         body: body ? JSON.stringify(body) : undefined,
@@ -31,23 +31,19 @@ export function n8nApi(url: string, key: string): N8nApi {
         cause,
       });
     }
-    const text = await answer.text();
-    if (!answer.ok) {
-      throw new GatehouseError(
-        'GH-CLI-021',
-        `n8n answered ${answer.status} to ${method} ${path}: ${reason(text)}`,
-        {
-          next:
-            answer.status === 401
-              ? 'Make an API key in n8n under Settings, n8n API, with rights on workflows and credentials.'
-              : 'Correct what n8n names; its version must be 2.41 or newer and its nodes must include ours.',
-        },
-      );
-    }
-    return JSON.parse(text) as T;
+  }
+  async function call<T>(method: string, path: string, body?: object): Promise<T> {
+    const answer = await ask(method, path, body);
+    if (!answer.ok) throw await refusal(answer, method, path);
+    return (await answer.json()) as T;
   }
   return {
-    get: (path) => call('GET', path),
+    async has(path) {
+      const answer = await ask('GET', path);
+      if (!answer.ok && answer.status !== 404) throw await refusal(answer, 'GET', path);
+      await answer.body?.cancel();
+      return answer.ok;
+    },
     async list<T>(path: string) {
       const items: T[] = [];
       let cursor: string | null | undefined;
@@ -61,6 +57,16 @@ export function n8nApi(url: string, key: string): N8nApi {
     },
     send: (method, path, body) => call(method, path, body),
   };
+}
+
+async function refusal(answer: Response, method: string, path: string): Promise<GatehouseError> {
+  const said = reason(await answer.text());
+  return new GatehouseError('GH-CLI-021', `n8n answered ${answer.status} to ${method} ${path}: ${said}`, {
+    next:
+      answer.status === 401 || answer.status === 403
+        ? 'Make an API key in n8n under Settings, n8n API, with the scopes that docs/own-n8n.md names.'
+        : 'Correct what n8n names; its version must be 2.41 or newer.',
+  });
 }
 
 function reason(text: string): string {

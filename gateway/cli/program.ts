@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { auditCommand } from './audit.ts';
 import { configCommand } from './config.ts';
+import { demoCommand } from './demo.ts';
 import { gatewayCommand } from './gateway.ts';
 import { peopleCommand } from './people.ts';
 import { policyCommand } from './policy.ts';
@@ -21,6 +22,7 @@ export function createProgram(): Command {
     upCommand(),
     gatewayCommand(),
     workflowsCommand(),
+    demoCommand(),
     secretCommand(),
     peopleCommand(),
     toolsCommand(),

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { n8nOwner } from '../support/n8n-owner.ts';
 import { kill } from './support/kill.ts';
-import { asN8n, forgeOutcomes, loot, n8nOwner, postOutcome, runTokenIn } from './support/n8n.ts';
+import { asN8n, forgeOutcomes, loot, postOutcome, runTokenIn } from './support/n8n.ts';
 import { payments, type Payments } from './support/payments.ts';
 import { eventually, person, sendForm, type Person } from './support/person.ts';
 import { testStack, type TestStack } from './support/stack.ts';
@@ -218,8 +219,8 @@ describe('requests that end by themselves', { timeout: 120_000 }, () => {
 
   it('is cancelled and told when its execution is stopped in n8n', async () => {
     const open = await pay.ask('stopped');
-    const n8n = await n8nOwner(stack);
-    await n8n('POST', `/rest/executions/${open.executionId}/stop`);
+    const owner = await n8nOwner({ ...stack.owner, url: stack.urls.n8n });
+    await owner.call('POST', `/rest/executions/${open.executionId}/stop`);
     await requester.answerTo(open.said, /cancelled.*stopped in n8n/i);
     assert.equal(await pay.state(open), 'cancelled');
     assert.match((await approverA.read('/')).text, /stopped in n8n/);

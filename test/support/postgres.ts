@@ -9,10 +9,16 @@ export interface TestDatabase {
   drop(): Promise<void>;
 }
 
-/** @throws when no Postgres was started for the tests */
-export async function testDatabase(): Promise<TestDatabase> {
+/** The superuser's URL to the Postgres that was started for the tests. @throws when there is none */
+export function testServer(): string {
   const server = process.env.GATEHOUSE_TEST_POSTGRES;
   if (!server) throw new Error('GATEHOUSE_TEST_POSTGRES is not set: run the tests through npm test');
+  return server;
+}
+
+/** @throws when no Postgres was started for the tests */
+export async function testDatabase(): Promise<TestDatabase> {
+  const server = testServer();
   const name = `t_${randomBytes(6).toString('hex')}`;
   await administer(server, `create database ${name}`);
   const url = new URL(server);
@@ -29,12 +35,23 @@ export async function testDatabase(): Promise<TestDatabase> {
   };
 }
 
-async function administer(server: string, statement: string): Promise<void> {
-  const client = new pg.Client({ connectionString: server });
-  await client.connect();
-  try {
-    await client.query(statement);
-  } finally {
-    await client.end();
-  }
+/** Runs one statement of the server's superuser. */
+export async function administer(server: string, statement: string): Promise<void> {
+  await queryOn(server)(statement);
+}
+
+/** Runs statements in one database. */
+export type Query = <Row extends pg.QueryResultRow>(text: string, values?: unknown[]) => Promise<Row[]>;
+
+/** Statements that tests look with, each over a connection of its own. */
+export function queryOn(url: string): Query {
+  return async <Row extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<Row[]> => {
+    const client = new pg.Client({ connectionString: url });
+    await client.connect();
+    try {
+      return (await client.query<Row>(text, values)).rows;
+    } finally {
+      await client.end();
+    }
+  };
 }

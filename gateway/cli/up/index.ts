@@ -1,7 +1,17 @@
 export { issueSharedSecrets } from './identities.ts';
+export { readJson, writeJson } from './files.ts';
 export { defaultDir, layout, repository, type Layout } from './layout.ts';
 export { installN8n, n8nInstalled } from './n8n-install.ts';
-export { credentialsFor, readWorkflows, type WorkflowFile } from './n8n-content.ts';
+export {
+  choose,
+  credentialsFor,
+  interrupted,
+  readWorkflows,
+  sourceOf,
+  type Imported,
+  type Stored,
+  type WorkflowFile,
+} from './n8n-content.ts';
 export { freePorts, type Ports } from './ports.ts';
 export { startPostgres, type OwnPostgres } from './own-postgres.ts';
 export { bypassProxyOnLoopback } from './proxy.ts';

@@ -32,10 +32,11 @@ export interface ImportResult {
   unpublished: string[];
 }
 
-/** Stands for the content of a workflow whose import began and was never seen to end. */
-const interrupted = 'importing';
+/** Remembered of a workflow before it is sent: an import that is killed half way is no builder's work. */
+export const interrupted: Imported['workflows'][string] = { source: '', stored: 'importing' };
 
-const sha = (text: string): string => createHash('sha256').update(text).digest('hex');
+/** What a later import compares a workflow's source with. */
+export const sourceOf = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 /** The workflows of a folder, in name order. @throws GatehouseError `GH-UP-022` for a file without a fixed id */
 export async function readWorkflows(folder: string): Promise<WorkflowFile[]> {
@@ -87,11 +88,11 @@ export async function importContent(
   const folder = await mkdtemp(join(tmpdir(), 'gatehouse-import-'));
   try {
     const credentialsText = JSON.stringify(credentials);
-    if (fresh || known.credentials !== sha(credentialsText)) {
+    if (fresh || known.credentials !== sourceOf(credentialsText)) {
       const file = join(folder, 'credentials.json');
       await writeFile(file, credentialsText, { mode: 0o600 });
       await n8nCommand(options, ['import:credentials', `--input=${file}`]);
-      known.credentials = sha(credentialsText);
+      known.credentials = sourceOf(credentialsText);
     }
     const { wanted, offered, unpublished } = choose(
       workflows,
@@ -99,8 +100,7 @@ export async function importContent(
       fresh ? new Map<string, never>() : await stored(options),
     );
     if (wanted.length > 0) {
-      // Noted first: an import that is killed half way is done again, and not taken for a builder's work.
-      for (const { id } of wanted) known.workflows[id] = { source: '', stored: interrupted };
+      for (const { id } of wanted) known.workflows[id] = interrupted;
       await writeJson(memory, known);
       const sources = join(folder, 'workflows');
       await mkdir(sources);
@@ -117,7 +117,7 @@ export async function importContent(
             next: `Import ${workflow.path} in n8n's menu to see its reason.`,
           });
         }
-        known.workflows[workflow.id] = { source: sha(workflow.text), stored: row.hash };
+        known.workflows[workflow.id] = { source: sourceOf(workflow.text), stored: row.hash };
       }
     }
     await writeJson(memory, known);
@@ -147,9 +147,9 @@ export function choose(
   for (const workflow of workflows) {
     const before = known[workflow.id];
     const row = rows.get(workflow.id);
-    const newer = before?.source !== sha(workflow.text);
+    const newer = before?.source !== sourceOf(workflow.text);
     const untouched = before?.stored === row?.hash && row?.published;
-    if (!row || before?.stored === interrupted || (untouched && newer)) wanted.push(workflow);
+    if (!row || before?.stored === interrupted.stored || (untouched && newer)) wanted.push(workflow);
     else {
       if (newer) offered.push({ name: workflow.name, path: workflow.path });
       if (!row.published) unpublished.push(workflow.name);

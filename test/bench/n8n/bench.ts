@@ -1,7 +1,8 @@
 import { loadServer, type Load } from '../load.ts';
 import type { Bench } from '../main.ts';
 import { atLeast, median } from '../report.ts';
-import { startInstance, type Variant } from './instance.ts';
+import type { Variant } from '../../support/n8n-server.ts';
+import { startInstance } from './instance.ts';
 
 const rounds = 5;
 const connections = 20;

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { freePorts, removeStack, repository, startStack, type Stack } from '../../../gateway/cli/up/index.ts';
 import { n8nApi } from '../../../gateway/cli/n8n-api.ts';
+import { n8nOwner } from '../../support/n8n-owner.ts';
 import { workflowFile } from '../n8n/instance.ts';
 import type { Traced } from './trace.ts';
 
@@ -68,30 +69,12 @@ export async function startOverheadStack(): Promise<OverheadStack> {
 
 async function bringBare(stack: Stack): Promise<string> {
   const base = `http://127.0.0.1:${stack.ports.n8n}`;
-  const login = await fetch(`${base}/rest/login`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ emailOrLdapLoginId: stack.owner.email, password: stack.owner.password }),
-  });
-  const cookie = login.headers
-    .getSetCookie()
-    .map((line) => line.split(';')[0])
-    .join('; ');
-  const key = await fetch(`${base}/rest/api-keys`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', cookie },
-    body: JSON.stringify({
-      label: 'bench',
-      expiresAt: null,
-      scopes: ['workflow:create', 'workflow:activate'],
-    }),
-  });
-  const { data } = (await key.json()) as { data: { rawApiKey: string } };
+  const owner = await n8nOwner({ ...stack.owner, url: base });
   const { name, nodes, connections, settings } = JSON.parse(await readFile(workflowFile, 'utf8')) as Record<
     string,
     unknown
   >;
-  const api = n8nApi(base, data.rawApiKey);
+  const api = n8nApi(base, await owner.apiKey(['workflow:create', 'workflow:activate']));
   const { id } = await api.send<{ id: string }>('POST', '/workflows', { name, nodes, connections, settings });
   await api.send('POST', `/workflows/${id}/publish`, {});
   return `${base}/webhook/bench-bare`;

@@ -42,31 +42,6 @@ export async function runTokenIn(stack: TestStack, executionId: string): Promise
   return token;
 }
 
-/** Signs in to n8n as its owner. @returns a function that calls its REST API */
-export async function n8nOwner(
-  stack: TestStack,
-): Promise<(method: string, path: string, body?: unknown) => Promise<unknown>> {
-  const base = stack.urls.n8n.replace(/\/$/, '');
-  const headers = { 'content-type': 'application/json', 'browser-id': 'gatehouse-test' };
-  const login = await fetch(`${base}/rest/login`, {
-    method: 'POST',
-    headers,
-    body: JSON.stringify({ emailOrLdapLoginId: stack.owner.email, password: stack.owner.password }),
-  });
-  assert.equal(login.status, 200, 'the owner may sign in');
-  const cookie = login.headers.getSetCookie()[0]?.split(';')[0] ?? '';
-  return async (method, path, body) => {
-    const answer = await fetch(`${base}${path}`, {
-      method,
-      headers: { ...headers, cookie },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    });
-    const text = await answer.text();
-    assert.ok(answer.ok, `${method} ${path}: ${answer.status} ${text.slice(0, 300)}`);
-    return (JSON.parse(text) as { data: unknown }).data;
-  };
-}
-
 /** An approval as n8n waits for it. */
 export interface Wait {
   id: string;

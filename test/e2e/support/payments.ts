@@ -25,7 +25,7 @@ export interface Payments {
 }
 
 /** @param requester who asks for the payments */
-export function payments(stack: TestStack, requester: Person): Payments {
+export function payments(stack: Pick<TestStack, 'sql' | 'demo' | 'n8n'>, requester: Person): Payments {
   const pay: Payments = {
     async ask(reference, amount = '120') {
       const said = `/pay ${amount} EUR ACME ${reference}`;

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { TestStack } from './stack.ts';
 
 /** What a form was answered with. */
 export interface Page {
@@ -24,7 +23,10 @@ export interface Person {
 }
 
 /** Signs in through a link, as the button of its page does. */
-export async function person(stack: TestStack, account: keyof TestStack['links']): Promise<Person> {
+export async function person<Account extends string>(
+  stack: { links: Record<Account, string> },
+  account: Account,
+): Promise<Person> {
   const link = new URL(stack.links[account]);
   const base = link.origin;
   const entered = await fetch(`${base}/login`, {

@@ -1,18 +1,18 @@
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import pg from 'pg';
 import { freePorts, removeStack, startStack, type Stack } from '../../../gateway/cli/up/index.ts';
+import { queryOn, type Query } from '../../support/postgres.ts';
 
 /** A stack of its own for one test file, in a folder that goes with it. */
 export interface TestStack extends Stack {
   dir: string;
   /** Runs a statement in the gateway's database. */
-  sql<Row extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<Row[]>;
+  sql: Query;
   /** Runs a statement in the demo's systems of record, as the superuser: the tests look, they do not act. */
-  demo<Row extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<Row[]>;
+  demo: Query;
   /** Runs a statement in n8n's database. */
-  n8n<Row extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<Row[]>;
+  n8n: Query;
 }
 
 /** Starts Postgres, gateway and n8n on free ports. @param env settings laid over the environment */
@@ -30,23 +30,12 @@ export async function testStack(
   });
   const demoUrl = new URL(stack.postgresUrl);
   demoUrl.pathname = '/gatehouse_demo';
-  const query =
-    (url: string) =>
-    async <Row extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<Row[]> => {
-      const client = new pg.Client({ connectionString: url });
-      await client.connect();
-      try {
-        return (await client.query<Row>(text, values)).rows;
-      } finally {
-        await client.end();
-      }
-    };
   // The prototype keeps `processes`, a getter, alive.
   return Object.assign(Object.create(stack) as Stack, {
     dir,
-    sql: query(stack.databaseUrl),
-    demo: query(demoUrl.href),
-    n8n: query(stack.n8nDatabaseUrl),
+    sql: queryOn(stack.databaseUrl),
+    demo: queryOn(demoUrl.href),
+    n8n: queryOn(stack.n8nDatabaseUrl),
     stop: async () => {
       await stack.stop();
       await removeStack(dir);

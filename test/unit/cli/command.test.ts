@@ -58,6 +58,15 @@ test('a command that needs a database says how to get one', () => {
   assert.match(err, /GATEHOUSE_DATABASE_URL[\s\S]*npm start[\s\S]*GH-CLI-001/);
 });
 
+test('a demo beside a gateway of one’s own says which Postgres it needs', () => {
+  const { code, err } = gatehouse(['demo']);
+  assert.equal(code, 1);
+  assert.match(err, /POSTGRES_ADMIN_URL[\s\S]*GH-CLI-024/);
+  const refused = gatehouse(['demo', '--admin-url', 'postgres://nobody:x@127.0.0.1:1/postgres']);
+  assert.equal(refused.code, 1);
+  assert.match(refused.err, /ECONNREFUSED[\s\S]*GH-CLI-025/);
+});
+
 test('a secret comes from stdin and is never shown again', () => {
   assert.equal(gatehouse(['secret', 'set', 'slack/bot-token'], 'xoxb-canary\n').code, 0);
   const { out } = gatehouse(['secret', 'list', '--json']);
