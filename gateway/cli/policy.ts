@@ -1,18 +1,14 @@
 import { execFile } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Command } from 'commander';
 import { GatehouseError } from '../config/index.ts';
-import { buildPolicy } from '../policy/index.ts';
+import { buildPolicy, findOpa, opaCache, opaVersion } from '../policy/index.ts';
 import { printJson } from './output.ts';
 import { commandSettings } from './settings.ts';
 
 const run = promisify(execFile);
-
-/** The OPA that policy.wasm is built with; another version builds other bytes. */
-const opaVersion = '1.22.2';
 
 /** `gatehouse policy build`: `policies/rego` to `policies/policy.wasm`. */
 export function policyCommand(): Command {
@@ -24,7 +20,7 @@ export function policyCommand(): Command {
     .option('--json', 'print the manifest as JSON')
     .action(async (options: { opa?: string; json?: boolean }) => {
       const { policiesDir } = commandSettings({ database: false });
-      const manifest = await buildPolicy(options.opa ?? (await findOpa()), policiesDir);
+      const manifest = await buildPolicy(options.opa ?? (await findOpa()) ?? (await makeOpa()), policiesDir);
       if (options.json) return printJson(manifest);
       process.stdout.write(`Built ${join(policiesDir, 'policy.wasm')} with OPA ${manifest.opa}.\n`);
     });
@@ -32,24 +28,16 @@ export function policyCommand(): Command {
 }
 
 /**
- * Finds the pinned OPA, or lets Go build it once: Go checks what it downloads against its public checksum database.
- * @throws GatehouseError `GH-CLI-010` where neither is possible
+ * Lets Go build the pinned OPA, once: Go checks what it downloads against its public checksum database.
+ * @throws GatehouseError `GH-CLI-010` where that is not possible
  */
-async function findOpa(): Promise<string> {
-  const cache = join(
-    process.env.XDG_CACHE_HOME || join(homedir(), '.cache'),
-    'gatehouse',
-    `opa-${opaVersion}`,
-  );
-  for (const candidate of ['opa', join(cache, 'opa'), join(homedir(), 'go/bin/opa')]) {
-    const { stdout } = await run(candidate, ['version']).catch(() => ({ stdout: '' }));
-    if (stdout.includes(`Version: ${opaVersion}\n`)) return candidate;
-  }
+async function makeOpa(): Promise<string> {
+  const folder = opaCache();
   process.stderr.write(`Building OPA ${opaVersion} with Go: about 2 minutes, once.\n`);
-  await mkdir(cache, { recursive: true });
+  await mkdir(folder, { recursive: true });
   try {
     await run('go', ['install', `github.com/open-policy-agent/opa@v${opaVersion}`], {
-      env: { ...process.env, GOBIN: cache, GOFLAGS: '' },
+      env: { ...process.env, GOBIN: folder, GOFLAGS: '' },
     });
   } catch (cause) {
     throw new GatehouseError('GH-CLI-010', `There is no OPA ${opaVersion} here, and Go could not build it.`, {
@@ -57,5 +45,5 @@ async function findOpa(): Promise<string> {
       cause,
     });
   }
-  return join(cache, 'opa');
+  return join(folder, 'opa');
 }

@@ -1,5 +1,6 @@
 export type { ApprovalClass } from './approval-classes.ts';
 export { buildPolicy, type PolicyManifest } from './build.ts';
+export { findOpa, opaCache, opaVersion } from './opa.ts';
 export { openEpoch, type Epoch } from './epoch.ts';
 export { GrantRefused, type Presented } from './grants.ts';
 export { callDigest, checkStep, policyInput, type Judgement } from './judge.ts';

@@ -1,15 +1,13 @@
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { homedir, tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
-import { buildPolicy } from '../../../gateway/policy/index.ts';
+import { buildPolicy, findOpa } from '../../../gateway/policy/index.ts';
 import { policiesDir } from './support.ts';
 
-const places = [...(process.env.PATH ?? '').split(delimiter), join(homedir(), 'go', 'bin')];
-const opa = places.map((place) => join(place, 'opa')).find((path) => existsSync(path));
-const skip = opa === undefined && 'there is no OPA on this machine';
+const opa = await findOpa();
+const skip = opa === null && 'there is no OPA on this machine';
 
 test('the rules build to the committed binary', { skip }, async () => {
   const folder = await mkdtemp(join(tmpdir(), 'gatehouse-build-'));
