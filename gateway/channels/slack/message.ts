@@ -12,8 +12,8 @@ export const slackText = z.string().max(60_000);
 
 const FileSchema = z.looseObject({
   id: slackId,
-  mimetype: z.string().max(128).optional(),
-  size: z.number().int().min(0).optional(),
+  mimetype: z.string().max(128).nullish(),
+  size: z.number().int().min(0).nullish(),
 });
 
 const BodySchema = z.looseObject({
@@ -61,6 +61,8 @@ export function parseMessageEvent(payload: unknown, raw: string, self: string | 
   if (!callback.success) return unusable(flawOf(callback.error), raw, about);
   const own = callback.data.authorizations?.find((entry) => entry.is_bot)?.user_id ?? self;
   if (isObject(body) && own !== null && body.user === own) return { kind: 'ignored', reason: 'bot' };
+  // Slack changes messages too: it adds previews and takes deleted ones away.
+  if (edited && isObject(body) && body.edited === undefined) return { kind: 'ignored', reason: 'no-edit' };
   if (!edited && !typed.has(event.subtype as string | undefined))
     return { kind: 'ignored', reason: 'subtype' };
 
