@@ -290,7 +290,11 @@ function readiness(parts: {
   let answered = false;
   let pinging: Promise<void> | undefined;
   return {
-    database,
+    async database() {
+      const answers = await database();
+      const { inbox } = await delivery.health();
+      return answers.state === 'ok' && !inbox.ok ? { state: 'down', text: inbox.detail } : answers;
+    },
     async n8n() {
       const { n8n } = await delivery.health();
       if (!n8n.ok) {

@@ -65,8 +65,9 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
 
     async health() {
       const now = performance.now();
-      if (!counted || now - counted.at > 2000) counted = { at: now, queue: countQueue(deps, queue) };
-      return { n8n: await n8n.health(), queue: await counted.queue };
+      if (!counted || now - counted.at > 2000)
+        counted = { at: now, queue: countQueue(deps, queue).catch(() => null) };
+      return { n8n: await n8n.health(), inbox: inbox.health(), queue: await counted.queue };
     },
 
     async start() {

@@ -96,12 +96,17 @@ export function publicApp(options: {
           body: Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0),
           receivedAt: new Date(),
         });
+        if (inbound.kind !== 'respond') {
+          await options.accept(inbound, adapter.kind).catch((error: unknown) => {
+            deliveries.inc({ channel: adapter.kind, kind: 'not_stored' });
+            throw error;
+          });
+        }
         deliveries.inc({ channel: adapter.kind, kind: inbound.kind });
         if (inbound.kind === 'respond') {
           response.status(inbound.status).json(inbound.body);
           return;
         }
-        await options.accept(inbound, adapter.kind);
         const ack = inbound.kind === 'messages' ? inbound.ack : undefined;
         if (ack === undefined) response.status(200).end();
         else response.status(200).json(ack);

@@ -93,7 +93,10 @@ function build(
     user: message.user,
   };
   const flaw = tooMuch(text, mentions);
-  if (flaw) return unusable(flaw, raw, { nativeId: `${place.channel}:${message.ts}`, route });
+  if (flaw) {
+    const edit = edited ? [message.edited?.ts] : [];
+    return unusable(flaw, raw, { nativeId: [place.channel, message.ts, ...edit].join(':'), route });
+  }
   const command = edited ? null : parseCommand(text);
   const result: InboundMessage = {
     event: edited ? 'edited' : command ? 'command' : 'created',
@@ -165,11 +168,12 @@ export function aboutMessage(payload: unknown): { nativeId?: string; route?: Rou
   const channel = slackId.safeParse(event.channel);
   const user = slackId.safeParse(body.user);
   const ts = slackTs.safeParse(body.ts);
+  const edit = slackTs.safeParse(isObject(body.edited) ? body.edited.ts : undefined);
   if (!channel.success || !user.success || body.bot_id !== undefined) return {};
   const thread = slackTs.safeParse(body.thread_ts);
   return {
     route: { channel: channel.data, thread: thread.success ? thread.data : null, user: user.data },
-    ...(ts.success ? { nativeId: `${channel.data}:${ts.data}` } : {}),
+    ...(ts.success ? { nativeId: [channel.data, ts.data, edit.data].filter(Boolean).join(':') } : {}),
   };
 }
 
