@@ -25,13 +25,14 @@ interface Vendors {
 }
 
 async function connect(modes: { slack: string; telegram: string }): Promise<Vendors> {
-  const { slack, telegram, env, prepare } = await startVendors(modes);
+  const fakes = await startVendors(modes);
+  const { slack, telegram, env } = fakes;
   const stack = await testStack(env, {
     async before(dir) {
       const policiesDir = join(dir, 'policies');
       cpSync(join(repository, 'policies'), policiesDir, { recursive: true });
       env.GATEHOUSE_POLICIES_DIR = policiesDir;
-      await prepare({ policiesDir, dataDir: dir });
+      await fakes.prepare({ policiesDir, dataDir: dir });
     },
   });
   return { slack, telegram, stack };
