@@ -77,11 +77,13 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
       dispatcher.loop.start();
       outbox.loop.start();
       actions.loop.start();
-      sweeper = setInterval(() => {
-        sweepRetention(deps).catch((error: unknown) =>
+      const sweep = (): void =>
+        void sweepRetention(deps).catch((error: unknown) =>
           deps.log.warn({ err: error }, 'the retention sweep failed'),
         );
-      }, sweepEveryMs);
+      sweeper = setInterval(sweep, sweepEveryMs);
+      // Also a gateway that never runs for long deletes what is past its retention.
+      sweep();
     },
 
     async stop() {
