@@ -16,7 +16,8 @@ import {
 import type { Logger, Settings } from './config/index.ts';
 import { migrate, openPool, Signals } from './db/index.ts';
 import { createDelivery, type Delivery } from './delivery/index.ts';
-import { createPolicy, openEpoch, type Policy } from './policy/index.ts';
+import { createPolicy, openEpoch } from './policy/index.ts';
+import { createReloader, type Reloader } from './reload.ts';
 import { createSandbox } from './sandbox/index.ts';
 import {
   apiRoutes,
@@ -96,12 +97,12 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
     catalogue,
     clock,
     epoch,
-    log,
     settings,
   });
   const web = createWeb();
   const channels = vendorChannels(settings, (name) => store.get(name), log);
   const automations = await createAutomations({ policiesDir: settings.policiesDir });
+  const limits = await createLimits({ policiesDir: settings.policiesDir });
   const delivery = createDelivery({
     automations,
     pool,
@@ -111,7 +112,7 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
     adapters: new Map([web, ...channels].map((adapter) => [adapter.kind, adapter])),
     people,
     pairing: createPairing({ pool, people }),
-    limits: await createLimits({ policiesDir: settings.policiesDir }),
+    limits,
     signingSecret,
     sessionSecret: Buffer.from(await installationSecret(store, 'gateway/session-key', ''), 'base64'),
     clock,
@@ -151,7 +152,8 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
   delivery.onAction((click) => approvals.click(click));
   const accept = acceptor(delivery);
   const routes = apiRoutes({ pool, policy, catalogue: () => catalogue, approvals, delivery, tools });
-  const checks = readiness(settings, databaseCheck(pool), delivery, policy, sealer);
+  const reloader = createReloader({ policy, people, automations, limits }, log);
+  const checks = readiness({ settings, database: databaseCheck(pool), delivery, reloader, sealer });
   const clients = createClients({ pool });
   const signIn = createSignIn({ pool, demo: settings.demo });
 
@@ -161,11 +163,7 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
     tools.recover(600).catch((error: unknown) => log.warn({ err: error }, 'recovery of attempts failed'));
   }, 60_000);
   stops.push(() => clearInterval(recovery));
-  const reload = (): void => {
-    Promise.all([policy.reload(), people.reload(), automations.reload()]).catch((error: unknown) =>
-      log.error({ err: error }, 'reload'),
-    );
-  };
+  const reload = (): void => void reloader.reload();
   process.on('SIGHUP', reload);
   stops.push(() => process.off('SIGHUP', reload));
   await delivery.start();
@@ -283,17 +281,22 @@ function acceptor(delivery: Delivery): (inbound: Inbound, channel: string) => Pr
 }
 
 /** `/readyz`: each dependency by name. n8n counts as ready once a signed ping came back through the workflow. */
-function readiness(
-  settings: Settings,
-  database: () => Promise<Check>,
-  delivery: Delivery,
-  policy: Policy,
-  sealer: Sealer,
-): Checks {
+function readiness(parts: {
+  settings: Settings;
+  database: () => Promise<Check>;
+  delivery: Delivery;
+  reloader: Reloader;
+  sealer: Sealer;
+}): Checks {
+  const { settings, database, delivery, reloader, sealer } = parts;
   let answered = false;
   let pinging: Promise<void> | undefined;
   return {
-    database,
+    async database() {
+      const answers = await database();
+      const { inbox } = await delivery.health();
+      return answers.state === 'ok' && !inbox.ok ? { state: 'down', text: inbox.detail } : answers;
+    },
     async n8n() {
       const { n8n } = await delivery.health();
       if (!n8n.ok) {
@@ -313,10 +316,9 @@ function readiness(
             text: `The workflow at ${settings.n8nWebhookPath} has not answered a signed ping yet.`,
           };
     },
-    policy: () => {
-      const warnings = policy.warnings();
-      return warnings.length === 0 ? { state: 'ok' } : { state: 'warn', text: warnings.join(' ') };
-    },
+    ...Object.fromEntries(
+      ['policy', 'people', 'automations', 'limits'].map((name) => [name, () => reloader.check(name)]),
+    ),
     receipts: () => {
       const problem = sealer.problem();
       return problem === undefined ? { state: 'ok' } : { state: 'down', text: problem.message };

@@ -8,6 +8,7 @@ export type {
   RawDelivery,
   Route,
 } from './adapter.ts';
+export { parseJson } from './json.ts';
 export { createSlack, type SlackOptions } from './slack/index.ts';
 export { createTelegram, type TelegramOptions } from './telegram/index.ts';
 export { createWeb, type WebChannel } from './web/index.ts';

@@ -29,7 +29,7 @@ export class GatehouseError extends Error {
   }
 }
 
-/** RFC 9457 problem details with our `code`, `next` and `field` extensions. */
+/** RFC 9457 problem details with our `code`, `next`, `field` and `retryAfter` extensions. */
 export interface Problem {
   type: string;
   title: string;
@@ -38,6 +38,8 @@ export interface Problem {
   detail: string;
   next?: string;
   field?: string;
+  /** Seconds; the same as the header `Retry-After` of the answer. */
+  retryAfter?: number;
 }
 
 /**
@@ -61,5 +63,6 @@ export function toProblem(error: unknown): Problem {
     detail: known.message,
     ...(known.next === undefined ? {} : { next: known.next }),
     ...(known.field === undefined ? {} : { field: known.field }),
+    ...(known.retryAfter === undefined ? {} : { retryAfter: known.retryAfter }),
   };
 }

@@ -65,8 +65,9 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
 
     async health() {
       const now = performance.now();
-      if (!counted || now - counted.at > 2000) counted = { at: now, queue: countQueue(deps, queue) };
-      return { n8n: await n8n.health(), queue: await counted.queue };
+      if (!counted || now - counted.at > 2000)
+        counted = { at: now, queue: countQueue(deps, queue).catch(() => null) };
+      return { n8n: await n8n.health(), inbox: inbox.health(), queue: await counted.queue };
     },
 
     async start() {
@@ -76,11 +77,13 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
       dispatcher.loop.start();
       outbox.loop.start();
       actions.loop.start();
-      sweeper = setInterval(() => {
-        sweepRetention(deps).catch((error: unknown) =>
+      const sweep = (): void =>
+        void sweepRetention(deps).catch((error: unknown) =>
           deps.log.warn({ err: error }, 'the retention sweep failed'),
         );
-      }, sweepEveryMs);
+      sweeper = setInterval(sweep, sweepEveryMs);
+      // Also a gateway that never runs for long deletes what is past its retention.
+      sweep();
     },
 
     async stop() {

@@ -19,6 +19,7 @@ type InboxDeps = Pick<
 /** Events that n8n works on; the others are kept (and clicks go to their handler). */
 const dispatched = new Set(['created', 'edited', 'command']);
 const recentLimit = 20_000;
+const troubleMs = 60_000;
 
 /**
  * Takes messages in: who sent it, may they, have we seen it; then stored, attested and queued in one transaction a
@@ -33,6 +34,7 @@ export class Inbox {
   #recent = new Set<string>();
   #older = new Set<string>();
   #tail: Promise<unknown> = Promise.resolve();
+  #trouble: { at: number; code: string } | undefined;
 
   /** @param onStored called after the commit of each message that n8n or a click handler must see */
   constructor(deps: InboxDeps, queue: Queue, onStored: (stored: Stored) => void) {
@@ -59,8 +61,19 @@ export class Inbox {
     try {
       return await Promise.all((await joined).results);
     } catch (error) {
-      throw notStored(error);
+      throw this.#notStored(error);
     }
+  }
+
+  /** Whether what came last could be stored; a failure counts for a minute, or until something is stored. */
+  health(): { ok: boolean; detail: string } {
+    if (!this.#trouble || Date.now() - this.#trouble.at > troubleMs) return { ok: true, detail: 'storing' };
+    const { code } = this.#trouble;
+    const full = code === '53100' ? ', its disk is full' : '';
+    return {
+      ok: false,
+      detail: `Messages cannot be stored (${code}${full}); nothing is acknowledged until they can.`,
+    };
   }
 
   async deadLetter(channel: string, unusable: Unusable): Promise<boolean> {
@@ -89,12 +102,14 @@ export class Inbox {
       await this.#withinBounds(entry, { channel, account, sender: unusable.sender });
       return (await this.#add(entry)) === 'dead';
     } catch (error) {
-      throw notStored(error);
+      throw this.#notStored(error);
     }
   }
 
   async #add(entry: Entry): Promise<Ingested> {
     const fresh = await this.#group.add(entry);
+    if (this.#trouble) this.#deps.log.info('messages are stored again');
+    this.#trouble = undefined;
     this.#remember(entry.id);
     if (!fresh) return 'duplicate';
     if (entry.state === 'queued' || entry.state === 'limited') {
@@ -236,6 +251,21 @@ export class Inbox {
     }
   }
 
+  /** Said once a spell: an outage fails every delivery, and each is answered with its own 503. */
+  #notStored(cause: unknown): GatehouseError {
+    const { code } = cause as { code?: unknown };
+    const known = typeof code === 'string' ? code : 'unknown';
+    if (this.#trouble?.code !== known)
+      this.#deps.log.error({ err: cause }, 'messages cannot be stored; nothing is acknowledged');
+    this.#trouble = { at: Date.now(), code: known };
+    return new GatehouseError('GH-DELIVERY-001', 'The message could not be stored.', {
+      status: 503,
+      retryAfter: 2,
+      next: 'Send it again; what was stored of it is recognised.',
+      cause,
+    });
+  }
+
   #session(channel: string, account: string, conversation: string, sender: string): string {
     return sessionKey(this.#deps.sessionSecret, { channel, account, conversation, sender });
   }
@@ -247,15 +277,6 @@ export class Inbox {
     this.#older = this.#recent;
     this.#recent = new Set();
   }
-}
-
-function notStored(cause: unknown): GatehouseError {
-  return new GatehouseError('GH-DELIVERY-001', 'The message could not be stored.', {
-    status: 503,
-    retryAfter: 2,
-    next: 'Send it again; what was stored of it is recognised.',
-    cause,
-  });
 }
 
 function forgetPast(heldBack: Map<string, Date>, now: number): void {

@@ -9,6 +9,12 @@ const callTexts = [
    and not exists (select 1 from approvals a where a.id = decisions.id and a.state = 'pending')`,
   `update attempts set result = null where result is not null and finished_at < now() - $1 * interval '1 hour'`,
   `update votes set comment = null where comment is not null and voted_at < now() - $1 * interval '1 hour'`,
+  // The name of a tool that does not exist, and of an argument that no tool has, are words of whoever asked.
+  `update decisions set tool = '' where effect = 'deny' and tool <> '' and reasons @> '[{"code":"tool_unknown"}]'
+   and created_at < now() - $1 * interval '1 hour'`,
+  `update decisions set reasons = '[{"code":"args_invalid","text":"The arguments were not usable."}]'
+   where effect = 'deny' and reasons @> '[{"code":"args_invalid"}]'
+     and not reasons @> '[{"text":"The arguments were not usable."}]' and created_at < now() - $1 * interval '1 hour'`,
 ];
 
 /**

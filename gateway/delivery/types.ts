@@ -66,7 +66,10 @@ export interface Notice {
 
 export interface DeliveryHealth {
   n8n: { ok: boolean; detail: string };
-  queue: { ready: number; limited: number; running: number; waiting: number; outbox: number };
+  /** Whether messages can be stored. */
+  inbox: { ok: boolean; detail: string };
+  /** Null while Postgres does not tell. */
+  queue: { ready: number; limited: number; running: number; waiting: number; outbox: number } | null;
 }
 
 /** What delivery is built from. Time is passed in so that a test can hold it still. */

@@ -50,7 +50,7 @@ export async function readApprovalClasses(policiesDir: string): Promise<Approval
   }
   const document = parseDocument(text, { lineCounter: lines });
   const faults = document.errors.map(
-    (error) => `${path}:${lines.linePos(error.pos[0]).line}: ${error.message}`,
+    (error) => `${path}:${lines.linePos(error.pos[0]).line}: ${error.message.split('\n')[0]}`,
   );
   if (faults.length > 0) throw unusable(faults);
   const parsed = ApprovalsFile.safeParse(document.toJS());

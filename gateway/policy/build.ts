@@ -19,14 +19,37 @@ export interface PolicyManifest {
   entrypoint: string;
   wasm: string;
   sources: Record<string, string>;
+  /** For each rule file, four hex digits a line: they tell which line was changed after the build. */
+  lines: Record<string, string>;
 }
 
-/** SHA-256 of each rule file, by name. Tests of rules (`*_test.rego`) are not part of the binary. */
-export async function hashSources(policiesDir: string): Promise<Record<string, string>> {
+/** SHA-256 of each rule file and of its lines, by name. Tests of rules (`*_test.rego`) are not part of the binary. */
+export async function hashSources(policiesDir: string): Promise<Pick<PolicyManifest, 'sources' | 'lines'>> {
   const folder = join(policiesDir, 'rego');
   const names = (await readdir(folder)).filter(isSource).sort();
-  const entries = names.map(async (name) => [name, sha256(await readFile(join(folder, name)))] as const);
-  return Object.fromEntries(await Promise.all(entries));
+  const texts = await Promise.all(
+    names.map(async (name) => [name, await readFile(join(folder, name), 'utf8')] as const),
+  );
+  return {
+    sources: Object.fromEntries(texts.map(([name, text]) => [name, sha256(Buffer.from(text))])),
+    lines: Object.fromEntries(texts.map(([name, text]) => [name, hashLines(text)])),
+  };
+}
+
+function hashLines(text: string): string {
+  return text
+    .split('\n')
+    .map((line) => sha256(Buffer.from(line)).slice(0, 4))
+    .join('');
+}
+
+/** @returns the number of the first line in which two files differ, by their {@link PolicyManifest.lines} */
+export function firstChange(before: string, after: string): number {
+  let line = 1;
+  for (let at = 0; at < Math.max(before.length, after.length); at += 4, line += 1) {
+    if (before.slice(at, at + 4) !== after.slice(at, at + 4)) return line;
+  }
+  return line;
 }
 
 /** SHA-256 in hex. */
@@ -48,8 +71,8 @@ export async function buildPolicy(opaPath: string, policiesDir: string): Promise
     const capabilities = join(work, 'capabilities.json');
     await writeFile(capabilities, JSON.stringify(await supportedCapabilities()));
     const bundle = join(work, 'bundle.tar.gz');
-    const sources = await hashSources(policiesDir);
-    const files = Object.keys(sources).map((name) => join('rego', name));
+    const hashes = await hashSources(policiesDir);
+    const files = Object.keys(hashes.sources).map((name) => join('rego', name));
     await opa(opaPath, ['check', '--strict', ...files], policiesDir);
     await opa(
       opaPath,
@@ -76,7 +99,7 @@ export async function buildPolicy(opaPath: string, policiesDir: string): Promise
       opa: /^Version: (\S+)/m.exec(stdout)?.[1] ?? 'unknown',
       entrypoint,
       wasm: sha256(wasm),
-      sources,
+      ...hashes,
     };
     await replace(join(policiesDir, 'policy.wasm'), wasm);
     await replace(join(policiesDir, 'policy.wasm.json'), `${JSON.stringify(manifest, null, 2)}\n`);

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import type * as Sdk from '@open-policy-agent/opa-wasm';
 import { z } from 'zod';
 import { GatehouseError } from '../config/index.ts';
-import { entrypoint, hashSources, sha256, type PolicyManifest } from './build.ts';
+import { entrypoint, firstChange, hashSources, sha256, type PolicyManifest } from './build.ts';
+import { complaintOfOpa } from './opa.ts';
 import type { PolicyInput } from './types.ts';
 
 // As an ES module the package lacks the named exports that its types declare; as CommonJS it has them.
@@ -21,6 +22,7 @@ const Manifest = z.strictObject({
   entrypoint: z.string(),
   wasm: z.string(),
   sources: z.record(z.string(), z.string()),
+  lines: z.record(z.string(), z.string()).default({}),
 }) satisfies z.ZodType<PolicyManifest>;
 
 /**
@@ -101,12 +103,15 @@ async function checkSources(policiesDir: string, wasm: string): Promise<void> {
     throw differ(`${path} cannot be read`, cause);
   }
   if (manifest.wasm !== wasm) throw differ('policy.wasm is not the file that its manifest names');
-  const sources = await hashSources(policiesDir);
+  const { sources, lines } = await hashSources(policiesDir);
   for (const name of new Set([...Object.keys(sources), ...Object.keys(manifest.sources)])) {
-    if (sources[name] !== manifest.sources[name]) {
-      throw differ(
-        `${join(policiesDir, 'rego', name)} ${sources[name] ? 'was changed after the build' : 'is gone'}`,
-      );
-    }
+    if (sources[name] === manifest.sources[name]) continue;
+    const file = join(policiesDir, 'rego', name);
+    if (sources[name] === undefined) throw differ(`${file} is gone`);
+    const line = firstChange(manifest.lines[name] ?? '', lines[name] ?? '');
+    const complaint = await complaintOfOpa(policiesDir, Object.keys(sources));
+    throw differ(
+      `${file}:${line} was changed after the build${complaint ? `, and OPA refuses it:\n${complaint}` : ''}`,
+    );
   }
 }

@@ -47,3 +47,18 @@ export async function installOpa(): Promise<string> {
   }
   return join(cache(), 'opa');
 }
+
+/**
+ * What OPA finds wrong with rules, each fault with its file and line.
+ * @param names of files in `rego/`
+ * @returns null when it finds nothing, or where there is no OPA to ask
+ */
+export async function complaintOfOpa(policiesDir: string, names: readonly string[]): Promise<string | null> {
+  const opa = await findOpa();
+  if (opa === undefined) return null;
+  const files = names.map((name) => join('rego', name));
+  return run(opa, ['check', '--strict', ...files], { cwd: policiesDir, timeout: 10_000 }).then(
+    () => null,
+    (error: { stderr?: string }) => error.stderr?.trim() || null,
+  );
+}

@@ -1,5 +1,5 @@
 import type { Catalogue } from '../catalogue/index.ts';
-import type { Logger, Settings } from '../config/index.ts';
+import type { Settings } from '../config/index.ts';
 import { GroupCommit, transaction, type Pool, type Queryable, type Transaction } from '../db/index.ts';
 import { digestOfText } from '../envelope/index.ts';
 import { readApprovalClasses, type ApprovalClass, type ApprovalClasses } from './approval-classes.ts';
@@ -39,10 +39,11 @@ export interface Policy {
   setKillSwitch(change: { engaged: boolean; reason: string; by: string }): Promise<void>;
   /** Whether the kill switch is on, for a call that would be tried again; spending a grant asks by itself. */
   killSwitchOn(): Promise<boolean>;
-  /** Reads catalogue, approval classes and rules again. Where one is broken, all of the last good ones stay. */
+  /**
+   * Reads catalogue, approval classes and rules again. Where one is broken, all of the last good ones stay.
+   * @throws GatehouseError as `createPolicy`
+   */
   reload(): Promise<void>;
-  /** What the last reload found wrong; empty when all is well. */
-  warnings(): string[];
 }
 
 interface Loaded {
@@ -63,12 +64,10 @@ export async function createPolicy(deps: {
   catalogue: Catalogue;
   clock: () => Date;
   epoch: Epoch;
-  log: Logger;
   settings: Pick<Settings, 'decisionSeconds' | 'approvalSeconds'>;
 }): Promise<Policy> {
-  const { pool, policiesDir, catalogue, clock, epoch, log, settings } = deps;
+  const { pool, policiesDir, catalogue, clock, epoch, settings } = deps;
   let current = await load(policiesDir, catalogue);
-  let warnings: string[] = [];
   const binding = (): GrantBinding => ({ version: current.version, epoch: epoch.current() });
   const askRules = (run: RunContext, call: Call): Judgement =>
     judge({ engine: current.engine, catalogue, clock }, run, call);
@@ -106,17 +105,9 @@ export async function createPolicy(deps: {
     setKillSwitch: (change) => setKillSwitch(pool, change),
     killSwitchOn: () => killSwitchOn(pool),
     async reload() {
-      try {
-        current = await load(policiesDir, catalogue, () => catalogue.reload());
-        lane = openLane(current);
-        warnings = [];
-      } catch (error) {
-        const text = error instanceof Error ? error.message : String(error);
-        warnings = [`The rules were not reloaded; the last good ones stay. ${text}`];
-        log.error({ err: error }, 'policy reload refused');
-      }
+      current = await load(policiesDir, catalogue, () => catalogue.reload());
+      lane = openLane(current);
     },
-    warnings: () => warnings,
   };
 }
 

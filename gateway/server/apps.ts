@@ -3,6 +3,7 @@ import { Counter, collectDefaultMetrics, register } from 'prom-client';
 import type { ChannelAdapter, Inbound } from '../channels/index.ts';
 import { GatehouseError, type Logger } from '../config/index.ts';
 import { healthRoutes, type Checks } from './health.ts';
+import { jsonBody, readableAddress } from './json-body.ts';
 import { openApiDocument } from './openapi.ts';
 import { notFound, problemHandler } from './problem.ts';
 import { authenticate, mountRoutes, type Client, type Route } from './route.ts';
@@ -24,6 +25,7 @@ function bareApp(): Express {
   const app = express();
   app.disable('x-powered-by');
   app.set('etag', false);
+  app.use(readableAddress);
   return app;
 }
 
@@ -55,7 +57,7 @@ export function internalApp(options: {
   app.get('/openapi.json', (_request, response) => {
     response.json(document);
   });
-  app.use('/v1', counted('api', authenticate(options.clients)), express.json({ limit: '512kb' }));
+  app.use('/v1', counted('api', authenticate(options.clients)), ...jsonBody('512kb'));
   mountRoutes(app, options.routes);
   app.use(notFound);
   app.use(problemHandler(options.log));
@@ -94,12 +96,17 @@ export function publicApp(options: {
           body: Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0),
           receivedAt: new Date(),
         });
+        if (inbound.kind !== 'respond') {
+          await options.accept(inbound, adapter.kind).catch((error: unknown) => {
+            deliveries.inc({ channel: adapter.kind, kind: 'not_stored' });
+            throw error;
+          });
+        }
         deliveries.inc({ channel: adapter.kind, kind: inbound.kind });
         if (inbound.kind === 'respond') {
           response.status(inbound.status).json(inbound.body);
           return;
         }
-        await options.accept(inbound, adapter.kind);
         const ack = inbound.kind === 'messages' ? inbound.ack : undefined;
         if (ack === undefined) response.status(200).end();
         else response.status(200).json(ack);

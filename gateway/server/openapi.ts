@@ -9,6 +9,7 @@ const ProblemSchema = z.strictObject({
   detail: z.string(),
   next: z.string().optional(),
   field: z.string().optional(),
+  retryAfter: z.number().int().optional(),
 });
 
 // OpenAPI 3.1 takes JSON Schema 2020-12 as it is, so zod's own export serves (https://spec.openapis.org/oas/v3.1.0#schema-object).

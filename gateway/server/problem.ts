@@ -1,8 +1,12 @@
 import type { ErrorRequestHandler, RequestHandler } from 'express';
 import { GatehouseError, toProblem, type Logger, type Problem } from '../config/index.ts';
 
-/** SQLSTATE classes that say "not now": connection lost, shutting down, too many clients, disk full. */
-const outage = /^(08|57P|53)/;
+/**
+ * SQLSTATEs that say "not now": connection lost, shutting down, disk full or too many clients, a server that cannot
+ * read or write its files, a conflict with another transaction, a standby that was not promoted yet.
+ * Source: https://www.postgresql.org/docs/current/errcodes-appendix.html
+ */
+const outage = /^(08|57P|53|58|40|25006$)/;
 const network = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND']);
 
 /** Tells whether `error` is the database (or the way to it) being away, as opposed to a mistake of ours. */
@@ -28,9 +32,6 @@ function asGatehouseError(error: unknown): GatehouseError | undefined {
   if (type === 'entity.too.large') {
     return new GatehouseError('GH-HTTP-413', 'The body is larger than this address takes.', { status: 413 });
   }
-  if (type === 'entity.parse.failed') {
-    return new GatehouseError('GH-HTTP-400', 'The body is not JSON.', { status: 400, field: 'body' });
-  }
   if (typeof status === 'number' && status >= 400 && status < 500) {
     return new GatehouseError(`GH-HTTP-${status}`, 'The request cannot be read.', { status });
   }
@@ -45,15 +46,14 @@ export function problemOf(error: unknown): Problem {
 /** The one place where an error becomes an answer: RFC 9457 problem details, never a stack or an echo. */
 export function problemHandler(log: Logger): ErrorRequestHandler {
   return (error, request, response, next) => {
-    const known = asGatehouseError(error);
-    const problem = toProblem(known ?? error);
+    const problem = problemOf(error);
     if (problem.status >= 500)
       log.error({ err: error as Error, code: problem.code, path: request.path }, 'request failed');
     if (response.headersSent) {
       next(error);
       return;
     }
-    if (known?.retryAfter !== undefined) response.set('Retry-After', String(known.retryAfter));
+    if (problem.retryAfter !== undefined) response.set('Retry-After', String(problem.retryAfter));
     response.status(problem.status).type('application/problem+json').send(JSON.stringify(problem));
   };
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { GatehouseError } from '../config/index.ts';
+import { fieldName } from './json-body.ts';
 
 const run = z.string().min(8).max(128).describe('the run token of a dispatched envelope');
 const step = z
@@ -73,14 +74,12 @@ export function parseBody<Schema extends z.ZodType>(schema: Schema, body: unknow
   const parsed = schema.safeParse(body);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
-  const field = issue?.path.join('.') ?? '';
-  throw new GatehouseError(
-    'GH-HTTP-422',
-    `The field ${field || 'body'} is not usable: ${issue?.message ?? 'wrong shape'}`,
-    {
-      status: 400,
-      field: field || 'body',
-      next: 'GET /openapi.json describes each body.',
-    },
-  );
+  const field = fieldName(issue?.path ?? []);
+  // zod's sentence about a key that is too much repeats the key.
+  const reason = issue?.code === 'unrecognized_keys' ? 'it holds a key that is not known' : issue?.message;
+  throw new GatehouseError('GH-HTTP-422', `The field ${field} is not usable: ${reason ?? 'wrong shape'}`, {
+    status: 400,
+    field,
+    next: 'GET /openapi.json describes each body.',
+  });
 }

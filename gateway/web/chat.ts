@@ -63,6 +63,7 @@ export function chatRoutes(deps: WebDeps): { router: Router; stop(): void } {
         const problem = toProblem(error);
         if (problem.status >= 500) throw error;
         response.status(problem.status);
+        if (problem.retryAfter !== undefined) response.set('Retry-After', String(problem.retryAfter));
         if (scripted) response.type('html').send(fragment('problem', { problem }));
         else {
           const entries = await loadHistory(deps.pool, viewer.principal);
@@ -111,6 +112,7 @@ function refuseOutcome(outcome: SubmitOutcome): void {
   if (outcome === 'refused') {
     throw new GatehouseError('GH-WEB-007', 'Too many messages are waiting, so this one was not taken.', {
       status: 429,
+      retryAfter: 60,
       next: 'Wait until the earlier ones are answered, then send it again.',
     });
   }

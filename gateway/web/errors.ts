@@ -1,7 +1,7 @@
 import type { ErrorRequestHandler, Request, RequestHandler } from 'express';
 import { GatehouseError } from '../config/index.ts';
 import type { WebDeps } from './deps.ts';
-import { page } from './render.ts';
+import { fragment, page } from './render.ts';
 import { pageHeaders } from './security.ts';
 import { findViewer } from './session.ts';
 
@@ -23,14 +23,18 @@ const titles: Record<number, string> = {
 export function webErrorPages(deps: WebDeps): ErrorRequestHandler {
   const headers = pageHeaders(deps.publicUrl.startsWith('https:'));
   return async (error, request, response, next) => {
-    if (response.headersSent || !wantsPage(request)) return next(error);
+    const scripted = request.get('hx-request') === 'true';
+    if (response.headersSent || !(scripted || wantsPage(request))) return next(error);
     const problem = deps.problemOf(error);
     if (problem.status >= 500)
       deps.log.error({ err: error as Error, code: problem.code, path: request.path }, 'page failed');
-    response.locals.viewer ??= await findViewer(request, deps).catch(() => null);
+    response.locals.viewer ??= scripted ? null : await findViewer(request, deps).catch(() => null);
     headers(request, response, () => {
       response.status(problem.status);
-      page(response, 'error', { title: titles[problem.status] ?? 'Something went wrong', problem });
+      if (problem.retryAfter !== undefined) response.set('Retry-After', String(problem.retryAfter));
+      // A page that sent its form by script shows the problem where the form is.
+      if (scripted) response.type('html').send(fragment('problem', { problem }));
+      else page(response, 'error', { title: titles[problem.status] ?? 'Something went wrong', problem });
     });
   };
 }

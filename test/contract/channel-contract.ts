@@ -26,7 +26,7 @@ export interface ChannelHarness {
   /** Calls that prove nothing, by what is wrong with them. */
   forgeries: Record<string, () => Promise<unknown>>;
   /** Authentic deliveries that no message can be made of, by name; with the field that has to be named. */
-  hostile: Record<string, { deliver: () => Promise<Inbound>; field: RegExp }>;
+  hostile: Record<string, { deliver: () => Promise<Inbound>; field: RegExp; untold?: boolean }>;
   /** Starts a fresh adapter without any secret; undefined for a channel that has none. */
   startWithoutSecrets?: () => Promise<void>;
   /** A delivery to an adapter without any secret, proved by the empty one. */
@@ -129,8 +129,8 @@ export function channelContract(name: string, create: () => Promise<ChannelHarne
       }
     });
 
-    test('authentic content that cannot be used is named by its field, never thrown', async () => {
-      for (const [name, { deliver, field }] of Object.entries(harness.hostile)) {
+    test('authentic content that cannot be used is named by its field, never thrown, and its sender can be told', async () => {
+      for (const [name, { deliver, field, untold = false }] of Object.entries(harness.hostile)) {
         const inbound = await deliver();
         assert.equal(inbound.kind, 'unusable', name);
         assert.match(inbound.field, field, name);
@@ -139,6 +139,7 @@ export function channelContract(name: string, create: () => Promise<ChannelHarne
           `${name}: the raw text can be stored`,
         );
         assert.doesNotMatch(inbound.reason, /canary/, name);
+        assert.equal(inbound.route === null, untold, `${name}: somebody can be told`);
         assert.equal((await deliver()).kind, 'unusable', name);
       }
     });

@@ -1,44 +1,23 @@
 import assert from 'node:assert/strict';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import addFormats from 'ajv-formats';
 import type { Inbound, InboundMessage } from '../../gateway/channels/index.ts';
-import {
-  digestOfText,
-  EnvelopeSchema,
-  messageId,
-  sessionKey,
-  type Envelope,
-} from '../../gateway/envelope/index.ts';
+import { idOf, toEnvelope } from '../../gateway/delivery/envelope.ts';
+import { envelopeJsonSchema, sessionKey, type Envelope } from '../../gateway/envelope/index.ts';
 
 const key = Buffer.alloc(32, 7);
+const ajv = new Ajv2020({ strict: true, allErrors: true });
+(addFormats as unknown as (target: Ajv2020) => void)(ajv);
+const keepsSchema = ajv.compile(envelopeJsonSchema());
 
-/** The envelope of a message whose sender nobody knows, checked against the published schema. */
+/** The envelope of a message whose sender nobody knows, as delivery makes it, checked against the published schema. */
 export function envelopeOf(message: InboundMessage): Envelope {
   const { kind, account, conversation } = message.channel;
-  const { nativeId, revision } = message.message;
   const session = sessionKey(key, { channel: kind, account, conversation, sender: message.sender.nativeId });
-  const evidence = digestOfText(message.raw);
-  return EnvelopeSchema.parse({
-    specversion: '1.0',
-    id: messageId({ channel: kind, account, conversation, nativeId, revision }),
-    source: `/channels/${kind}/${encodeURIComponent(account)}/${encodeURIComponent(conversation)}`,
-    type: `dev.gatehouse.message.${message.event}.v1`,
-    time: message.time,
-    subject: `session/${session}`,
-    datacontenttype: 'application/json',
-    data: {
-      event: message.event,
-      channel: message.channel,
-      message: message.message,
-      sender: { ...message.sender, principal: null },
-      trust: { ingress: message.ingress, sender: 'unknown', evidence },
-      content: message.content,
-      attachments: message.attachments,
-      email: null,
-      calendar: null,
-      session: { key: session, scope: 'per-sender' },
-      delivery: { receivedAt: new Date().toISOString(), replyRoute: `session/${session}` },
-      raw: { ref: `blob:${evidence}`, sha256: evidence },
-    },
-  });
+  const made = toEnvelope(message, idOf(message), session, { person: null, standing: 'unknown' }, new Date());
+  assert.ok('envelope' in made, `the envelope cannot hold ${JSON.stringify(made)}`);
+  assert.ok(keepsSchema(JSON.parse(made.json)), JSON.stringify(keepsSchema.errors));
+  return made.envelope;
 }
 
 /** The one message of a delivery. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 import {
@@ -39,11 +39,71 @@ function signed(adapter: ChannelAdapter, path: string, body: string): Promise<In
   });
 }
 
+/** Recordings hold payloads, lists of them, and notes about the bot. */
+function flat([key, value]: [string, unknown]): [string, Record<string, unknown>][] {
+  if (Array.isArray(value)) return value.flatMap((entry, index) => flat([`${key}.${index}`, entry]));
+  return typeof value === 'object' && value !== null ? [[key, value as Record<string, unknown>]] : [];
+}
+
+/** @returns null for what is no payload of Slack */
+async function feedSlack(adapter: ChannelAdapter, payload: Record<string, unknown>): Promise<Inbound | null> {
+  if (payload.event !== undefined || payload.type === 'url_verification')
+    return signed(adapter, 'events', JSON.stringify(payload));
+  if (payload.command !== undefined)
+    return signed(adapter, 'commands', new URLSearchParams(payload as Record<string, string>).toString());
+  if (typeof payload.type !== 'string') return null;
+  const form = new URLSearchParams({ payload: JSON.stringify(payload) });
+  return signed(adapter, 'interactions', form.toString());
+}
+
+/** @returns null for what is no update of Telegram */
+async function feedTelegram(
+  adapter: ChannelAdapter,
+  update: Record<string, unknown>,
+): Promise<Inbound | null> {
+  if (update.update_id === undefined) return null;
+  return adapter.receive({
+    path: '/channels/telegram',
+    headers: { 'x-telegram-bot-api-secret-token': secret },
+    body: Buffer.from(JSON.stringify(update)),
+    receivedAt: new Date(),
+  });
+}
+
 if (!existsSync(folder)) {
   test('recorded vendor payloads are passed over: ../shared/channel-payloads is not here', (t) => {
     t.diagnostic('nothing was checked');
   });
 } else {
+  test('every recorded payload of Slack and Telegram is a valid envelope or passed over, and no two people share a session', async (t) => {
+    const telegram = createTelegram({ mode: 'webhook', apiRoot: 'http://127.0.0.1:9', secrets, log });
+    const channels = { slack: slack(), telegram };
+    const owners = new Map<string, string>();
+    let fed = 0;
+    let envelopes = 0;
+    for (const name of readdirSync(folder).filter((file) => /(slack|telegram).*\.json$/.test(file))) {
+      const kind = name.includes('slack') ? 'slack' : 'telegram';
+      for (const [key, payload] of Object.entries(recording(name)).flatMap(flat)) {
+        const inbound = await (kind === 'slack' ? feedSlack : feedTelegram)(channels[kind], payload);
+        if (inbound === null) continue;
+        fed += 1;
+        assert.notEqual(inbound.kind, 'unusable', `${name} ${key}: ${JSON.stringify(inbound)}`);
+        for (const message of inbound.kind === 'messages' ? inbound.messages : []) {
+          envelopes += 1;
+          const { subject, data } = envelopeOf(message);
+          const { account, conversation } = data.channel;
+          const owner = JSON.stringify([kind, account, conversation, data.sender.nativeId]);
+          assert.equal(owners.get(subject) ?? owner, owner, `${name} ${key}`);
+          owners.set(subject, owner);
+          assert.equal(data.sender.principal, null);
+        }
+      }
+    }
+    assert.equal(new Set(owners.values()).size, owners.size, 'one person keeps one session');
+    assert.ok(envelopes >= 6);
+    t.diagnostic(`${fed} payloads, ${envelopes} envelopes, ${owners.size} sessions`);
+  });
+
   test("Slack's recorded mention and follow-up are messages of one sender in one thread", async () => {
     const { mention, followUp } = recording('slack.json');
     const adapter = slack();

@@ -9,9 +9,10 @@ import {
   nextTs,
   readable,
   slackHeaders,
+  slashFields,
 } from '../fixtures/slack/index.ts';
 import type { ChannelHarness, Shown } from './channel-contract.ts';
-import { hostileBodies } from './hostile.ts';
+import { hostileBodies, type Hostile } from './hostile.ts';
 
 const log = createLogger('silent');
 const signingSecret = '8f742231b10e8888abcd99yyyzzz85a5';
@@ -80,7 +81,7 @@ export async function slackEvents(): Promise<ChannelHarness> {
         receive(canary, { ...slackHeaders(signingSecret, canary), 'x-slack-signature': 'v0=' }),
       'no JSON and no signature': () => receive('canary', {}),
     },
-    hostile: hostile((body) => receive(body)),
+    hostile: { ...hostile((body) => receive(body)), ...hostileForms(receive) },
     receiveWithoutSecrets: () =>
       createSlack({ ...options, secrets: () => Promise.resolve('') }).receive({
         path: '/channels/slack/events',
@@ -179,28 +180,79 @@ function common(
 
 function hostile(
   deliver: (body: Buffer) => Promise<Inbound>,
-  possible: (entry: { body: Buffer }) => boolean = () => true,
+  possible: (entry: Hostile) => boolean = () => true,
 ): ChannelHarness['hostile'] {
-  const bodies: Record<string, { body: Buffer; field: RegExp }> = {
+  const bodies: Record<string, Hostile> = {
     ...hostileBodies((text) => messageEvent({ user: 'U0ANN', text })),
     '10,000 mentions': mentions(10_000, /text$/),
     '300 mentions': mentions(300, /^content\.mentions$/),
-    'a channel that is a list': changed({ channel: ['C1'] }, /^event\.channel$/),
+    'a channel that is a list': { ...changed({ channel: ['C1'] }, /^event\.channel$/), untold: true },
     'a time that is none': changed({ ts: 'yesterday' }, /^event\.ts$/),
     'files that are none': changed({ files: [{ id: 7 }] }, /^event\.files\.0\.id$/),
   };
   return Object.fromEntries(
     Object.entries(bodies)
       .filter(([, entry]) => possible(entry))
-      .map(([name, { body, field }]) => [name, { deliver: () => deliver(body), field }]),
+      .map(([name, { body, ...expected }]) => [name, { deliver: () => deliver(body), ...expected }]),
   );
 }
 
-function mentions(count: number, field: RegExp): { body: Buffer; field: RegExp } {
-  const text = Array.from({ length: count }, (_, index) => `<@U${String(index).padStart(8, '0')}>`).join(' ');
-  return { body: Buffer.from(JSON.stringify(messageEvent({ user: 'U0ANN', text }))), field };
+/** Slash commands and clicks come as forms, and a click's payload as JSON inside one. */
+function hostileForms(
+  receive: (body: string, headers: Record<string, string>, at: string) => Promise<Inbound>,
+): ChannelHarness['hostile'] {
+  const entry = (
+    at: string,
+    body: string,
+    field: RegExp,
+    untold = false,
+  ): ChannelHarness['hostile'][string] => ({
+    deliver: () => receive(body, slackHeaders(signingSecret, body), at),
+    field,
+    untold,
+  });
+  const slash = (text: string): string =>
+    new URLSearchParams(slashFields({ user: 'U0ANN', command: '/pay', text })).toString();
+  const click = (change: (payload: string) => string): string =>
+    new URLSearchParams({
+      payload: change(JSON.stringify(clickPayload({ user: 'U0ANN', value: 'canary' }))),
+    }).toString();
+  return {
+    'a command with a NUL character': entry('commands', slash('canary \0'), /^text$/),
+    'a command that is too long': entry('commands', slash('canary '.repeat(10_000)), /^text$/),
+    'a command with 300 mentions': entry('commands', slash(mentioned(300)), /^content\.mentions$/),
+    'a command with a field twice': entry('commands', `${slash('canary')}&text=canary`, /^text$/),
+    'a command without a name': entry('commands', slash('canary').replace('command=', 'x='), /^command$/),
+    'a command of nobody': entry('commands', slash('canary').replace('U0ANN', 'nobody'), /^user_id$/, true),
+    'a click with a NUL character': entry(
+      'interactions',
+      click((payload) => payload.replace('canary', 'canary\\u0000')),
+      /value$/,
+    ),
+    'a click with a key twice': entry(
+      'interactions',
+      click((payload) => payload.replace('"canary"', '"canary","value":"b"')),
+      /value$/,
+    ),
+    'a click on no message': entry(
+      'interactions',
+      click((payload) => payload.replace('"message":', '"x":')),
+      /^message/,
+    ),
+    'a click that is no JSON': entry('interactions', 'payload=canary', /^body$/, true),
+    'a click without a payload': entry('interactions', 'canary=1', /^payload$/, true),
+  };
 }
 
-function changed(extra: Record<string, unknown>, field: RegExp): { body: Buffer; field: RegExp } {
+function mentioned(count: number): string {
+  return Array.from({ length: count }, (_, index) => `<@U${String(index).padStart(8, '0')}>`).join(' ');
+}
+
+function mentions(count: number, field: RegExp): Hostile {
+  const event = messageEvent({ user: 'U0ANN', text: mentioned(count) });
+  return { body: Buffer.from(JSON.stringify(event)), field };
+}
+
+function changed(extra: Record<string, unknown>, field: RegExp): Hostile {
   return { body: Buffer.from(JSON.stringify(messageEvent({ user: 'U0ANN', text: 'canary', extra }))), field };
 }

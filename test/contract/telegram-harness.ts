@@ -45,9 +45,9 @@ export async function telegramWebhook(): Promise<ChannelHarness> {
     },
     hostile: {
       ...Object.fromEntries(
-        hostile.map(([name, { body, field }]) => [
+        hostile.map(([name, { body, ...expected }]) => [
           name,
-          { deliver: () => receive(body, webhookSecret), field },
+          { deliver: () => receive(body, webhookSecret), ...expected },
         ]),
       ),
       ...hostileUpdates((update) => receive(bytes(update), webhookSecret)),
@@ -160,7 +160,7 @@ function hostileUpdates(
   }));
   const said = (text: string, extra: Record<string, unknown> = {}): Record<string, unknown> =>
     messageUpdate({ from: 1, text, extra });
-  const cases: Record<string, [() => Record<string, unknown>, RegExp]> = {
+  const cases: Record<string, [update: () => Record<string, unknown>, field: RegExp, untold?: boolean]> = {
     'a NUL character that was pulled': [() => said('canary \0'), /^message\.text$/],
     'half a surrogate pair that was pulled': [() => said('canary \ud83d'), /^message\.text$/],
     'deep nesting that was pulled': [() => said('canary', { deep: nested(2000) }), /^message\.deep/],
@@ -170,16 +170,26 @@ function hostileUpdates(
       /^message\.chat\.type$/,
     ],
     'a sender that is a list': [() => said('canary', { from: [] }), /^message\.from/],
+    'an edit with a NUL character': [() => editUpdate(said('canary'), 'canary \0'), /^edited_message\.text$/],
+    'a click with a value that is a number': [
+      () => numbered(clickUpdate(1, 'canary')),
+      /^callback_query\.data$/,
+    ],
     'a callback without a sender': [
       () => ({ update_id: said('').update_id, callback_query: { id: '1' } }),
       /^callback_query\.from$/,
+      true,
     ],
-    'a message that is a text': [() => ({ ...said(''), message: 'canary' }), /^message/],
+    'a message that is a text': [() => ({ ...said(''), message: 'canary' }), /^message/, true],
   };
   return Object.fromEntries(
-    Object.entries(cases).map(([name, [update, field]]) => [
+    Object.entries(cases).map(([name, [update, field, untold = false]]) => [
       name,
-      { deliver: () => deliver(update()), field },
+      { deliver: () => deliver(update()), field, untold },
     ]),
   );
+}
+
+function numbered(update: Record<string, unknown>): Record<string, unknown> {
+  return { ...update, callback_query: { ...(update.callback_query as object), data: 7 } };
 }

@@ -1,28 +1,22 @@
 import assert from 'node:assert/strict';
-import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { repository } from '../../gateway/cli/up/index.ts';
-import { createSecretStore } from '../../gateway/vault/index.ts';
 import {
   clickPayload,
   editEvent,
-  FakeSlack,
+  type FakeSlack,
   messageEvent,
   nextTs,
   readable,
   slackHeaders,
   slashFields,
-  workspace,
 } from '../fixtures/slack/index.ts';
-import { bot, clickUpdate, FakeTelegram, messageUpdate } from '../fixtures/telegram/index.ts';
+import { clickUpdate, messageUpdate, type FakeTelegram } from '../fixtures/telegram/index.ts';
+import { signingSecret, slackUsers, startVendors, telegramUsers } from '../support/vendors.ts';
 import { testStack, type TestStack } from './support/stack.ts';
-
-const signingSecret = 'slack-signing-secret-of-the-test';
-const webhookSecret = 'telegram-webhook-secret_1';
-const slackUsers = { requester: 'U0REQUEST', approver: 'U0APPROVE', stranger: 'U0STRANGE' };
-const telegramUsers = { requester: 101, approver: 202, stranger: 303 };
 
 interface Vendors {
   slack: FakeSlack;
@@ -30,50 +24,15 @@ interface Vendors {
   stack: TestStack;
 }
 
-/** The demo's people, with an identity at each vendor. */
-function writePolicies(dir: string): string {
-  const policies = join(dir, 'policies');
-  cpSync(join(repository, 'policies'), policies, { recursive: true });
-  const file = join(policies, 'people.yaml');
-  const at = (principal: string, slack: string, telegram: number): [string, string] => {
-    const web = `- { channel: web, account: local, id: ${principal} }`;
-    return [
-      web,
-      `${web}\n      - { channel: slack, account: ${workspace.team}, id: ${slack} }\n      - { channel: telegram, account: '${bot.id}', id: '${telegram}' }`,
-    ];
-  };
-  let text = readFileSync(file, 'utf8');
-  for (const [from, to] of [
-    at('requester', slackUsers.requester, telegramUsers.requester),
-    at('approver-a', slackUsers.approver, telegramUsers.approver),
-  ]) {
-    assert.ok(text.includes(from));
-    text = text.replace(from, to);
-  }
-  writeFileSync(file, text);
-  return policies;
-}
-
-async function startVendors(modes: { slack: string; telegram: string }): Promise<Vendors> {
-  const slack = await new FakeSlack().start();
-  const telegram = await new FakeTelegram().start();
-  const env: NodeJS.ProcessEnv = {
-    GATEHOUSE_SLACK_MODE: modes.slack,
-    GATEHOUSE_SLACK_API_URL: slack.apiUrl,
-    GATEHOUSE_TELEGRAM_MODE: modes.telegram,
-    GATEHOUSE_TELEGRAM_API_ROOT: telegram.apiRoot,
-    // Telegram calls only https addresses; the fake is told the real one.
-    ...(modes.telegram === 'webhook' ? { GATEHOUSE_PUBLIC_URL: 'https://gate.example.com' } : {}),
-  };
+async function connect(modes: { slack: string; telegram: string }): Promise<Vendors> {
+  const fakes = await startVendors(modes);
+  const { slack, telegram, env } = fakes;
   const stack = await testStack(env, {
     async before(dir) {
-      env.GATEHOUSE_POLICIES_DIR = writePolicies(dir);
-      const store = createSecretStore({ dataDir: dir });
-      await store.set('slack/signing-secret', signingSecret);
-      await store.set('slack/bot-token', slack.tokens.bot);
-      await store.set('slack/app-token', slack.tokens.app);
-      await store.set('telegram/bot-token', bot.token);
-      await store.set('telegram/webhook-secret', webhookSecret);
+      const policiesDir = join(dir, 'policies');
+      cpSync(join(repository, 'policies'), policiesDir, { recursive: true });
+      env.GATEHOUSE_POLICIES_DIR = policiesDir;
+      await fakes.prepare({ policiesDir, dataDir: dir });
     },
   });
   return { slack, telegram, stack };
@@ -116,7 +75,7 @@ function playsTheStory(modes: { slack: string; telegram: string }, waysOf: (vend
 
     before(
       async () => {
-        vendors = await startVendors(modes);
+        vendors = await connect(modes);
         ways = waysOf(vendors);
       },
       { timeout: 300_000 },

@@ -5,7 +5,7 @@ import { decodeUtf8, parseJson, parseJsonText, storable } from '../json.ts';
 import { requiredSecret } from '../secrets.ts';
 import { unusable } from '../unusable.ts';
 import { isWrongToken, webClient } from './client.ts';
-import { parseInteraction, parseSlashCommand } from './interaction.ts';
+import { aboutForm, parseInteraction, parseSlashCommand } from './interaction.ts';
 import { aboutMessage, parseMessageEvent, slackId } from './message.ts';
 import { sendToSlack } from './sender.ts';
 import { SocketMode } from './socket.ts';
@@ -157,21 +157,22 @@ class SlackAdapter implements ChannelAdapter {
     const text = decodeUtf8(delivery.body);
     if (text === null) return unusable({ reason: 'The payload is not UTF-8.', field: 'body' }, raw);
     const form = new URLSearchParams(text);
+    const fields = Object.fromEntries(form);
+    const about = fields.payload === undefined ? aboutForm(fields) : salvage(fields.payload);
     const repeated = [...form.keys()].find((key, index, keys) => keys.indexOf(key) !== index);
     if (repeated !== undefined)
-      return unusable({ reason: 'A field of the form stands there twice.', field: repeated }, raw);
-    const fields = Object.fromEntries(form);
+      return unusable({ reason: 'A field of the form stands there twice.', field: repeated }, raw, about);
     // https://docs.slack.dev/interactivity/implementing-slash-commands: Slack probes the certificate so.
     if (fields.ssl_check === '1') return { kind: 'respond', status: 200, body: {} };
     const flaw = storable(fields);
-    if (flaw) return unusable(flaw, raw);
+    if (flaw) return unusable(flaw, raw, about);
     if (kind === 'command') return parseSlashCommand(fields, raw, delivery.receivedAt);
     if (fields.payload === undefined)
       return unusable({ reason: 'The payload is missing.', field: 'payload' }, raw);
     const parsed = parseJsonText(fields.payload);
     return 'value' in parsed
       ? parseInteraction(parsed.value, fields.payload, delivery.receivedAt)
-      : unusable(parsed, raw);
+      : unusable(parsed, raw, about);
   }
 
   /** One Socket Mode frame; Slack proved itself by the connection that our app token opened. */
@@ -190,7 +191,8 @@ class SlackAdapter implements ChannelAdapter {
 function salvage(raw: string): ReturnType<typeof aboutMessage> {
   try {
     const value = JSON.parse(raw) as { payload?: unknown } | null;
-    return aboutMessage(value?.payload ?? value);
+    const payload = value?.payload ?? value;
+    return { ...aboutForm(payload), ...aboutMessage(payload) };
   } catch {
     return {};
   }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { parseCommand } from '../../envelope/index.ts';
-import type { Inbound, InboundMessage } from '../adapter.ts';
+import type { Inbound, InboundMessage, Route } from '../adapter.ts';
 import { flawOf, unusable } from '../unusable.ts';
 import { undoMarkup } from './markup.ts';
 import { memberId, slackId, slackText, slackTs, tooMuch, visibilityOf } from './message.ts';
@@ -32,13 +32,12 @@ const ClickSchema = z.looseObject({
 export function parseInteraction(payload: unknown, raw: string, receivedAt: Date): Inbound {
   const type = (payload as { type?: unknown } | null)?.type;
   if (type !== 'block_actions') return { kind: 'ignored', reason: 'interaction' };
+  if (!isOurs(payload)) return { kind: 'ignored', reason: 'foreign-action' };
   const parsed = ClickSchema.safeParse(payload);
-  if (!parsed.success) return unusable(flawOf(parsed.error), raw);
+  if (!parsed.success) return unusable(flawOf(parsed.error), raw, aboutForm(payload));
   const { team, user, channel, message } = parsed.data;
   const action = parsed.data.actions[0];
-  if (!action?.action_id.startsWith(actionPrefix) || action.value === undefined) {
-    return { kind: 'ignored', reason: 'foreign-action' };
-  }
+  if (action?.value === undefined) return { kind: 'ignored', reason: 'foreign-action' };
   const click: InboundMessage = {
     event: 'action',
     channel: {
@@ -70,6 +69,15 @@ export function parseInteraction(payload: unknown, raw: string, receivedAt: Date
   return { kind: 'messages', messages: [click] };
 }
 
+/** Blocks in modals and home tabs report clicks too, in other shapes; we draw none there. */
+function isOurs(payload: unknown): boolean {
+  const { actions } = payload as { actions?: unknown };
+  if (!Array.isArray(actions)) return true;
+  return actions.some((action: { action_id?: unknown } | null) =>
+    String(action?.action_id).startsWith(actionPrefix),
+  );
+}
+
 const SlashSchema = z.looseObject({
   team_id: slackId,
   channel_id: slackId,
@@ -87,7 +95,7 @@ const SlashSchema = z.looseObject({
  */
 export function parseSlashCommand(fields: unknown, raw: string, receivedAt: Date): Inbound {
   const parsed = SlashSchema.safeParse(fields);
-  if (!parsed.success) return unusable(flawOf(parsed.error), raw);
+  if (!parsed.success) return unusable(flawOf(parsed.error), raw, aboutForm(fields));
   const { team_id: team, channel_id: channel, user_id: user, command: name } = parsed.data;
   const { text: rest, mentions } = undoMarkup(parsed.data.text, null);
   const text = (name === '/gatehouse' ? `/${rest.trim() || 'help'}` : `${name} ${rest}`).trim();
@@ -115,4 +123,19 @@ export function parseSlashCommand(fields: unknown, raw: string, receivedAt: Date
     raw,
   };
   return { kind: 'messages', messages: [message] };
+}
+
+const AboutSchema = z.union([
+  z
+    .looseObject({ channel_id: slackId, user_id: slackId })
+    .transform(({ channel_id: channel, user_id: user }) => ({ channel, user })),
+  z
+    .looseObject({ channel: z.looseObject({ id: slackId }), user: z.looseObject({ id: slackId }) })
+    .transform(({ channel, user }) => ({ channel: channel.id, user: user.id })),
+]);
+
+/** Best effort on a slash command or a click that failed its checks: where its sender reads. */
+export function aboutForm(fields: unknown): { sender?: string; route?: Route } {
+  const about = AboutSchema.safeParse(fields);
+  return about.success ? { sender: about.data.user, route: { ...about.data, thread: null } } : {};
 }

@@ -12,8 +12,8 @@ export const slackText = z.string().max(60_000);
 
 const FileSchema = z.looseObject({
   id: slackId,
-  mimetype: z.string().max(128).optional(),
-  size: z.number().int().min(0).optional(),
+  mimetype: z.string().max(128).nullish(),
+  size: z.number().int().min(0).nullish(),
 });
 
 const BodySchema = z.looseObject({
@@ -61,6 +61,8 @@ export function parseMessageEvent(payload: unknown, raw: string, self: string | 
   if (!callback.success) return unusable(flawOf(callback.error), raw, about);
   const own = callback.data.authorizations?.find((entry) => entry.is_bot)?.user_id ?? self;
   if (isObject(body) && own !== null && body.user === own) return { kind: 'ignored', reason: 'bot' };
+  // Slack changes messages too: it adds previews and takes deleted ones away.
+  if (edited && isObject(body) && body.edited === undefined) return { kind: 'ignored', reason: 'no-edit' };
   if (!edited && !typed.has(event.subtype as string | undefined))
     return { kind: 'ignored', reason: 'subtype' };
 
@@ -92,7 +94,10 @@ function build(
   };
   const sender = memberId(message.user, place.user_team ?? place.team, team);
   const flaw = tooMuch(text, mentions);
-  if (flaw) return unusable(flaw, raw, { nativeId: `${place.channel}:${message.ts}`, sender, route });
+  if (flaw) {
+    const edit = edited ? [message.edited?.ts] : [];
+    return unusable(flaw, raw, { nativeId: [place.channel, message.ts, ...edit].join(':'), sender, route });
+  }
   const command = edited ? null : parseCommand(text);
   const result: InboundMessage = {
     event: edited ? 'edited' : command ? 'command' : 'created',
@@ -160,6 +165,7 @@ export function aboutMessage(payload: unknown): { nativeId?: string; sender?: st
   const channel = slackId.safeParse(event.channel);
   const user = slackId.safeParse(body.user);
   const ts = slackTs.safeParse(body.ts);
+  const edit = slackTs.safeParse(isObject(body.edited) ? body.edited.ts : undefined);
   if (!channel.success || !user.success || body.bot_id !== undefined) return {};
   const thread = slackTs.safeParse(body.thread_ts);
   const team = slackId.safeParse(isObject(payload) ? payload.team_id : undefined).data ?? '';
@@ -167,7 +173,7 @@ export function aboutMessage(payload: unknown): { nativeId?: string; sender?: st
   return {
     sender: memberId(user.data, home, team),
     route: { channel: channel.data, thread: thread.success ? thread.data : null, user: user.data },
-    ...(ts.success ? { nativeId: `${channel.data}:${ts.data}` } : {}),
+    ...(ts.success ? { nativeId: [channel.data, ts.data, edit.data].filter(Boolean).join(':') } : {}),
   };
 }
 

@@ -4,7 +4,7 @@ import { boundBody, refusedSecret, sameSecret, unauthenticated } from '../failur
 import { parseJson, storable } from '../json.ts';
 import { requiredSecret } from '../secrets.ts';
 import { unusable } from '../unusable.ts';
-import { parseUpdate, type Bot } from './message.ts';
+import { aboutUpdate, parseUpdate, type Bot } from './message.ts';
 import { allowedUpdates, pause, Polling } from './polling.ts';
 import { asFailure, isWrongToken, sendToTelegram } from './sender.ts';
 
@@ -191,22 +191,4 @@ function salvage(raw: string): ReturnType<typeof aboutUpdate> {
   } catch {
     return {};
   }
-}
-
-/** Which update it was, and the private chat to answer in; groups are not told of what nobody can read. */
-function aboutUpdate(update: unknown): {
-  nativeId?: string;
-  sender?: string;
-  route?: { chat: string; thread: null; replyTo: null };
-} {
-  const { update_id: id, message } = (update ?? {}) as {
-    update_id?: unknown;
-    message?: { from?: { id?: unknown; is_bot?: unknown } } | null;
-  };
-  const from = message?.from;
-  const person = Number.isSafeInteger(from?.id) && from?.is_bot === false ? String(from.id) : null;
-  return {
-    ...(Number.isSafeInteger(id) ? { nativeId: `update:${String(id)}` } : {}),
-    ...(person === null ? {} : { sender: person, route: { chat: person, thread: null, replyTo: null } }),
-  };
 }

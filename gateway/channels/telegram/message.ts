@@ -79,13 +79,12 @@ export function parseUpdate(update: unknown, raw: string, bot: Bot, receivedAt: 
   if (!Number.isSafeInteger(fields.update_id)) {
     return unusable({ reason: 'It is no update of Telegram.', field: 'update_id' }, raw);
   }
-  const nativeId = `update:${String(fields.update_id)}`;
   for (const kind of ['message', 'edited_message'] as const) {
     if (fields[kind] !== undefined) return message(fields[kind], kind, fields.update_id as number, raw, bot);
   }
   if (fields.callback_query === undefined) return { kind: 'ignored', reason: 'update' };
   const parsed = CallbackSchema.safeParse(fields.callback_query);
-  if (!parsed.success) return unusable(flawOf(parsed.error, 'callback_query'), raw, { nativeId });
+  if (!parsed.success) return unusable(flawOf(parsed.error, 'callback_query'), raw, aboutUpdate(update));
   return click(parsed.data, raw, bot, receivedAt);
 }
 
@@ -243,5 +242,22 @@ function routeOf(fields: Record<string, unknown>): Route | null {
     chat: String(chat.id),
     thread: topic ? String(fields.message_thread_id) : null,
     replyTo: quotes ? String(fields.message_id) : null,
+  };
+}
+
+/**
+ * Best effort on an update that failed its checks: which one it was, and the private chat of its sender. Groups are not
+ * told of what nobody can read.
+ */
+export function aboutUpdate(update: unknown): { nativeId?: string; sender?: string; route?: Route } {
+  const fields = (typeof update === 'object' && update !== null ? update : {}) as Record<string, unknown>;
+  const said = [fields.message, fields.edited_message, fields.callback_query].find(
+    (part) => typeof part === 'object' && part !== null,
+  ) as { from?: { id?: unknown; is_bot?: unknown } } | undefined;
+  const from = said?.from;
+  const person = Number.isSafeInteger(from?.id) && from?.is_bot === false ? String(from.id) : null;
+  return {
+    ...(Number.isSafeInteger(fields.update_id) ? { nativeId: `update:${String(fields.update_id)}` } : {}),
+    ...(person === null ? {} : { sender: person, route: { chat: person, thread: null, replyTo: null } }),
   };
 }

@@ -1,4 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { globSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { GatehouseError } from '../../config/index.ts';
 import { appendLog } from './logs.ts';
 import { n8nEnvironment, n8nProgram, type N8nOptions } from './n8n-environment.ts';
@@ -8,6 +10,7 @@ export const serverFlags = ['--max-semi-space-size=64'];
 
 /** Starts the n8n server as the leader of its own process group, which its task runners join. */
 export function spawnN8n(options: N8nOptions): ChildProcess {
+  dropAbandoned(options.userFolder);
   const out = appendLog(options.log);
   return spawn(process.execPath, [...serverFlags, n8nProgram(options), 'start'], {
     cwd: options.userFolder,
@@ -15,6 +18,16 @@ export function spawnN8n(options: N8nOptions): ChildProcess {
     stdio: ['ignore', out, out],
     env: n8nEnvironment(options),
   });
+}
+
+/**
+ * Deletes the bodies of webhook calls that a killed n8n was working on. n8n keeps them as files under `temp` until the
+ * execution ends, and deletes by execution: what is still there when it starts would stay for ever.
+ */
+export function dropAbandoned(userFolder: string): void {
+  const storage = join(userFolder, '.n8n', 'storage');
+  for (const folder of globSync('workflows/*/executions/temp', { cwd: storage }))
+    rmSync(join(storage, folder), { recursive: true, force: true });
 }
 
 /** Whether n8n answers and has finished its migrations. */

@@ -52,7 +52,6 @@ const deciders: Record<
       catalogue,
       clock,
       epoch,
-      log,
       settings,
     });
     return (run, call) => policy.decide(run, call);

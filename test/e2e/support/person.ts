@@ -12,6 +12,8 @@ export interface Page {
 export interface Person {
   principal: string;
   say(text: string): Promise<void>;
+  /** Sends a form of theirs as the page does. */
+  send(path: string, fields: Record<string, string>): Promise<Response>;
   /** Reads a page of theirs. */
   read(path: string): Promise<Page>;
   /** The answer under the last thing that they said in these words, once it matches. */
@@ -43,19 +45,22 @@ export async function person<Account extends string>(
   };
   const home = await html('/');
   const csrf = /name="csrf" value="([^"]+)"/.exec(home.html)?.[1] ?? '';
-  const send = async (path: string, fields: Record<string, string>): Promise<Page> => {
-    const answer = await fetch(`${base}${path}`, {
+  const post = (path: string, fields: Record<string, string>): Promise<Response> =>
+    fetch(`${base}${path}`, {
       method: 'POST',
       redirect: 'manual',
-      headers: { origin: base, cookie },
+      headers: { origin: base, cookie, accept: 'text/html' },
       body: new URLSearchParams({ csrf, ...fields }),
     });
+  const send = async (path: string, fields: Record<string, string>): Promise<Page> => {
+    const answer = await post(path, fields);
     return { status: answer.status, text: plain(await answer.text()) };
   };
   const entries = async (): Promise<string[]> => (await html('/')).html.split('<li class="entry"').slice(1);
 
   return {
     principal: account,
+    send: post,
     async say(text) {
       const { status, text: said } = await send('/messages', { text });
       assert.equal(status, 303, said);

@@ -151,4 +151,39 @@ describe('the outbox', () => {
     const { rows } = await pool.query(`select 1 from outbox where id = 'x1'`);
     assert.deepEqual(rows, []);
   });
+
+  it('forgets the words in a refused call, at the next start if it does not run for long', async () => {
+    const { pool } = stage.database;
+    await pool.query(
+      `insert into decisions (id, message_id, run_id, session_key, step, tool, digest, effect, reasons,
+         policy_version, created_at, expires_at)
+       select id, 'm', gen_random_uuid(), 's', id, tool, id, 'deny', reasons, 'v', now() - hours * interval '1 hour',
+         now()
+       from (values
+         ('dec_tool', 'canary', '[{"code":"tool_unknown","text":"There is no tool of this name."}]'::jsonb, 721),
+         ('dec_args', 'ledger.balance',
+           '[{"code":"args_invalid","text":"The argument canary is not an argument of this tool."}]', 721),
+         ('dec_rule', 'customers.export', '[{"code":"export_denied","text":"Nobody exports."}]', 721),
+         ('dec_young', 'canary-of-today', '[{"code":"tool_unknown","text":"There is no tool of this name."}]', 1)
+       ) as d (id, tool, reasons, hours)`,
+    );
+    await stage.stopGateway();
+    await stage.startGateway();
+    const kept = async (): Promise<string> => {
+      const { rows } = await pool.query(
+        `select id, tool, reasons -> 0 ->> 'text' as text from decisions where message_id = 'm' order by id`,
+      );
+      return JSON.stringify(rows.map((row) => Object.values(row as object)));
+    };
+    await until('an end of the words', async () => !/canary(?!-of-today)/.test(await kept()));
+    assert.equal(
+      await kept(),
+      JSON.stringify([
+        ['dec_args', 'ledger.balance', 'The arguments were not usable.'],
+        ['dec_rule', 'customers.export', 'Nobody exports.'],
+        ['dec_tool', '', 'There is no tool of this name.'],
+        ['dec_young', 'canary-of-today', 'There is no tool of this name.'],
+      ]),
+    );
+  });
 });

@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { loadCatalogue } from '../../../gateway/catalogue/index.ts';
-import { createLogger } from '../../../gateway/config/index.ts';
 import { createPolicy, openEpoch, type Epoch, type Policy } from '../../../gateway/policy/index.ts';
 import { testDatabase, type TestDatabase } from '../../support/postgres.ts';
 import { policiesDir, runOf } from './support.ts';
@@ -23,7 +22,6 @@ before(async () => {
     catalogue: loadCatalogue(policiesDir),
     clock: () => new Date(),
     epoch,
-    log: createLogger('silent'),
     settings: { decisionSeconds: 300, approvalSeconds: 3600 },
   });
 });

@@ -52,7 +52,6 @@ export async function bench(change: Partial<Connectors> = {}): Promise<Bench> {
     catalogue,
     clock: () => new Date(),
     epoch,
-    log,
     settings: { decisionSeconds: 300, approvalSeconds: 3600 },
   });
   const replies: { id: string; text: string }[] = [];

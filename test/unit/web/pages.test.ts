@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, it } from 'node:test';
+import { GatehouseError } from '../../../gateway/config/index.ts';
 import { paymentCard, startWeb, type WebStandIn } from './stand-in.ts';
 
 let web: WebStandIn;
@@ -215,10 +216,30 @@ describe('the chat page', () => {
     web.state.outcome = 'refused';
     const page = await post('/messages', { csrf, text: 'draft-of-mine' }, { cookie });
     assert.equal(page.status, 429);
+    assert.match(page.headers.get('retry-after') ?? '', /^[1-9]/);
     assert.match(page.text, /draft-of-mine<\/textarea>/);
     assert.match(page.text, /GH-WEB-007/);
     const part = await post('/messages', { csrf, text: ' ' }, { cookie, 'hx-request': 'true' });
     assert.equal(part.status, 400);
+    assert.match(part.text, /^<div class="problem" role="alert">/);
+  });
+
+  it('says that nothing was stored, and when to come back, while the database is away', async () => {
+    const { cookie, csrf } = web.signInAs('requester');
+    web.state.outcome = new GatehouseError('GH-DELIVERY-001', 'The message could not be stored.', {
+      status: 503,
+      retryAfter: 2,
+    });
+    const page = await post('/messages', { csrf, text: 'hello' }, { cookie });
+    assert.equal(page.status, 503);
+    assert.equal(page.headers.get('retry-after'), '2');
+    assert.match(page.text, /could not be stored/);
+    const part = await post(
+      '/messages',
+      { csrf, text: 'hello' },
+      { cookie, 'hx-request': 'true', accept: '*/*' },
+    );
+    assert.equal(part.status, 503);
     assert.match(part.text, /^<div class="problem" role="alert">/);
   });
 });

@@ -78,7 +78,7 @@ export async function startWeb(options: { publicUrl?: (port: number) => string }
     cards: new Map<string, ApprovalCard>(),
     votes: [] as unknown[],
     submitted: [] as string[],
-    outcome: 'accepted' as SubmitOutcome,
+    outcome: 'accepted' as SubmitOutcome | GatehouseError,
     receipts: [] as ReceiptRow[],
     asked: [] as unknown[],
     openapi: {} as unknown,
@@ -104,6 +104,7 @@ export async function startWeb(options: { publicUrl?: (port: number) => string }
       end: async (token) => void sessions.delete(token),
     },
     async submit(principal, text) {
+      if (state.outcome instanceof GatehouseError) throw state.outcome;
       if (state.outcome !== 'accepted') return state.outcome;
       state.submitted.push(text);
       await addMessage(principal, text, 'queued');

@@ -1,0 +1,180 @@
+import assert from 'node:assert/strict';
+import { appendFile, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { createClients, createSignIn } from '../../../gateway/sessions/index.ts';
+import { person } from '../../e2e/support/person.ts';
+import type { TestStack } from '../../e2e/support/stack.ts';
+import {
+  gatewayFolder,
+  refusedStart,
+  startGateway,
+  until,
+  type GatewayProcess,
+} from '../../support/gateway.ts';
+import { testDatabase, type TestDatabase } from '../../support/postgres.ts';
+
+interface Fault {
+  file: string;
+  /** the check of `/readyz` that has to warn */
+  check: string;
+  damage: (text: string) => string;
+  /** file, line and reason */
+  told: RegExp;
+}
+
+const replace =
+  (from: string, to: string) =>
+  (text: string): string => {
+    assert.ok(text.includes(from), from);
+    return text.replace(from, to);
+  };
+
+const faults: Record<string, Fault> = {
+  'a tool with an unknown risk': {
+    file: 'tools/ledger.balance.yaml',
+    check: 'policy',
+    damage: replace('risk: read', 'risk: harmless'),
+    told: /tools\/ledger\.balance\.yaml:4: risk: .*expected one of/,
+  },
+  'a tool that is no YAML': {
+    file: 'tools/ledger.balance.yaml',
+    check: 'policy',
+    damage: (text) => `${text}connector: [`,
+    told: /tools\/ledger\.balance\.yaml:\d+: .*(flow|unique|sequence|collection)/i,
+  },
+  'an approval class without a quorum': {
+    file: 'approvals.yaml',
+    check: 'policy',
+    damage: replace('quorum: 1\n', 'quorum: 0\n'),
+    told: /approvals\.yaml:7: classes\.payment\.quorum: .*>=1/,
+  },
+  'approvals that are no YAML': {
+    file: 'approvals.yaml',
+    check: 'policy',
+    damage: (text) => `${text}\n  - {`,
+    told: /approvals\.yaml:\d+: \w+/,
+  },
+  'a rule that was changed and not built': {
+    file: 'rego/risk.rego',
+    check: 'policy',
+    damage: replace('is_known\n', 'is_known {\n'),
+    told: /rego\/risk\.rego:5 was changed after the build/,
+  },
+  'a person without a display name': {
+    file: 'people.yaml',
+    check: 'people',
+    damage: replace('display: Robin Requester', "display: ''"),
+    told: /people\.yaml:7: people\.0\.display: /,
+  },
+  'people that are no YAML': {
+    file: 'people.yaml',
+    check: 'people',
+    damage: replace('people:\n', 'people: [\n'),
+    told: /people\.yaml:\d+: \w+/,
+  },
+  'a limit of nothing': {
+    file: 'limits.yaml',
+    check: 'limits',
+    damage: replace('messages: 30', 'messages: 0'),
+    told: /limits\.yaml:4: default\.sender\.messages: .*>=1/,
+  },
+  'an automation that nobody answers for': {
+    file: 'automations.yaml',
+    check: 'automations',
+    damage: replace('    owner: requester\n', ''),
+    told: /automations\.yaml:4: automations\.0\.owner: /,
+  },
+};
+
+let database: TestDatabase;
+before(async () => {
+  database = await testDatabase();
+});
+after(() => database.drop());
+
+describe('a gateway with a broken policy file', { timeout: 170_000 }, () => {
+  for (const [name, { file, damage, told }] of Object.entries(faults)) {
+    it(`refuses to start and names file, line and reason: ${name}`, async () => {
+      const folder = await gatewayFolder(async ({ policiesDir }) => {
+        const path = join(policiesDir, file);
+        await writeFile(path, damage(await readFile(path, 'utf8')));
+      });
+      const { code, said } = await refusedStart(folder, { GATEHOUSE_DATABASE_URL: database.url });
+      assert.match(said, told);
+      assert.match(said, /\nNext: \w+/);
+      assert.doesNotMatch(said, /\n\s+at /, 'a person reads this, not a stack');
+      assert.equal(code, 2);
+      await folder.remove();
+    });
+  }
+});
+
+describe('a running gateway that is asked to read its policy files again', { timeout: 170_000 }, () => {
+  let gateway: GatewayProcess;
+  let folder: Awaited<ReturnType<typeof gatewayFolder>>;
+  let token: string;
+
+  before(async () => {
+    folder = await gatewayFolder();
+    token = await createClients({ pool: database.pool }).issue('test', ['run']);
+    gateway = await startGateway(folder, { GATEHOUSE_DATABASE_URL: database.url });
+  });
+  after(async () => {
+    await gateway?.stop();
+    await folder?.remove();
+  });
+
+  const tools = async (): Promise<Record<string, string>> => {
+    const answer = await fetch(`${gateway.internalUrl}/v1/tools`, {
+      headers: { authorization: `Bearer ${token}` },
+    });
+    const { tools } = (await answer.json()) as { tools: { name: string; risk: string }[] };
+    return Object.fromEntries(tools.map((tool) => [tool.name, tool.risk]));
+  };
+
+  for (const [name, { file, check, damage, told }] of Object.entries(faults)) {
+    it(`keeps the last good one and warns in /readyz: ${name}`, async () => {
+      const path = join(folder.policiesDir, file);
+      const good = await readFile(path, 'utf8');
+      await writeFile(path, damage(good));
+      gateway.reload();
+      const { checks } = await gateway.readiness('a warning', (seen) => seen.checks[check]?.state === 'warn');
+      assert.match(checks[check]?.text ?? '', told);
+      const others = Object.entries(checks).filter(([, other]) => other.state === 'warn');
+      assert.equal(others.length, 1, 'only the broken one warns');
+      assert.equal((await tools())['ledger.balance'], 'read');
+      await writeFile(path, good);
+      gateway.reload();
+      await gateway.readiness('an end of the warning', (seen) => seen.checks[check]?.state === 'ok');
+    });
+  }
+
+  it('takes what is good: a tool, a person and a limit of one message', async () => {
+    const { policiesDir } = folder;
+    const balance = join(policiesDir, 'tools/ledger.balance.yaml');
+    await writeFile(balance, replace('risk: read', 'risk: delete')(await readFile(balance, 'utf8')));
+    await appendFile(
+      join(policiesDir, 'people.yaml'),
+      `
+  - principal: newcomer
+    display: Nika Newcomer
+    identities:
+      - { channel: web, account: local, id: newcomer }
+`,
+    );
+    const limits = join(policiesDir, 'limits.yaml');
+    const narrow = 'sender: { messages: 1, seconds: 3600, queue: 0 }';
+    await writeFile(
+      limits,
+      replace('sender: { messages: 30, seconds: 60, queue: 120 }', narrow)(await readFile(limits, 'utf8')),
+    );
+    gateway.reload();
+    const link = await createSignIn({ pool: database.pool, demo: true }).issueLogin('newcomer', 600);
+    await until('the new risk', 10_000, async () => (await tools())['ledger.balance'] === 'delete');
+    const links = { requester: `${gateway.publicUrl}/login?token=${link}` };
+    const newcomer = await person({ links } as unknown as TestStack, 'requester');
+    await newcomer.say('the first');
+    await assert.rejects(newcomer.say('the second'), /not taken/);
+  });
+});
