@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { createClients, createSignIn } from '../../../gateway/sessions/index.ts';
 import { person } from '../../e2e/support/person.ts';
-import type { TestStack } from '../../e2e/support/stack.ts';
 import {
   gatewayFolder,
   refusedStart,
@@ -173,7 +172,7 @@ describe('a running gateway that is asked to read its policy files again', { tim
     const link = await createSignIn({ pool: database.pool, demo: true }).issueLogin('newcomer', 600);
     await until('the new risk', 10_000, async () => (await tools())['ledger.balance'] === 'delete');
     const links = { requester: `${gateway.publicUrl}/login?token=${link}` };
-    const newcomer = await person({ links } as unknown as TestStack, 'requester');
+    const newcomer = await person({ links }, 'requester');
     await newcomer.say('the first');
     await assert.rejects(newcomer.say('the second'), /not taken/);
   });

@@ -10,7 +10,6 @@ import { freePorts, startPostgres } from '../../../gateway/cli/up/index.ts';
 import { openPool } from '../../../gateway/db/index.ts';
 import { createClients, createSignIn } from '../../../gateway/sessions/index.ts';
 import { person, type Person } from '../../e2e/support/person.ts';
-import type { TestStack } from '../../e2e/support/stack.ts';
 import { messageEvent, slackHeaders } from '../../fixtures/slack/index.ts';
 import { gatewayFolder, startGateway, type GatewayProcess } from '../../support/gateway.ts';
 import { testDatabase, type TestDatabase } from '../../support/postgres.ts';
@@ -66,7 +65,7 @@ describe('a Postgres whose disk is full', { timeout: 170_000 }, () => {
     stage = await scene(database.url);
     const login = await createSignIn({ pool: database.pool, demo: true }).issueLogin('requester', 600);
     const links = { requester: `${stage.gateway.publicUrl}/login?token=${login}` };
-    requester = await person({ links } as unknown as TestStack, 'requester');
+    requester = await person({ links }, 'requester');
     token = await createClients({ pool: database.pool }).issue('test', ['run', 'admin']);
     for (const table of tables) await database.pool.query(full(table));
   });
