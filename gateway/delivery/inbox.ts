@@ -20,6 +20,8 @@ type InboxDeps = Pick<
 const dispatched = new Set(['created', 'edited', 'command']);
 const recentLimit = 20_000;
 const troubleMs = 60_000;
+/** SQLSTATEs but those of a lost connection (08) and of a server that starts or stops (57). */
+const refusal = /^(?!08|57)[0-9FHPX][0-9A-Z]{4}$/;
 
 /**
  * Takes messages in: who sent it, may they, have we seen it; then stored, attested and queued in one transaction a
@@ -65,10 +67,13 @@ export class Inbox {
     }
   }
 
-  /** Whether what came last could be stored; a failure counts for a minute, or until something is stored. */
+  /**
+   * Whether Postgres, where it answers, takes what it is given. A refusal counts for a minute, or until something is
+   * stored.
+   */
   health(): { ok: boolean; detail: string } {
-    if (!this.#trouble || Date.now() - this.#trouble.at > troubleMs) return { ok: true, detail: 'storing' };
-    const { code } = this.#trouble;
+    const { at = 0, code = '' } = this.#trouble ?? {};
+    if (!refusal.test(code) || Date.now() - at > troubleMs) return { ok: true, detail: 'storing' };
     const full = code === '53100' ? ', its disk is full' : '';
     return {
       ok: false,

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { proxySettings } from './proxy.ts';
+import { repository } from './layout.ts';
 
 /** What n8n needs to know of the stack it is part of. */
 export interface N8nOptions {
@@ -94,6 +95,8 @@ export function n8nEnvironment(options: N8nOptions): NodeJS.ProcessEnv {
     N8N_LOG_LEVEL: 'info',
     ...fromUser,
     NODE_ENV: 'production',
+    EXTERNAL_HOOK_FILES: join(repository, 'docker/n8n/quiet-errors.cjs'),
+    EXTERNAL_HOOK_FILES_SEPARATOR: ';',
     N8N_USER_FOLDER: options.userFolder,
     N8N_LISTEN_ADDRESS: '127.0.0.1',
     N8N_PORT: String(options.port),

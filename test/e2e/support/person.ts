@@ -12,6 +12,8 @@ export interface Page {
 export interface Person {
   principal: string;
   say(text: string): Promise<void>;
+  /** Opens a page of theirs. */
+  open(path: string): Promise<Response>;
   /** Sends a form of theirs as the page does. */
   send(path: string, fields: Record<string, string>): Promise<Response>;
   /** Reads a page of theirs. */
@@ -39,8 +41,10 @@ export async function person<Account extends string>(
   });
   assert.equal(entered.status, 303, 'the sign-in link works');
   const cookie = entered.headers.getSetCookie()[0]?.split(';')[0] ?? '';
+  const open = (path: string): Promise<Response> =>
+    fetch(`${base}${path}`, { headers: { cookie, accept: 'text/html' } });
   const html = async (path: string): Promise<{ status: number; html: string }> => {
-    const answer = await fetch(`${base}${path}`, { headers: { cookie } });
+    const answer = await open(path);
     return { status: answer.status, html: await answer.text() };
   };
   const home = await html('/');
@@ -60,6 +64,7 @@ export async function person<Account extends string>(
 
   return {
     principal: account,
+    open,
     send: post,
     async say(text) {
       const { status, text: said } = await send('/messages', { text });
