@@ -49,6 +49,8 @@ export class LiveRuns {
   adopt(run: Opened): void {
     const hash = hashToken(run.grant.token);
     const now = performance.now();
+    // A run that is dispatched again has a new token, which voids the earlier one at once.
+    if (run.attempt > 1) this.#forget(run.runId);
     this.#live.set(hash.toString('base64'), {
       context: contextOf(run.runId, run.actor, run.envelope),
       hash,
@@ -57,6 +59,10 @@ export class LiveRuns {
       usedAt: now,
       dirty: false,
     });
+  }
+
+  #forget(runId: string): void {
+    for (const [key, live] of this.#live) if (live.context.runId === runId) this.#live.delete(key);
   }
 
   /** n8n took the run: its full lease is written with the next calls. */
