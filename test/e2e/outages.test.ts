@@ -152,8 +152,8 @@ describe('while Postgres is down', { timeout: 240_000 }, () => {
     await eventually('an answer in Slack', 60_000, () =>
       Promise.resolve({ done: inSlack().length > before, seen: inSlack().join() }),
     );
-    await requester.say('/whoami please');
-    await requester.answerTo('/whoami please', /You are Robin/, 60_000);
+    await requester.say('/pending');
+    await requester.answerTo('/pending', /Nothing is pending/, 60_000);
     assert.equal((await asN8n(stack, 'GET', '/v1/tools')).status, 200);
     const rows = await stack.sql<{ state: string }>(
       `select state from messages where envelope::text like '%after the outage%'`,

@@ -122,7 +122,7 @@ egress:
   methods: [POST]
   privateNetworks: [127.0.0.0/8]
   secrets:
-    - { name: echo/token, hosts: ['${host}'] }
+    - { name: echo/token, hosts: ['${host}'], plainHttp: true }
 connector: { kind: http }
 `;
 }
