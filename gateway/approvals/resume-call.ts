@@ -9,9 +9,9 @@ const answerLimit = 256 * 1024;
 /** What n8n made of an outcome. Only `resumed` says that the gate took it; nothing else is assumed to mean anything. */
 export type ResumeAnswer =
   | { kind: 'resumed' }
-  /** n8n is there and not ready for it: still running towards its wait, or starting. */
+  /** n8n runs the execution: towards its wait, or it believes so. */
   | { kind: 'busy'; detail: string }
-  /** Nobody answered. */
+  /** Nobody answered, or not now. */
   | { kind: 'down'; detail: string }
   /** Finished, unknown, refused, broken: the execution has to be looked up. */
   | { kind: 'other'; detail: string };
@@ -64,7 +64,7 @@ function classify(status: number, text: string): ResumeAnswer {
   // n8n says 409 of a run that has ended with an error as well; only these words mean "not yet".
   if (status === 409 && /is running already/i.test(text)) return { kind: 'busy', detail };
   return status === 429 || status === 502 || status === 503
-    ? { kind: 'busy', detail }
+    ? { kind: 'down', detail }
     : { kind: 'other', detail };
 }
 

@@ -66,14 +66,22 @@ export class Resumer {
       attempts: first.attempts + 1,
       detail: answer.detail,
     };
-    if (answer.kind !== 'other') {
+    const busy = answer.kind === 'busy';
+    if (answer.kind === 'down' || (busy && !(await this.#refusedForLong(first)))) {
       this.#deps.log.info(said, 'an outcome waits for n8n');
-      await this.#retry(rows, false);
+      await this.#retry(rows, busy);
       return;
     }
     // A gateway that was killed right after n8n took the outcome asks a second time; what followed from it tells.
     if (await wasTaken(this.#deps.pool, first)) {
       await this.#delivered(rows);
+      return;
+    }
+    // An execution that lost its database in the middle is "running" to n8n until n8n itself is started again.
+    if (busy) {
+      if (await this.#again(rows, first))
+        this.#deps.log.warn(said, 'a run got stuck with its outcome and is dispatched again');
+      else await this.#retry(rows, true);
       return;
     }
     const state = await lookUp(this.#deps, first.executionId);

@@ -100,17 +100,37 @@ test('a gate of several items is resumed once, when the last of them is settled'
   );
 });
 
+const running = { status: 409, body: '{"message":"The execution \\"5\\" is running already."}' };
+
 test('while the execution still runs towards its wait, the outcome is tried again', async () => {
-  n8n.answers.unshift(
-    { status: 409, body: '{"message":"The execution \\"5\\" is running already."}' },
-    { status: 503, body: 'n8n is starting up. Please wait' },
-  );
+  n8n.answers.unshift(running, { status: 503, body: 'n8n is starting up. Please wait' });
   await open().start();
   const { id } = await registered();
   await approve(id);
   await delivered(id);
   assert.equal(n8n.calls.length, 3);
   assert.equal((await stateOf(house, id)).state, 'approved');
+});
+
+test('a run that n8n calls running and never gets on with is dispatched again', async () => {
+  for (let times = 0; times < 200; times += 1) n8n.answers.unshift(running);
+  await open().start();
+  const { id, run } = await registered();
+  await approve(id);
+  await until(() => Promise.resolve(house.seen.again.length === 1));
+  assert.deepEqual(house.seen.again, [run.runId]);
+  assert.ok(n8n.calls.length > 1, 'it was given time');
+  await delivered(id);
+});
+
+test('an n8n that starts for long is waited for: its runs are not dispatched again', async () => {
+  for (let times = 0; times < 5; times += 1) n8n.answers.unshift({ status: 503, body: 'starting' });
+  await open().start();
+  const { id } = await registered();
+  await approve(id);
+  await delivered(id);
+  assert.equal(n8n.calls.length, 6);
+  assert.deepEqual(house.seen.again, []);
 });
 
 test('n8n being down delays an outcome and loses nothing', async () => {
