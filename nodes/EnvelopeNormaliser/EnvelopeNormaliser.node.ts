@@ -3,6 +3,7 @@ import type { IExecuteFunctions, INodeExecutionData, INodeType, INodeTypeDescrip
 import { CREDENTIAL } from '../shared/gateway';
 import { mapItems, toOutputs, type Leaving } from '../shared/items';
 import { blockedJson, refusalOfError, type Refusal } from '../shared/refusal';
+import { commandOf, commandsField, ENVELOPE, outputsExpression, routesOf } from './commands';
 import { fromMessage } from './message';
 import { fromTrigger } from './trigger';
 
@@ -19,8 +20,7 @@ export class EnvelopeNormaliser implements INodeType {
     description: 'Verifies a message of the gateway, or makes an envelope of what another trigger received',
     defaults: { name: 'Envelope Normaliser' },
     inputs: [NodeConnectionTypes.Main],
-    outputs: [NodeConnectionTypes.Main, NodeConnectionTypes.Main],
-    outputNames: ['Rejected', 'Envelope'],
+    outputs: outputsExpression,
     usableAsTool: undefined,
     credentials: [{ name: CREDENTIAL, required: true }],
     properties: [
@@ -51,6 +51,7 @@ export class EnvelopeNormaliser implements INodeType {
         default: '',
         displayOptions: { show: { source: ['message'] } },
       },
+      commandsField,
       {
         displayName: 'Kind',
         name: 'kind',
@@ -92,18 +93,20 @@ export class EnvelopeNormaliser implements INodeType {
 
   async execute(this: IExecuteFunctions): Promise<INodeExecutionData[][]> {
     const items = this.getInputData();
+    const routes = routesOf(this.getNodeParameter('commands', 0, '') as string);
     const leaving = await mapItems(items, async (item, index): Promise<Leaving | null> => {
       try {
         const fromGateway = this.getNodeParameter('source', index) === 'message';
         const result = fromGateway ? await fromMessage(this, item, index) : await fromTrigger(this, index);
         if (result === 'ping') return null;
         if ('refusal' in result) return rejected(result.refusal);
-        return { output: 1, json: { envelope: result.envelope, run: result.run } };
+        const { envelope, run } = result;
+        return { output: routes.outputs.get(commandOf(envelope) ?? '') ?? ENVELOPE, json: { envelope, run } };
       } catch (error) {
         return rejected(refusalOfError(error));
       }
     });
-    return toOutputs(leaving, 2);
+    return toOutputs(leaving, routes.count);
   }
 }
 

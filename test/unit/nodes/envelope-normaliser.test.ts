@@ -72,6 +72,32 @@ describe('Envelope Normaliser', () => {
     assert.ok(EnvelopeSchema.safeParse(passed?.[0]?.envelope).success);
   });
 
+  it('gives each listed command an output of its own, and everything else the envelope’s', async () => {
+    const commands = 'pay\n\n /help, balance \nbalance';
+    const leavesBy = async (name: string | null): Promise<number[]> => {
+      const content = { ...envelope.data.content, command: name === null ? null : { name, words: [] } };
+      const text = JSON.stringify({ envelope: { ...envelope, data: { ...envelope.data, content } }, run });
+      const all = await normalise(received(text), { source: 'message', commands });
+      return all.map((items) => items.length);
+    };
+    assert.deepEqual(await leavesBy('pay'), [0, 0, 1, 0, 0]);
+    assert.deepEqual(await leavesBy('help'), [0, 0, 0, 1, 0]);
+    assert.deepEqual(await leavesBy('balance'), [0, 0, 0, 1, 0]);
+    assert.deepEqual(await leavesBy('payment'), [0, 1, 0, 0, 0]);
+    assert.deepEqual(await leavesBy('constructor'), [0, 1, 0, 0, 0]);
+    assert.deepEqual(await leavesBy(null), [0, 1, 0, 0, 0]);
+  });
+
+  it('rejects a forged message whatever command it holds', async () => {
+    const text = JSON.stringify({ envelope, run });
+    const forged = received(text, { ...signed(text), 'webhook-signature': 'v1,Zm9yZ2Vk' });
+    const all = await normalise(forged, { source: 'message', commands: 'balance' });
+    assert.deepEqual(
+      all.map((items) => items.length),
+      [1, 0, 0],
+    );
+  });
+
   it('answers a ping and outputs nothing', async () => {
     gateway.on('POST /v1/pings', { status: 204 });
     const ping = { ...envelope, id: 'ping-0001', data: { ...envelope.data, event: 'ping' } };
