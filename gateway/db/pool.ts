@@ -7,8 +7,11 @@ export type Pool = pg.Pool;
 
 /** An open transaction. */
 export interface Transaction extends Queryable {
-  /** Sends a statement whose result nobody waits for. Where it fails, the transaction does, at its commit at the latest. */
-  send(statement: pg.QueryConfig): void;
+  /**
+   * Sends a statement whose result nobody waits for. Where it fails, or touches another number of rows than the one
+   * that is given, the transaction fails, at its commit at the latest.
+   */
+  send(statement: pg.QueryConfig, rows?: number): void;
 }
 
 // bigint counters stay below 2^53 here; a string would only invite bugs.
@@ -50,20 +53,26 @@ export function openPool(url: string, size = 16): Pool {
 export async function transaction<T>(pool: Pool, work: (tx: Transaction) => Promise<T>): Promise<T> {
   const client = await pool.connect();
   const sent: Promise<unknown>[] = [];
+  const counted: Promise<unknown>[] = [];
   let failure: Error | undefined;
   const query = ((...statement: Parameters<typeof client.query>) => {
     together(client);
     return client.query(...statement);
   }) as Queryable['query'];
-  const send = (statement: pg.QueryConfig): void => {
-    const answer = query(statement);
+  const send: Transaction['send'] = (statement, rows) => {
+    const answer = query(statement).then(({ rowCount }) => {
+      if (rows === undefined || rowCount === rows) return;
+      throw new Error(`${statement.name ?? 'a statement'} touched ${rowCount} rows, not ${rows}`);
+    });
     answer.catch((error: Error) => (failure ??= error));
-    sent.push(answer);
+    (rows === undefined ? sent : counted).push(answer);
   };
   let broken = false;
   try {
     send({ text: 'begin' });
     const result = await work({ query, send });
+    // What was counted wrongly must not be committed, so that these are waited for.
+    await Promise.all(counted);
     const committing = query('commit');
     const [{ command }] = await Promise.all([committing, ...sent]);
     // Postgres answers so to the commit of a transaction in which a statement failed.

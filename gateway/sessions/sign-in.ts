@@ -77,10 +77,11 @@ export function createSignIn(options: { pool: Pool; demo?: boolean }): SignIn {
     },
 
     async session(token) {
-      const { rows } = await pool.query<{ principal: string; csrf: string }>(
-        'select principal, csrf from web_sessions where token_hash = $1 and expires_at > now()',
-        [hashToken(token)],
-      );
+      const { rows } = await pool.query<{ principal: string; csrf: string }>({
+        name: 'web-session',
+        text: 'select principal, csrf from web_sessions where token_hash = $1 and expires_at > now()',
+        values: [hashToken(token)],
+      });
       return rows[0] ?? null;
     },
 

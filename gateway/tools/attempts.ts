@@ -88,13 +88,14 @@ export async function finishAttempt(
     { kind: 'outcome', messageId: attempt.messageId, decisionId: attempt.decisionId, facts },
   ]);
   if (attempt.secret !== null) leases.end(tx, attempt.id);
-  const { rowCount } = await tx.query({
+  const finishing = {
     name: 'finish-attempt',
     text: `update attempts set state = $2, result = $3, receipt_id = $4, finished_at = now()
        where id = $1 and state = 'started'`,
     values: [attempt.id, status, JSON.stringify(stored), receipt],
-  });
-  if (rowCount !== 1) throw new Error(`the attempt ${attempt.id} was finished by someone else`);
+  };
+  // Not the one row: somebody else finished it.
+  tx.send(finishing, 1);
   return { status, ...stored, receipt, attempt: attempt.id, decision: attempt.decisionId };
 }
 

@@ -51,6 +51,16 @@ describe('a transaction', () => {
     await assert.rejects(failing, { code: '23505' });
   });
 
+  it('is nothing where a statement touched another number of rows than was said', async () => {
+    const missing = transaction(database.pool, (tx) => {
+      tx.send(add(1));
+      tx.send({ name: 'move', text: 'update things set id = 3 where id = $1', values: [2] }, 1);
+      return Promise.resolve();
+    });
+    await assert.rejects(missing, /move touched 0 rows, not 1/);
+    assert.deepEqual(await stored(), []);
+  });
+
   it('never calls itself committed after a failure that was swallowed', async () => {
     const swallowing = transaction(database.pool, async (tx) => {
       await tx.query(add(1));
