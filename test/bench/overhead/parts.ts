@@ -2,7 +2,7 @@ import type { Traced } from './trace.ts';
 
 /** A stretch of a governed message's way. */
 export interface Part {
-  where: 'gateway' | 'n8n';
+  where: 'client' | 'gateway' | 'n8n';
   name: string;
   ms: number;
 }
@@ -19,7 +19,8 @@ export function partsOf(traced: Traced[], from: number, to: number): Part[] {
   const taken = traced.find((request) => request.kind === 'in' && request.path === '/messages');
   if (!dispatch || !taken) throw new Error('the trace lacks the message or its dispatch');
   const parts: Part[] = [
-    { where: 'gateway', name: 'message stored, queued and acknowledged', ms: taken.to - from },
+    { where: 'client', name: 'message on its way to the gateway', ms: taken.from - from },
+    { where: 'gateway', name: 'message stored, queued and acknowledged', ms: taken.to - taken.from },
     { where: 'gateway', name: 'message taken from the queue, its run opened', ms: dispatch.from - taken.to },
   ];
   let at = dispatch.from;
