@@ -39,7 +39,7 @@ export async function ask(
     body.link = await linkFor(deps, tx, first, first.requester ?? '');
   }
   await deps.delivery.reply(tx, {
-    messageId: first.messageId,
+    message: { messageId: first.messageId },
     id: `${first.id}:asked:${generation(first)}`,
     body,
     final: false,

@@ -142,7 +142,7 @@ async function askAnew(
 ): Promise<void> {
   const known = new Map(before.map((row) => [row.id, row]));
   const fresh = rows.filter((row) => !known.has(row.id));
-  await recordReceipts(
+  recordReceipts(
     tx,
     fresh.map((row) => ({
       kind: 'approval.requested',

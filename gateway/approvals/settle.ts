@@ -38,7 +38,7 @@ export async function settle(
   );
   if (rowCount !== 1) return null;
   const settled = (await findApprovals(tx, 'a.id = $1', [row.id]))[0] ?? row;
-  await recordReceipts(tx, [
+  recordReceipts(tx, [
     {
       kind: 'approval.outcome',
       messageId: row.messageId,
@@ -65,7 +65,7 @@ async function tellEverybody(
   const card = buildCard(deps, row);
   const next = row.state === 'approved' ? ' It is being carried out.' : final ? ' Nothing was done.' : '';
   await deps.delivery.reply(tx, {
-    messageId: row.messageId,
+    message: { messageId: row.messageId },
     id: `${row.id}:${row.state}`,
     body: {
       text: `${card.effect}: ${outcomeText(card)}${next}`,

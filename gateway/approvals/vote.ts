@@ -93,7 +93,7 @@ async function store(tx: Transaction, row: ApprovalRow, ballot: Ballot): Promise
      values ($1, $2, $3, $4, $5, $6, clock_timestamp())`,
     [row.id, ballot.principal, ballot.verdict, comment === '' ? null : comment, ballot.channel, row.digest],
   );
-  await recordReceipts(tx, [
+  recordReceipts(tx, [
     {
       kind: 'approval.vote',
       messageId: row.messageId,
@@ -126,7 +126,7 @@ async function conclude(
     return standing(deps, (await settle(deps, tx, row, { state: 'approved' })) ?? row);
   }
   await deps.delivery.reply(tx, {
-    messageId: row.messageId,
+    message: { messageId: row.messageId },
     id: `${row.id}:vote:${ballot.principal}`,
     body: waitingCard([buildCard(deps, row)]),
     final: false,

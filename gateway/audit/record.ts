@@ -1,4 +1,4 @@
-import type { Queryable, Transaction } from '../db/index.ts';
+import type { Transaction } from '../db/index.ts';
 import { uuidv7 } from '../envelope/index.ts';
 
 /** What a receipt can attest. */
@@ -25,29 +25,40 @@ export interface Receipt {
   facts: ReceiptFacts;
 }
 
+interface Collected extends Receipt {
+  id: string;
+}
+
+/** Receipts of open transactions, which are written together right before their commits. */
+const collected = new WeakMap<Transaction, Collected[]>();
+
 /**
- * Writes receipts in the transaction of what they attest. The sealer links them into the chain afterwards.
- * @param tx the open transaction, which fails where they cannot be written (or the pool, for a receipt that stands alone)
+ * Writes receipts in the transaction of what they attest, which fails where they cannot be written. The sealer links
+ * them into the chain afterwards.
  * @returns their ids, in order
  */
-export async function recordReceipts(
-  tx: Transaction | Queryable,
-  receipts: readonly Receipt[],
-): Promise<string[]> {
-  const ids = receipts.map(() => uuidv7());
-  const statement = {
+export function recordReceipts(tx: Transaction, receipts: readonly Receipt[]): string[] {
+  const fresh = receipts.map((receipt) => ({ ...receipt, id: uuidv7() }));
+  const open = collected.get(tx);
+  if (open) open.push(...fresh);
+  else if (fresh.length > 0) {
+    collected.set(tx, fresh);
+    tx.beforeCommit(() => write(tx, fresh));
+  }
+  return fresh.map((receipt) => receipt.id);
+}
+
+function write(tx: Transaction, receipts: readonly Collected[]): void {
+  tx.send({
     name: 'record-receipts',
     text: `insert into receipts (id, kind, message_id, decision_id, facts)
      select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::jsonb[])`,
     values: [
-      ids,
+      receipts.map((receipt) => receipt.id),
       receipts.map((receipt) => receipt.kind),
       receipts.map((receipt) => receipt.messageId ?? null),
       receipts.map((receipt) => receipt.decisionId ?? null),
       receipts.map((receipt) => JSON.stringify(receipt.facts)),
     ],
-  };
-  if ('send' in tx) tx.send(statement);
-  else await tx.query(statement);
-  return ids;
+  });
 }

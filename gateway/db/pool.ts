@@ -7,11 +7,10 @@ export type Pool = pg.Pool;
 
 /** An open transaction. */
 export interface Transaction extends Queryable {
-  /**
-   * Sends a statement whose result nobody waits for. Where it fails, or touches another number of rows than the one
-   * that is given, the transaction fails, at its commit at the latest.
-   */
-  send(statement: pg.QueryConfig, rows?: number): void;
+  /** Sends a statement whose result nobody waits for. Where it fails, the transaction fails, at its commit at the latest. */
+  send(statement: pg.QueryConfig): void;
+  /** Runs `last` once the work is done, right before the commit: for what is collected on the way. */
+  beforeCommit(last: () => void): void;
 }
 
 // bigint counters stay below 2^53 here; a string would only invite bugs.
@@ -50,29 +49,25 @@ export function openPool(url: string, size = 16): Pool {
  * What nobody waits for travels together with what is waited for next, the last of it with the commit.
  * @throws what `work` throws, or the first error of what was sent, or of the commit
  */
-export async function transaction<T>(pool: Pool, work: (tx: Transaction) => Promise<T>): Promise<T> {
+export async function transaction<T>(pool: Pool, work: (tx: Transaction) => T | Promise<T>): Promise<T> {
   const client = await pool.connect();
   const sent: Promise<unknown>[] = [];
-  const counted: Promise<unknown>[] = [];
+  const lasts: (() => void)[] = [];
   let failure: Error | undefined;
   const query = ((...statement: Parameters<typeof client.query>) => {
     together(client);
     return client.query(...statement);
   }) as Queryable['query'];
-  const send: Transaction['send'] = (statement, rows) => {
-    const answer = query(statement).then(({ rowCount }) => {
-      if (rows === undefined || rowCount === rows) return;
-      throw new Error(`${statement.name ?? 'a statement'} touched ${rowCount} rows, not ${rows}`);
-    });
+  const send: Transaction['send'] = (statement) => {
+    const answer = query(statement);
     answer.catch((error: Error) => (failure ??= error));
-    (rows === undefined ? sent : counted).push(answer);
+    sent.push(answer);
   };
   let broken = false;
   try {
     send({ text: 'begin' });
-    const result = await work({ query, send });
-    // What was counted wrongly must not be committed, so that these are waited for.
-    await Promise.all(counted);
+    const result = await work({ query, send, beforeCommit: (last) => lasts.push(last) });
+    for (const last of lasts) last();
     const committing = query('commit');
     const [{ command }] = await Promise.all([committing, ...sent]);
     // Postgres answers so to the commit of a transaction in which a statement failed.

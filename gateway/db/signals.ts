@@ -32,7 +32,11 @@ export class Signals {
   async start(): Promise<void> {
     if (this.#stopped) return;
     // The one connection that a gateway always holds, so it also says that the process lives.
-    const client = new pg.Client({ connectionString: this.#url, application_name: processName });
+    const client = new pg.Client({
+      connectionString: this.#url,
+      application_name: processName,
+      pipeline: true,
+    });
     client.on('notification', (message) => {
       for (const handler of this.#handlers.get(message.channel) ?? []) handler(message.payload ?? '');
     });

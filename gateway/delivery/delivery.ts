@@ -1,5 +1,4 @@
 import { recordReceipts } from '../audit/index.ts';
-import type { Route } from '../channels/index.ts';
 import { GatehouseError } from '../config/index.ts';
 import { transaction, type Transaction } from '../db/index.ts';
 import { messageId, sessionKey } from '../envelope/index.ts';
@@ -9,7 +8,7 @@ import { triggerEnvelope } from './envelope.ts';
 import { Inbox } from './inbox.ts';
 import { runOver } from './live-runs.ts';
 import { N8n } from './n8n.ts';
-import { Outbox, post, type Parcel } from './outbox.ts';
+import { Outbox, post, postReply, type Parcel } from './outbox.ts';
 import { Queue } from './queue.ts';
 import { sweepRetention } from './retention.ts';
 import { Runs } from './runs.ts';
@@ -135,9 +134,9 @@ async function openRun(deps: DeliveryDeps, runs: Runs, from: OtherTrigger): Retu
         principal: automation?.principal ?? null,
         evidence: envelope.data.raw.sha256,
       };
-      await recordReceipts(tx, [{ kind: 'envelope', messageId: id, facts }]);
+      recordReceipts(tx, [{ kind: 'envelope', messageId: id, facts }]);
       const actor = actorOf(envelope, deps.people);
-      const [opened] = await runs.open(tx, [{ envelope, actor, job: null, leaseSeconds }]);
+      const [opened] = runs.open(tx, [{ envelope, actor, job: null, leaseSeconds }]);
       if (!opened) throw runOver();
       return { envelope, run: opened.grant };
     }
@@ -152,44 +151,14 @@ async function openRun(deps: DeliveryDeps, runs: Runs, from: OtherTrigger): Retu
 }
 
 async function sendReply(tx: Transaction, runs: Runs, reply: Reply): Promise<string | null> {
-  const { rows } = await tx.query<{
-    id: string;
-    session_key: string;
-    principal: string | null;
-    channel: string;
-    reply_route: Route | null;
-  }>({
-    name: 'delivery-reply',
-    text: `select id, session_key, principal, channel, reply_route from messages
-       where id = coalesce($1, (select message_id from runs where id = $2))`,
-    values: [reply.messageId ?? null, reply.runId ?? null],
-  });
-  const message = rows[0];
-  if (!message) {
-    throw new GatehouseError('GH-DELIVERY-008', 'The message to reply to is unknown.', { status: 404 });
-  }
-  const posting = post(tx, [
-    {
-      id: reply.id,
-      messageId: message.id,
-      session: message.session_key,
-      principal: message.principal,
-      channel: message.channel,
-      route: message.reply_route ?? {},
-      card: message.id,
-      body: reply.body,
-    },
+  const { id, final } = reply;
+  const [{ messageId, channel, fresh }] = await Promise.all([
+    postReply(tx, reply),
+    final ? runs.done(tx, reply.message) : false,
   ]);
-  const ending = reply.final
-    ? runs.done(tx, reply.runId === undefined ? { messageId: message.id } : { runId: reply.runId })
-    : false;
-  const [fresh] = await Promise.all([posting, ending]);
-  let receipt: string | null = null;
-  if (fresh.size > 0) {
-    const facts = { reply: reply.id, channel: message.channel, final: reply.final };
-    receipt = (await recordReceipts(tx, [{ kind: 'reply', messageId: message.id, facts }]))[0] ?? null;
-  }
-  return receipt;
+  if (!fresh) return null;
+  const facts = { reply: id, channel, final };
+  return recordReceipts(tx, [{ kind: 'reply', messageId, facts }])[0] ?? null;
 }
 
 async function sendNotice(tx: Transaction, deps: DeliveryDeps, notice: Notice): Promise<number> {

@@ -35,7 +35,7 @@ export function storeEntries(pool: Pool, queue: Queue, entries: readonly Entry[]
     const results = entries.map((entry) => fresh.delete(entry.id));
     const stored = entries.filter((_entry, index) => results[index]);
     if (stored.length === 0) return results;
-    await recordReceipts(
+    recordReceipts(
       tx,
       stored.map((entry) => ({ kind: 'envelope' as const, messageId: entry.id, facts: entry.facts })),
     );

@@ -2,7 +2,7 @@ import type { Outgoing, Route } from '../channels/index.ts';
 import { GatehouseError } from '../config/index.ts';
 import type { Queryable } from '../db/index.ts';
 import { Loop, settledWithin } from './loop.ts';
-import type { DeliveryDeps } from './types.ts';
+import type { DeliveryDeps, Reply } from './types.ts';
 
 /** One text on its way to one conversation. */
 export interface Parcel {
@@ -31,6 +31,10 @@ const atOnce = 8;
 /** Channels whose outbox row is the message itself: the web page reads it, an n8n trigger has nobody to tell. */
 const stored = ['web', 'n8n', 'automation'];
 
+/** Wakes who shows a parcel, or sends it. */
+const told = `case when channel = 'web' then pg_notify('web_reply', coalesce(principal, ''))
+       else pg_notify('delivery_outbox', '') end::text`;
+
 /** Puts parcels into the outbox, in order. @returns the ids that were not there before */
 export async function post(tx: Queryable, parcels: readonly Parcel[]): Promise<Set<string>> {
   if (parcels.length === 0) return new Set();
@@ -42,10 +46,9 @@ export async function post(tx: Queryable, parcels: readonly Parcel[]): Promise<S
          case when channel = any($9) then 'sent' else 'queued' end, case when channel = any($9) then now() end
        from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::jsonb[], $7::text[], $8::jsonb[])
          as parcel (id, message_id, session_key, principal, channel, route, card, body)
-       on conflict (id) do nothing returning id, channel, principal
+       on conflict (id) do nothing returning id, ${told} as told
      )
-     select id, case when channel = 'web' then pg_notify('web_reply', coalesce(principal, ''))
-       else pg_notify('delivery_outbox', '') end as told from posted`,
+     select id, told from posted`,
     values: [
       parcels.map((parcel) => parcel.id),
       parcels.map((parcel) => parcel.messageId),
@@ -59,6 +62,42 @@ export async function post(tx: Queryable, parcels: readonly Parcel[]): Promise<S
     ],
   });
   return new Set(rows.map((row) => row.id));
+}
+
+/**
+ * Puts a reply into the outbox. Where it goes is looked up with its message, in the same statement.
+ * @returns the message that it answers, and whether the reply was not there before
+ * @throws GatehouseError `GH-DELIVERY-008` for an unknown message
+ */
+export async function postReply(
+  tx: Queryable,
+  { id, message, body }: Pick<Reply, 'id' | 'message' | 'body'>,
+): Promise<{ messageId: string; channel: string; fresh: boolean }> {
+  const [column, key] =
+    'runId' in message
+      ? ['(select message_id from runs where id = $2)', message.runId]
+      : ['$2', message.messageId];
+  const { rows } = await tx.query<{ message_id: string; channel: string; fresh: boolean }>({
+    name: `delivery-reply-${'runId' in message ? 'run' : 'message'}`,
+    text: `with answered as (
+       select id, session_key, principal, channel, coalesce(reply_route, '{}') as route from messages
+       where id = ${column}
+     ), posted as (
+       insert into outbox (id, message_id, session_key, principal, channel, route, card, body, state, sent_at)
+       select $1, id, session_key, principal, channel, route, id, $3,
+         case when channel = any($4) then 'sent' else 'queued' end, case when channel = any($4) then now() end
+       from answered
+       on conflict (id) do nothing returning id, ${told} as told
+     )
+     select answered.id as message_id, channel, posted.told is not null as fresh
+     from answered left join posted on true`,
+    values: [id, key, storable(body), stored],
+  });
+  const [row] = rows;
+  if (!row) {
+    throw new GatehouseError('GH-DELIVERY-008', 'The message to reply to is unknown.', { status: 404 });
+  }
+  return { messageId: row.message_id, channel: row.channel, fresh: row.fresh };
 }
 
 // A tool's answer may hold what Postgres cannot store; the reader loses nothing by losing it.

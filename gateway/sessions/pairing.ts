@@ -91,7 +91,7 @@ export function createPairing(options: { pool: Pool; people: Pick<People, 'get'>
             field: 'code',
           });
         }
-        await recordReceipts(tx, [
+        recordReceipts(tx, [
           {
             kind: 'pairing',
             facts: {

@@ -1,7 +1,7 @@
 import { recordReceipts } from '../audit/index.ts';
 import type { Pool, Transaction } from '../db/index.ts';
 import { uuidv7 } from '../envelope/index.ts';
-import type { Policy, Presented, Reason } from '../policy/index.ts';
+import type { Presented, Reason } from '../policy/index.ts';
 import type { Leases } from '../vault/index.ts';
 import type { Execution } from './types.ts';
 
@@ -16,12 +16,6 @@ export interface Attempt {
   secret: string | null;
 }
 
-/** Whose part of the attempt's transactions is done by others. */
-interface Rooms {
-  policy: Pick<Policy, 'consumeGrant'>;
-  leases: Pick<Leases, 'open' | 'end'>;
-}
-
 /** How an attempt ended. */
 export interface Ending {
   status: 'succeeded' | 'failed' | 'unknown';
@@ -34,17 +28,16 @@ export interface Ending {
 type Stored = Pick<Ending, 'result' | 'text' | 'reasons'>;
 
 /**
- * Spends the grant, records the attempt and opens its lease in one transaction, before anything happens outside.
- * @throws GrantRefused
+ * Records the attempt and opens its lease in the transaction that spent its grant, before anything happens outside.
+ * @param decisionId the decision that the grant came from
  */
-export async function startAttempt(
+export function startAttempt(
   tx: Transaction,
-  { policy, leases }: Rooms,
-  presented: Presented,
+  leases: Pick<Leases, 'open'>,
+  presented: Presented & { decisionId: string },
   { step, secret }: { step: string; secret: string | null },
-): Promise<Attempt> {
-  const { decisionId } = await policy.consumeGrant(tx, presented);
-  const { messageId, tool, digest } = presented;
+): Attempt {
+  const { messageId, tool, digest, decisionId } = presented;
   const id = `att_${uuidv7()}`;
   tx.send({
     name: 'start-attempt',
@@ -52,10 +45,8 @@ export async function startAttempt(
        values ($1, $2, $3, $4, $5, $6, $7, 'started', current_setting('application_name'))`,
     values: [id, presented.grant, decisionId, messageId, step, tool, digest],
   });
-  await recordReceipts(tx, [
-    { kind: 'attempt', messageId, decisionId, facts: { attempt: id, tool, digest } },
-  ]);
-  if (secret !== null) await leases.open(tx, { attemptId: id, messageId, secret });
+  recordReceipts(tx, [{ kind: 'attempt', messageId, decisionId, facts: { attempt: id, tool, digest } }]);
+  if (secret !== null) leases.open(tx, { attemptId: id, messageId, secret });
   return { id, decisionId, messageId, tool, digest, secret };
 }
 
@@ -71,7 +62,7 @@ export function startedBefore(error: unknown): boolean {
  */
 export async function finishAttempt(
   tx: Transaction,
-  { leases }: Pick<Rooms, 'leases'>,
+  leases: Pick<Leases, 'end'>,
   attempt: Attempt,
   ending: Ending,
 ): Promise<Execution> {
@@ -84,18 +75,20 @@ export async function finishAttempt(
     status,
     reasons: (stored.reasons ?? []).map((reason) => reason.code),
   };
-  const [receipt] = await recordReceipts(tx, [
+  const [receipt] = recordReceipts(tx, [
     { kind: 'outcome', messageId: attempt.messageId, decisionId: attempt.decisionId, facts },
   ]);
   if (attempt.secret !== null) leases.end(tx, attempt.id);
-  const finishing = {
+  tx.send({
     name: 'finish-attempt',
-    text: `update attempts set state = $2, result = $3, receipt_id = $4, finished_at = now()
-       where id = $1 and state = 'started'`,
+    // Where it is not the one row, somebody else finished it: dividing by the count fails the transaction without a
+    // round trip to find out.
+    text: `with finished as (
+         update attempts set state = $2, result = $3, receipt_id = $4, finished_at = now()
+         where id = $1 and state = 'started' returning id
+       ) select 1 / count(*) from finished`,
     values: [attempt.id, status, JSON.stringify(stored), receipt],
-  };
-  // Not the one row: somebody else finished it.
-  tx.send(finishing, 1);
+  });
   return { status, ...stored, receipt, attempt: attempt.id, decision: attempt.decisionId };
 }
 

@@ -52,28 +52,38 @@ export function createPerform(deps: ToolsDeps): Perform {
   const { pool, policy } = deps;
   const running = new Map<string, Promise<Execution>>();
 
-  const start = (tx: Transaction, call: Ready, grant: string): Promise<Attempt> =>
-    startAttempt(tx, deps, presentedBy(call, grant), {
-      step: call.request.step,
-      secret: deps.connectors[call.tool.connector.kind].secretFor?.(call.tool, call.args) ?? null,
-    });
+  const start = (tx: Transaction, call: Ready, grant: string, decisionId: string): Attempt =>
+    startAttempt(
+      tx,
+      deps.leases,
+      { ...presentedBy(call, grant), decisionId },
+      {
+        step: call.request.step,
+        secret: deps.connectors[call.tool.connector.kind].secretFor?.(call.tool, call.args) ?? null,
+      },
+    );
+  const spendAndStart = async (tx: Transaction, call: Ready, grant: string): Promise<Attempt> => {
+    const { decisionId } = await policy.consumeGrant(tx, presentedBy(call, grant));
+    return start(tx, call, grant, decisionId);
+  };
+  const decideAndStart = async (tx: Transaction, call: Ready): Promise<Attempt | Decision> => {
+    const decision = await policy.decideAndSpend(tx, call.run, call.request);
+    return decision.grant === null ? decision : start(tx, call, decision.grant, decision.id);
+  };
   const reach = (call: Ready, attempt: Attempt): Promise<Ending> =>
     runCall(deps, { attempt, tool: call.tool, args: call.args, caller: call.run });
 
   const withinOne = async (tx: Transaction, call: Ready, given: string | null): Promise<Execution> => {
-    const { run, request } = call;
-    const decision = given ? null : await policy.decideWithin(tx, run, request);
-    const grant = given ?? decision?.grant;
-    if (!grant) return withheld(decision as Decision);
-    const attempt = await start(tx, call, grant);
-    return finishAttempt(tx, deps, attempt, await reach(call, attempt));
+    const started = given === null ? await decideAndStart(tx, call) : await spendAndStart(tx, call, given);
+    if ('effect' in started) return withheld(started);
+    return finishAttempt(tx, deps.leases, started, await reach(call, started));
   };
 
   /** The outcome with the reply that tells it, or the outcome alone: what happened outside is stored in any case. */
   const settle = async (call: Ready, attempt: Attempt, ending: Ending): Promise<Execution> => {
     if (call.request.reply) {
       const both = transaction(pool, async (tx) => {
-        const execution = await finishAttempt(tx, deps, attempt, ending);
+        const execution = await finishAttempt(tx, deps.leases, attempt, ending);
         const reply = readied(deps, call.run, outcomeReply(call.request, execution));
         const told = reply && (await withinOne(tx, reply, null));
         if (told?.status !== 'succeeded') throw new Error('the outcome cannot be told with its commit');
@@ -82,13 +92,13 @@ export function createPerform(deps: ToolsDeps): Perform {
       const told = await both.catch(() => null);
       if (told) return told;
     }
-    return transaction(pool, (tx) => finishAttempt(tx, deps, attempt, ending));
+    return transaction(pool, (tx) => finishAttempt(tx, deps.leases, attempt, ending));
   };
 
   return {
     running,
     async outside(call, grant) {
-      const attempt = await transaction(pool, (tx) => start(tx, call, grant));
+      const attempt = await transaction(pool, (tx) => spendAndStart(tx, call, grant));
       const work = reach(call, attempt)
         .then((ending) => settle(call, attempt, ending))
         .finally(() => running.delete(attempt.id));

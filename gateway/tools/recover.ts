@@ -97,7 +97,7 @@ async function settle(deps: ToolsDeps, row: StartedRow): Promise<void> {
         tried: true,
       })
     : interrupted;
-  await transaction(deps.pool, (tx) => finishAttempt(tx, deps, attempt, ending));
+  await transaction(deps.pool, (tx) => finishAttempt(tx, deps.leases, attempt, ending));
   deps.log.info({ attempt: row.id, tool: row.tool, status: ending.status }, 'settled a call after a crash');
 }
 

@@ -1,6 +1,6 @@
 import { recordReceipts } from '../audit/index.ts';
 import { renderSentence } from '../catalogue/index.ts';
-import type { Pool } from '../db/index.ts';
+import { transaction, type Pool } from '../db/index.ts';
 import { callDigest, checkStep, GrantRefused, type Decision, type RunContext } from '../policy/index.ts';
 import { findAttempt, startedBefore } from './attempts.ts';
 import type { ToolsDeps } from './deps.ts';
@@ -92,7 +92,9 @@ async function refuse(
   call: { tool: string; digest: string },
 ): Promise<Execution> {
   const facts = { ...call, status: 'denied', reasons: [error.reason], principal: run.principal };
-  const [receipt] = await recordReceipts(pool, [{ kind: 'outcome', messageId: run.messageId, facts }]);
+  const [receipt] = await transaction(pool, (tx) =>
+    recordReceipts(tx, [{ kind: 'outcome', messageId: run.messageId, facts }]),
+  );
   return { ...denied([{ code: error.reason, text: error.message }]), receipt };
 }
 

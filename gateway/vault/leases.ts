@@ -15,7 +15,7 @@ export interface Loan {
 /** Secrets on loan, one call at a time. Opening and ending ride in the transactions of the attempt. */
 export interface Leases {
   /** Records the lease and its receipt with the attempt that they belong to; the value is read only after that. */
-  open(tx: Transaction, loan: Loan): Promise<void>;
+  open(tx: Transaction, loan: Loan): void;
   /** @returns the secret's value @throws GatehouseError `GH-VAULT-008` for one that is not set */
   read(secret: string): Promise<string>;
   /** Ends what an attempt has on loan, with its outcome. */
@@ -25,16 +25,14 @@ export interface Leases {
 /** @param store where the values are */
 export function createLeases(store: SecretStore): Leases {
   return {
-    async open(tx, { attemptId, messageId, secret }) {
+    open(tx, { attemptId, messageId, secret }) {
       const lease = `lease_${uuidv7()}`;
       tx.send({
         name: 'open-lease',
         text: 'insert into leases (id, attempt_id, secret) values ($1, $2, $3)',
         values: [lease, attemptId, secret],
       });
-      await recordReceipts(tx, [
-        { kind: 'secret.lease', messageId, facts: { lease, attempt: attemptId, secret } },
-      ]);
+      recordReceipts(tx, [{ kind: 'secret.lease', messageId, facts: { lease, attempt: attemptId, secret } }]);
     },
     async read(secret) {
       const value = await store.get(secret);

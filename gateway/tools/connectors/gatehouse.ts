@@ -64,7 +64,12 @@ function reply(delivery: Pick<Delivery, 'reply'>, call: ConnectorCall): Outcome 
       // The catalogue's schema lets no other word through.
       const tone = (call.args.outcome ?? 'done') as 'done' | 'refused' | 'failed' | 'unknown';
       const body = { text: String(call.args.text), tone };
-      await delivery.reply(tx, { runId: call.caller.runId, id: call.attempt, body, final: true });
+      await delivery.reply(tx, {
+        message: { runId: call.caller.runId },
+        id: call.attempt,
+        body,
+        final: true,
+      });
     },
   };
 }

@@ -86,7 +86,8 @@ export async function openHouse(more: Partial<ApprovalsDeps> = {}): Promise<Hous
   const startsOver = { allowed: true };
   const seen: Seen = { replies: [], notices: [], waiting: [], resumed: [], again: [], done: [], grants: [] };
   const delivery: Delivery = {
-    reply: (_tx, { messageId, id, body, final }) => {
+    reply: (_tx, { message, id, body, final }) => {
+      const messageId = 'messageId' in message ? message.messageId : undefined;
       const buttons = (body.buttons ?? []).map((button) => button.value);
       seen.replies.push({ messageId, id, text: body.text, final, buttons, link: body.link?.url });
       return Promise.resolve(uuidv7());

@@ -9,6 +9,7 @@ import {
   listReceipts,
   readHeads,
   recordReceipts,
+  type Receipt,
   splitLines,
   startSealer,
   verifyExport,
@@ -16,6 +17,7 @@ import {
 import { genesis, link, type Head, type SealedReceipt } from '../../../gateway/audit/chain.ts';
 import { canonical, ownDigest } from '../../../gateway/audit/export.ts';
 import { createLogger } from '../../../gateway/config/index.ts';
+import { transaction } from '../../../gateway/db/index.ts';
 import { testDatabase, type TestDatabase } from '../../support/postgres.ts';
 
 let database: TestDatabase;
@@ -23,6 +25,9 @@ let folder: string;
 let heads: Head[];
 /** Ten sealed receipts in heads of two, and two unsealed ones. */
 let good: string[];
+
+const written = (receipts: Receipt[]): Promise<string[]> =>
+  transaction(database.pool, (tx) => recordReceipts(tx, receipts));
 
 before(async () => {
   database = await testDatabase();
@@ -38,7 +43,7 @@ before(async () => {
     `insert into messages (id, channel, principal, event) values ('web:1', 'web', 'requester', 'created'), ('web:2', 'web', 'other', 'created')`,
   );
   for (let round = 0; round < 5; round += 1) {
-    await recordReceipts(database.pool, [
+    await written([
       { kind: 'envelope', messageId: `web:${1 + (round % 2)}`, facts: { round, who: 'Zoë "Z" Ø' } },
       {
         kind: 'decision',
@@ -50,7 +55,7 @@ before(async () => {
     await sealer.seal();
   }
   await sealer.stop();
-  await recordReceipts(database.pool, [
+  await written([
     { kind: 'reply', messageId: 'web:1', facts: {} },
     { kind: 'kill-switch', facts: { engaged: true } },
   ]);

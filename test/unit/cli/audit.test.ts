@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { recordReceipts, startSealer } from '../../../gateway/audit/index.ts';
 import { createLogger } from '../../../gateway/config/index.ts';
+import { transaction } from '../../../gateway/db/index.ts';
 import { testDatabase, type TestDatabase } from '../../support/postgres.ts';
 
 const program = join(import.meta.dirname, '../../../gateway/cli/gatehouse.mjs');
@@ -16,10 +17,12 @@ let ids: string[];
 before(async () => {
   database = await testDatabase();
   folder = await mkdtemp(join(tmpdir(), 'gatehouse-cli-audit-'));
-  ids = await recordReceipts(database.pool, [
-    { kind: 'envelope', facts: { channel: 'web' } },
-    { kind: 'decision', facts: { effect: 'allow' } },
-  ]);
+  ids = await transaction(database.pool, (tx) =>
+    recordReceipts(tx, [
+      { kind: 'envelope', facts: { channel: 'web' } },
+      { kind: 'decision', facts: { effect: 'allow' } },
+    ]),
+  );
   const headsFile = join(folder, 'receipt-heads.jsonl');
   const sealer = await startSealer({ pool: database.pool, headsFile, log: createLogger('silent') });
   await sealer.seal();

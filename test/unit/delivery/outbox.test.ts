@@ -14,7 +14,7 @@ describe('the outbox', () => {
   });
 
   const reply = (messageId: string, id: string, text: string, final = false): Promise<string | null> =>
-    stage.within((tx) => stage.delivery.reply(tx, { messageId, id, body: { text }, final }));
+    stage.within((tx) => stage.delivery.reply(tx, { message: { messageId }, id, body: { text }, final }));
 
   async function received(nativeId: string): Promise<string> {
     await stage.delivery.ingest([message({ nativeId, conversation: nativeId })]);
@@ -66,7 +66,12 @@ describe('the outbox', () => {
     const id = await received('o4');
     await assert.rejects(
       stage.within(async (tx) => {
-        await stage.delivery.reply(tx, { messageId: id, id: 'v1', body: { text: 'never' }, final: true });
+        await stage.delivery.reply(tx, {
+          message: { messageId: id },
+          id: 'v1',
+          body: { text: 'never' },
+          final: true,
+        });
         throw new Error('rolled back');
       }),
     );

@@ -195,7 +195,12 @@ export class Stage {
   async answer(dispatch: Dispatch, text = `re: ${dispatch.envelope.data.content.text}`): Promise<void> {
     const run = await this.delivery.authenticateRun(dispatch.run.token);
     await this.within((tx) =>
-      this.delivery.reply(tx, { runId: run.runId, id: `r:${run.messageId}`, body: { text }, final: true }),
+      this.delivery.reply(tx, {
+        message: { runId: run.runId },
+        id: `r:${run.messageId}`,
+        body: { text },
+        final: true,
+      }),
     );
   }
 

@@ -40,8 +40,8 @@ async function crashed(tool: string, args: Record<string, string>): Promise<void
   await transaction(at.db.pool, (tx) =>
     startAttempt(
       tx,
-      at.deps,
-      { grant, messageId, sessionKey, tool, digest },
+      at.deps.leases,
+      { grant, messageId, sessionKey, tool, digest, decisionId: decision.id },
       { step: 'x', secret: at.catalogue.get(tool)?.secret ?? null },
     ),
   );
@@ -168,9 +168,16 @@ test('a withdrawal that was interrupted is not repeated: it could hit another re
   const decision = await at.policy.decide(run(), { tool: 'gatehouse.cancel', args: {}, step: 'check' });
   const { messageId, sessionKey } = run();
   const { digest } = callDigest('gatehouse.cancel', {});
-  const presented = { messageId, sessionKey, tool: 'gatehouse.cancel', digest };
+  const presented = {
+    grant: decision.grant ?? '',
+    messageId,
+    sessionKey,
+    tool: 'gatehouse.cancel',
+    digest,
+    decisionId: decision.id,
+  };
   await transaction(at.db.pool, (tx) =>
-    startAttempt(tx, at.deps, { grant: decision.grant ?? '', ...presented }, { step: 'x', secret: null }),
+    startAttempt(tx, at.deps.leases, presented, { step: 'x', secret: null }),
   );
   await createTools({ ...at.deps, connectors: { ...at.deps.connectors, gatehouse } }).recover();
   assert.equal(cancelled, 0);
