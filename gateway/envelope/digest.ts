@@ -1,4 +1,4 @@
-import { createHash, createHmac, randomBytes } from 'node:crypto';
+import { createHmac, hash, randomBytes } from 'node:crypto';
 import canonicalize from 'canonicalize';
 
 /**
@@ -14,12 +14,12 @@ export function digest(value: unknown): string {
 
 /** SHA-256 of text or bytes as they are. @returns `sha256:<64 hex digits>` */
 export function digestOfText(text: string | Uint8Array): string {
-  return `sha256:${createHash('sha256').update(text).digest('hex')}`;
+  return `sha256:${hash('sha256', text, 'hex')}`;
 }
 
 /** What is stored of a token: its SHA-256. Tokens are 256-bit random, so no salt or stretching is needed. */
 export function hashToken(token: string): Buffer {
-  return createHash('sha256').update(token).digest();
+  return hash('sha256', token, 'buffer');
 }
 
 /** A new unguessable token: `<prefix>_` and 256 random bits in base64url. */

@@ -9,7 +9,9 @@ import { complaintOfOpa } from './opa.ts';
 import type { PolicyInput } from './types.ts';
 
 // As an ES module the package lacks the named exports that its types declare; as CommonJS it has them.
-const { loadPolicySync } = createRequire(import.meta.url)('@open-policy-agent/opa-wasm') as typeof Sdk;
+export const { loadPolicySync } = createRequire(import.meta.url)('@open-policy-agent/opa-wasm') as typeof Sdk;
+
+const encoder = new TextEncoder();
 
 /** Anything that evaluates the rules. Its answer is not trusted: `askPolicy` checks it. */
 export interface Engine {
@@ -68,7 +70,8 @@ export function wasmEngine(wasm: Uint8Array, data: object): Engine {
     evaluate(input) {
       const loaded = policy ?? fresh();
       policy = undefined;
-      const answer: unknown = loaded.evaluate(input, entrypoint);
+      // The SDK takes JSON as bytes too; one encoder for all calls is cheaper than its one a call.
+      const answer: unknown = loaded.evaluate(encoder.encode(JSON.stringify(input)).buffer, entrypoint);
       policy = loaded;
       return answer;
     },

@@ -118,13 +118,23 @@ export function policyInput(
     actor: run.actor,
     channel: run.channel,
     ingress: run.ingress,
-    now: now.toISOString(),
+    now: toTheSecond(now),
   };
 }
 
-/** Unguessable: 244 random bits. Node keeps random UUIDs in stock, which is ten times faster than asking for bytes. */
+let second = { number: NaN, text: '' };
+
+/** RFC 3339. Writing it out costs a tenth of a decision, so that the calls of one second share it. */
+function toTheSecond(time: Date): string {
+  const number = Math.floor(time.getTime() / 1000);
+  if (number !== second.number)
+    second = { number, text: new Date(number * 1000).toISOString().replace('.000Z', 'Z') };
+  return second.text;
+}
+
+/** Unguessable: 122 random bits, and bound to its call. Node keeps random UUIDs in stock, asking for bytes costs more. */
 export function newGrant(): string {
-  return `grant_${randomUUID()}${randomUUID()}`.replaceAll('-', '');
+  return `grant_${randomUUID()}`;
 }
 
 function money(amount: unknown, currency: unknown): PolicyInput['money'] {

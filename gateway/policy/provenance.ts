@@ -17,17 +17,16 @@ export function provenanceOf(
   args: Record<string, unknown>,
 ): Record<string, Origin> {
   const words = ownWords(run);
-  const origins: Record<string, Origin> = {};
   const amount = tool.money?.amount;
+  const originOf = (name: string, value: unknown): Origin => {
+    if (typeof value === 'string' && Object.hasOwn(tool.constants, name) && tool.constants[name] === value)
+      return 'constant';
+    return take(words, value, name === amount) ? 'user' : 'unknown';
+  };
+  const origins: Record<string, Origin> = {};
   // The amount takes its word first: it is the only value whose match is not letter by letter.
-  for (const name of Object.keys(args).sort((a, b) => Number(b === amount) - Number(a === amount))) {
-    const value = args[name];
-    if (typeof value === 'string' && Object.hasOwn(tool.constants, name) && tool.constants[name] === value) {
-      origins[name] = 'constant';
-    } else {
-      origins[name] = take(words, value, name === amount) ? 'user' : 'unknown';
-    }
-  }
+  if (amount !== undefined && Object.hasOwn(args, amount)) origins[amount] = originOf(amount, args[amount]);
+  for (const name of Object.keys(args)) if (name !== amount) origins[name] = originOf(name, args[name]);
   return origins;
 }
 
@@ -39,8 +38,11 @@ function ownWords(run: RunContext): string[] {
 function take(words: string[], value: unknown, isAmount: boolean): boolean {
   if (typeof value !== 'string' || words.length === 0) return false;
   const wanted = value.normalize('NFC');
-  const cents = isAmount ? toCents(wanted) : null;
-  const index = words.findIndex((word) => word === wanted || (cents !== null && toCents(word) === cents));
+  let index = words.indexOf(wanted);
+  if (index === -1 && isAmount) {
+    const cents = toCents(wanted);
+    index = cents === null ? -1 : words.findIndex((word) => toCents(word) === cents);
+  }
   if (index === -1) return false;
   words.splice(index, 1);
   return true;

@@ -5,7 +5,8 @@ import { loadCatalogue } from '../../../gateway/catalogue/index.ts';
 import { freePorts } from '../../../gateway/cli/up/index.ts';
 import { policyInput, type Call, type RunContext } from '../../../gateway/policy/index.ts';
 import { readApprovalClasses } from '../../../gateway/policy/approval-classes.ts';
-import { wasmEngine } from '../../../gateway/policy/engine.ts';
+import { entrypoint } from '../../../gateway/policy/build.ts';
+import { loadPolicySync, wasmEngine } from '../../../gateway/policy/engine.ts';
 import { judge } from '../../../gateway/policy/judge.ts';
 import { testDatabase } from '../../support/postgres.ts';
 import { loadServer, type Load } from '../load.ts';
@@ -61,7 +62,10 @@ export const bench: Bench = async (say) => {
 async function measureInProcess(opa: OpaServer, say: (text: string) => void): ReturnType<Bench> {
   const catalogue = loadCatalogue(policiesDir);
   const { data } = await readApprovalClasses(policiesDir);
-  const engine = wasmEngine(await readFile(join(policiesDir, 'policy.wasm')), { approvals: data });
+  const wasm = await readFile(join(policiesDir, 'policy.wasm'));
+  const engine = wasmEngine(wasm, { approvals: data });
+  const bareEngine = loadPolicySync(wasm);
+  bareEngine.setData({ approvals: data });
   const rules = { engine, catalogue, clock: () => new Date() };
   const dispatcher = new Agent({ connections: 1, pipelining: 1 });
   const results = [];
@@ -87,7 +91,7 @@ async function measureInProcess(opa: OpaServer, say: (text: string) => void): Re
     for (let round = 0; round <= rounds; round += 1) {
       const samples = [
         await p50(3000, () => void judge(rules, run, call)),
-        await p50(3000, () => void engine.evaluate(input)),
+        await p50(3000, () => void bareEngine.evaluate(input, entrypoint)),
         await p50(500, askOpa),
       ];
       if (round === 0) continue;
