@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createSecretKey, randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Express } from 'express';
@@ -114,7 +114,7 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
     pairing: createPairing({ pool, people }),
     limits,
     signingSecret,
-    sessionSecret: Buffer.from(await installationSecret(store, 'gateway/session-key', ''), 'base64'),
+    sessionSecret: createSecretKey(await installationSecret(store, 'gateway/session-key', ''), 'base64'),
     clock,
     log,
   });

@@ -52,13 +52,8 @@ function write(tx: Transaction, receipts: readonly Collected[]): void {
   tx.send({
     name: 'record-receipts',
     text: `insert into receipts (id, kind, message_id, decision_id, facts)
-     select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::jsonb[])`,
-    values: [
-      receipts.map((receipt) => receipt.id),
-      receipts.map((receipt) => receipt.kind),
-      receipts.map((receipt) => receipt.messageId ?? null),
-      receipts.map((receipt) => receipt.decisionId ?? null),
-      receipts.map((receipt) => JSON.stringify(receipt.facts)),
-    ],
+     select id, kind, "messageId", "decisionId", facts from json_to_recordset($1)
+       as t (id uuid, kind text, "messageId" text, "decisionId" text, facts jsonb)`,
+    values: [JSON.stringify(receipts)],
   });
 }

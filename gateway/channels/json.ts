@@ -1,3 +1,5 @@
+import { isUtf8 } from 'node:buffer';
+
 /** Why a vendor's JSON cannot be used: one sentence without content, and the field at fault. */
 export interface JsonFlaw {
   reason: string;
@@ -7,7 +9,6 @@ export interface JsonFlaw {
 /** Vendors nest rich text about a dozen levels deep. */
 const maxDepth = 40;
 const maxNodes = 200_000;
-const decoder = new TextDecoder('utf-8', { fatal: true });
 
 /**
  * Parses JSON that must survive storage: no duplicate keys (two readers would see two messages), bounded nesting, and
@@ -35,11 +36,7 @@ export function parseJsonText(text: string): { value: unknown } | JsonFlaw {
 
 /** Strict UTF-8. @returns null for bytes that are not */
 export function decodeUtf8(body: Buffer): string | null {
-  try {
-    return decoder.decode(body);
-  } catch {
-    return null;
-  }
+  return isUtf8(body) ? body.toString('utf8') : null;
 }
 
 /** Text as Postgres can hold it, for the raw store of what cannot be used otherwise. */

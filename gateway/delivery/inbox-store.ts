@@ -63,23 +63,27 @@ async function insertMessages(tx: Transaction, entries: readonly Entry[]): Promi
        received_at, finished_at)
      select id, channel, session_key, principal, event, state, envelope, raw, reply_route, problem, received_at,
        case when state in ('handled', 'refused', 'dead') then received_at end
-     from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::jsonb[], $8::text[],
-       $9::jsonb[], $10::jsonb[], $11::timestamptz[])
-       as m (id, channel, session_key, principal, event, state, envelope, raw, reply_route, problem, received_at)
+     from json_to_recordset($1) as m (id text, channel text, session_key text, principal text, event text, state text,
+       envelope jsonb, raw text, reply_route jsonb, problem jsonb, received_at timestamptz)
      on conflict (id) do nothing returning id`,
-    values: [
-      entries.map((entry) => entry.id),
-      entries.map((entry) => entry.channel),
-      entries.map((entry) => entry.session),
-      entries.map((entry) => entry.principal),
-      entries.map((entry) => entry.event),
-      entries.map((entry) => entry.state),
-      entries.map((entry) => entry.envelope),
-      entries.map((entry) => entry.raw?.replaceAll('\0', '') ?? null),
-      entries.map((entry) => (entry.route === null ? null : JSON.stringify(entry.route))),
-      entries.map((entry) => (entry.problem === null ? null : JSON.stringify(entry.problem))),
-      entries.map((entry) => entry.receivedAt.toISOString()),
-    ],
+    values: [`[${entries.map(rowOf).join(',')}]`],
   });
   return new Set(rows.map((row) => row.id));
+}
+
+/** An entry as a JSON object. The envelope is JSON already. */
+function rowOf(entry: Entry): string {
+  const row = JSON.stringify({
+    id: entry.id,
+    channel: entry.channel,
+    session_key: entry.session,
+    principal: entry.principal,
+    event: entry.event,
+    state: entry.state,
+    raw: entry.raw?.toWellFormed().replaceAll('\0', '') ?? null,
+    reply_route: entry.route,
+    problem: entry.problem,
+    received_at: entry.receivedAt,
+  });
+  return entry.envelope === null ? row : `{"envelope":${entry.envelope},${row.slice(1)}`;
 }

@@ -23,6 +23,7 @@ const graceSeconds = 60;
  */
 export class LiveRuns {
   readonly #deps: Pick<DeliveryDeps, 'pool' | 'settings' | 'log'>;
+  /** By token: hashing one costs more than all else that a look-up does. */
   readonly #live = new Map<string, Live>();
   readonly #loading = new Map<string, Promise<Live>>();
   #timer: NodeJS.Timeout | undefined;
@@ -47,13 +48,12 @@ export class LiveRuns {
 
   /** Takes in a run that is about to be given to n8n, which spares the look-up of its first call. */
   adopt(run: Opened): void {
-    const hash = hashToken(run.grant.token);
     const now = performance.now();
     // A run that is dispatched again has a new token, which voids the earlier one at once.
     if (run.attempt > 1) this.#forget(run.runId);
-    this.#live.set(hash.toString('base64'), {
+    this.#live.set(run.grant.token, {
       context: contextOf(run.runId, run.actor, run.envelope),
-      hash,
+      hash: hashToken(run.grant.token),
       callsLeft: this.#deps.settings.runCallBudget,
       checkedAt: now,
       usedAt: now,
@@ -62,22 +62,20 @@ export class LiveRuns {
   }
 
   #forget(runId: string): void {
-    for (const [key, live] of this.#live) if (live.context.runId === runId) this.#live.delete(key);
+    for (const [token, live] of this.#live) if (live.context.runId === runId) this.#live.delete(token);
   }
 
   /** n8n took the run: its full lease is written with the next calls. */
   started(run: Opened): void {
-    const live = this.#live.get(hashToken(run.grant.token).toString('base64'));
+    const live = this.#live.get(run.grant.token);
     if (live) live.dirty = true;
   }
 
   /** The run behind a token, with one call counted. */
   async authenticate(token: string): Promise<RunContext> {
-    const hash = hashToken(token);
-    const key = hash.toString('base64');
     const now = performance.now();
-    const cached = this.#live.get(key);
-    const live = cached && now - cached.checkedAt < trustMs ? cached : await this.#load(key, hash);
+    const cached = this.#live.get(token);
+    const live = cached && now - cached.checkedAt < trustMs ? cached : await this.#load(token);
     if (live.callsLeft <= 0) {
       throw new GatehouseError('GH-RUN-002', 'This run has spent its budget of calls.', {
         status: 403,
@@ -107,9 +105,9 @@ export class LiveRuns {
   async #write(): Promise<void> {
     const idle = performance.now() - 600_000;
     const dirty: Live[] = [];
-    for (const [key, live] of this.#live) {
+    for (const [token, live] of this.#live) {
       if (live.dirty) dirty.push(live);
-      else if (live.usedAt < idle) this.#live.delete(key);
+      else if (live.usedAt < idle) this.#live.delete(token);
     }
     if (dirty.length === 0) return;
     for (const live of dirty) live.dirty = false;
@@ -131,16 +129,17 @@ export class LiveRuns {
     }
   }
 
-  #load(key: string, hash: Buffer): Promise<Live> {
-    let loading = this.#loading.get(key);
+  #load(token: string): Promise<Live> {
+    let loading = this.#loading.get(token);
     if (!loading) {
-      loading = this.#read(key, hash).finally(() => this.#loading.delete(key));
-      this.#loading.set(key, loading);
+      loading = this.#read(token).finally(() => this.#loading.delete(token));
+      this.#loading.set(token, loading);
     }
     return loading;
   }
 
-  async #read(key: string, hash: Buffer): Promise<Live> {
+  async #read(token: string): Promise<Live> {
+    const hash = hashToken(token);
     const checkedAt = performance.now();
     const { rows } = await this.#deps.pool.query<{
       id: string;
@@ -156,10 +155,10 @@ export class LiveRuns {
     });
     const row = rows[0];
     if (!row?.envelope) {
-      this.#live.delete(key);
+      this.#live.delete(token);
       throw runOver();
     }
-    const known = this.#live.get(key);
+    const known = this.#live.get(token);
     const live: Live = {
       context: contextOf(row.id, row.actor, row.envelope),
       hash,
@@ -169,7 +168,7 @@ export class LiveRuns {
       usedAt: checkedAt,
       dirty: known?.dirty ?? false,
     };
-    this.#live.set(key, live);
+    this.#live.set(token, live);
     return live;
   }
 }

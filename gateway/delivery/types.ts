@@ -1,3 +1,4 @@
+import type { KeyObject } from 'node:crypto';
 import type { PgBoss } from 'pg-boss';
 import type { ChannelAdapter, Inbound, InboundMessage, Outgoing } from '../channels/index.ts';
 import type { Logger, Settings } from '../config/index.ts';
@@ -96,7 +97,7 @@ export interface DeliveryDeps {
   /** `whsec_<base64>`, shared with the nodes' credential. */
   signingSecret: string;
   /** Keys the session names, so that none can be computed from public ids. */
-  sessionSecret: Uint8Array;
+  sessionSecret: KeyObject;
   clock: () => Date;
   log: Logger;
 }

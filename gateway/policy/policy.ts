@@ -86,7 +86,7 @@ export async function createPolicy(deps: {
   });
   // One lane for each version, so that a batch never mixes the rules before and after a reload.
   const openLane = (loaded: Loaded): GroupCommit<Judgement, Decision> =>
-    new GroupCommit((batch) => storeDecisions(pool, batch, stored(loaded, false)), { lanes: 2 });
+    new GroupCommit((batch) => storeDecisions(pool, batch, stored(loaded, false)));
   let lane = openLane(current);
 
   return {

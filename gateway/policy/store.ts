@@ -62,59 +62,41 @@ async function insert(
   binding: Binding,
   decisions: Map<Judgement, Decision>,
 ): Promise<void> {
-  const { rows } = await db.query<{ id: string; expires_at: Date }>({
+  const { rows } = await db.query<{ now: Date; ids: string[] | null }>({
     name: 'insert-decisions',
     text: `with given as (
-      select * from unnest($1::text[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[],
-        $8::jsonb[], $9::text[], $10::text[], $11::jsonb[], $12::jsonb[], $13::jsonb[], $14::int[], $15::text[],
-        $16::uuid[], $17::jsonb[])
-        as t (id, message_id, run_id, session_key, principal, step, tool, args, digest, effect, reasons, approvers,
-          provenance, seconds, grant_id, receipt_id, facts)
+      select * from json_to_recordset($1) as t (id text, message_id text, run_id uuid, session_key text,
+        principal text, step text, tool text, args text, digest text, effect text, reasons jsonb, approvers jsonb,
+        provenance jsonb, seconds int, grant_id text, receipt_id uuid, facts jsonb)
     ), decided as (
       insert into decisions (id, message_id, run_id, session_key, principal, step, tool, args, digest, effect, reasons,
         approvers, provenance, policy_version, epoch, expires_at)
-      select id, message_id, run_id, session_key, principal, step, tool, args, digest, effect, reasons, approvers,
-        provenance, $18, $19, now() + make_interval(secs => seconds) from given
+      select id, message_id, run_id, session_key, principal, step, tool, args::jsonb, digest, effect, reasons,
+        approvers, provenance, $2, $3, now() + make_interval(secs => seconds) from given
       on conflict (message_id, step, digest) do nothing
       returning id, expires_at
     ), granted as (
       insert into grants (id, decision_id, message_id, session_key, tool, digest, policy_version, epoch, expires_at,
         consumed_at)
-      select grant_id, given.id, message_id, session_key, tool, digest, $18, $19, expires_at,
-        case when $20 then now() end
+      select grant_id, given.id, message_id, session_key, tool, digest, $2, $3, expires_at, case when $4 then now() end
       from given join decided using (id) where grant_id is not null
     ), attested as (
       insert into receipts (id, kind, message_id, decision_id, facts)
       select receipt_id, 'decision', message_id, given.id, facts from given join decided using (id)
     )
-    select id, expires_at from decided`,
+    select now() as now, array_agg(id) as ids from decided`,
+    // One JSON text: making and reading it costs less than an array a column.
     values: [
-      batch.map((entry) => entry.id),
-      batch.map((entry) => entry.run.messageId),
-      batch.map((entry) => entry.run.runId),
-      batch.map((entry) => entry.run.sessionKey),
-      batch.map((entry) => entry.run.principal),
-      batch.map((entry) => entry.call.step),
-      batch.map((entry) => entry.call.tool),
-      batch.map((entry) => entry.args),
-      batch.map((entry) => entry.digest),
-      batch.map((entry) => entry.verdict.effect),
-      batch.map((entry) => JSON.stringify(entry.verdict.reasons)),
-      batch.map((entry) => (entry.verdict.approvers ? JSON.stringify(entry.verdict.approvers) : null)),
-      batch.map((entry) => JSON.stringify(entry.provenance)),
-      batch.map((entry) => secondsOf(entry, binding)),
-      batch.map((entry) => entry.grant),
-      batch.map(() => uuidv7()),
-      batch.map((entry) => JSON.stringify(factsOf(entry, binding))),
+      JSON.stringify(batch.map((entry) => rowOf(entry, binding))),
       binding.version,
       binding.epoch,
       binding.spend,
     ],
   });
-  const expiry = new Map(rows.map((row) => [row.id, row.expires_at]));
+  const stored = new Set(rows[0]?.ids);
+  const now = rows[0]?.now.getTime() ?? NaN;
   for (const entry of batch) {
-    const expires = expiry.get(entry.id);
-    if (!expires) continue;
+    if (!stored.has(entry.id)) continue;
     decisions.set(entry, {
       id: entry.id,
       effect: entry.verdict.effect,
@@ -124,10 +106,30 @@ async function insert(
       approvers: entry.verdict.approvers,
       grant: entry.grant,
       policy: { version: binding.version, engine: binding.engine },
-      expiresAt: expires.toISOString(),
+      expiresAt: new Date(now + secondsOf(entry, binding) * 1000).toISOString(),
     });
   }
 }
+
+const rowOf = (entry: Judgement, binding: Binding): Record<string, unknown> => ({
+  id: entry.id,
+  message_id: entry.run.messageId,
+  run_id: entry.run.runId,
+  session_key: entry.run.sessionKey,
+  principal: entry.run.principal,
+  step: entry.call.step,
+  tool: entry.call.tool,
+  args: entry.args,
+  digest: entry.digest,
+  effect: entry.verdict.effect,
+  reasons: entry.verdict.reasons,
+  approvers: entry.verdict.approvers,
+  provenance: entry.provenance,
+  seconds: secondsOf(entry, binding),
+  grant_id: entry.grant,
+  receipt_id: uuidv7(),
+  facts: factsOf(entry, binding),
+});
 
 const secondsOf = (entry: Judgement, binding: Binding): number =>
   entry.verdict.effect === 'approve' || entry.verdict.effect === 'confirm'
@@ -151,15 +153,19 @@ const knownTool = (entry: Judgement): string | null =>
 
 /** Drops decisions that were never asked about or used, and whose time, rules or epoch are over. */
 async function dropVoid(db: Queryable, repeated: Judgement[], binding: Binding): Promise<boolean> {
-  const { rowCount } = await db.query(
-    `delete from decisions d using unnest($1::text[], $2::text[], $3::text[]) as t (message_id, step, digest)
-     where d.message_id = t.message_id and d.step = t.step and d.digest = t.digest
-       and (d.expires_at <= now() or d.policy_version <> $4 or d.epoch <> $5)
-       and not exists (select from approvals a where a.id = d.id)
-       and not exists (select from grants g where g.decision_id = d.id and g.consumed_at is not null)`,
+  const { rows } = await db.query<{ dropped: number }>(
+    `with dropped as (
+       delete from decisions d using unnest($1::text[], $2::text[], $3::text[]) as t (message_id, step, digest)
+       where d.message_id = t.message_id and d.step = t.step and d.digest = t.digest
+         and (d.expires_at <= now() or d.policy_version <> $4 or d.epoch <> $5)
+         and not exists (select from approvals a where a.id = d.id)
+         and not exists (select from grants g where g.decision_id = d.id and g.consumed_at is not null)
+       returning d.id
+     ), ungranted as (delete from grants g using dropped where g.decision_id = dropped.id)
+     select count(*)::int as dropped from dropped`,
     [...keysOf(repeated), binding.version, binding.epoch],
   );
-  return (rowCount ?? 0) > 0;
+  return (rows[0]?.dropped ?? 0) > 0;
 }
 
 async function findStored(

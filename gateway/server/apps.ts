@@ -3,6 +3,7 @@ import { Counter, collectDefaultMetrics, register } from 'prom-client';
 import type { ChannelAdapter, Inbound } from '../channels/index.ts';
 import { GatehouseError, type Logger } from '../config/index.ts';
 import { healthRoutes, type Checks } from './health.ts';
+import { readBody } from './body.ts';
 import { jsonBody, readableAddress } from './json-body.ts';
 import { openApiDocument } from './openapi.ts';
 import { notFound, problemHandler } from './problem.ts';
@@ -49,6 +50,11 @@ export function internalApp(options: {
   log: Logger;
 }): Express {
   const app = bareApp();
+  // First, because every step of every workflow comes through it.
+  const known = counted('api', authenticate(options.clients));
+  mountRoutes(app, options.routes, [known, ...jsonBody(524_288)]);
+  // Who may not call is not told what there is.
+  app.use('/v1', known);
   app.use(healthRoutes(options.checks, { reasons: true }));
   app.get('/metrics', async (_request, response) => {
     response.type(register.contentType).send(await register.metrics());
@@ -57,8 +63,6 @@ export function internalApp(options: {
   app.get('/openapi.json', (_request, response) => {
     response.json(document);
   });
-  app.use('/v1', counted('api', authenticate(options.clients)), ...jsonBody('512kb'));
-  mountRoutes(app, options.routes);
   app.use(notFound);
   app.use(problemHandler(options.log));
   return app;
@@ -84,7 +88,7 @@ export function publicApp(options: {
   log: Logger;
 }): Express {
   const app = bareApp();
-  const raw = express.raw({ type: () => true, limit: '1mb' });
+  const raw = readBody(1_048_576);
   for (const { path, adapter } of options.webhooks) {
     app.post(
       path,

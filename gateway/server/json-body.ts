@@ -1,6 +1,10 @@
-import express, { type RequestHandler } from 'express';
+import type { RequestHandler } from 'express';
 import { parseJson } from '../channels/index.ts';
 import { GatehouseError } from '../config/index.ts';
+import { readBody } from './body.ts';
+
+/** `application/json`, and `application/<anything>+json` (RFC 6839 §3.1). */
+const asJson = /^\s*application\/(?:[\w.-]+\+)?json\s*(?:;|$)/i;
 
 /** Longest name of a field that an answer repeats; anything else could be the content itself. */
 const plainName = /^[\w-]{1,60}$/;
@@ -8,16 +12,15 @@ const plainName = /^[\w-]{1,60}$/;
 /**
  * Reads a JSON body as strictly as a vendor's: no key twice (two readers would see two calls), bounded nesting, and
  * nothing that Postgres cannot hold. A missing body stays undefined.
- * @param limit most bytes, as Express writes it
+ * @param limit most bytes
  * @returns handlers that throw GatehouseError 400 `GH-HTTP-400` with the field at fault
  */
-export function jsonBody(limit: string): RequestHandler[] {
-  const raw = express.raw({ type: () => true, limit });
+export function jsonBody(limit: number): RequestHandler[] {
   return [
-    raw,
+    readBody(limit),
     (request, _response, next) => {
       if (!Buffer.isBuffer(request.body)) return next();
-      if (request.is(['json', '+json']) === false) {
+      if (!asJson.test(request.get('content-type') ?? '')) {
         throw unreadable(
           'The body is not sent as JSON.',
           'content-type',

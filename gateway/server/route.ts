@@ -53,10 +53,14 @@ export function authenticate(clients: {
   };
 }
 
-/** Mounts the routes with their guards. */
-export function mountRoutes(router: Router, routes: readonly Route[]): void {
+/** Mounts the routes, each behind `guards` and its scope. */
+export function mountRoutes(
+  router: Router,
+  routes: readonly Route[],
+  guards: readonly RequestHandler[],
+): void {
   for (const description of routes) {
-    router[description.method](description.path, async (request: Request, response: Response) => {
+    const handler = async (request: Request, response: Response): Promise<void> => {
       const client = response.locals.client as Client;
       if (!client.scopes.includes(description.scope)) {
         throw new GatehouseError(
@@ -70,7 +74,8 @@ export function mountRoutes(router: Router, routes: readonly Route[]): void {
       const body: unknown = description.body ? parseBody(description.body, request.body) : undefined;
       const answer = await description.handle({ body, request, client });
       if (answer === undefined) response.status(204).end();
-      else response.json(answer);
-    });
+      else response.setHeader('content-type', 'application/json; charset=utf-8').end(JSON.stringify(answer));
+    };
+    router[description.method](description.path, ...guards, handler);
   }
 }

@@ -36,20 +36,18 @@ export function createClients(options: { pool: Pool }): Clients {
     },
 
     async authenticate(token) {
-      const hash = hashToken(token);
-      const key = hash.toString('base64');
-      const known = cache.get(key);
+      const known = cache.get(token);
       if (known && known.until > Date.now()) return known.client;
       const { rows } = await pool.query<Client>(
         'select id, scopes from clients where token_hash = $1 and revoked_at is null',
-        [hash],
+        [hashToken(token)],
       );
       const client = rows[0];
-      cache.delete(key);
+      cache.delete(token);
       if (!client) return null;
       // Only tokens that were good are kept: guesses cannot fill the memory.
       if (cache.size >= cacheSize) cache.clear();
-      cache.set(key, { client, until: Date.now() + cacheMs });
+      cache.set(token, { client, until: Date.now() + cacheMs });
       return client;
     },
 

@@ -8,8 +8,10 @@ export interface Load {
   answered: number;
 }
 
+const warmUpSeconds = 2;
+
 /**
- * Loads a server for some seconds.
+ * Loads a server for some seconds, after two that are not counted: a fresh process compiles what it runs often.
  * @param body makes a body; called for each request
  * @param headers makes the headers of a body
  * @throws when any answer was not 2xx: a rate of errors is no rate
@@ -21,20 +23,23 @@ export async function loadServer(options: {
   headers: (body: string) => Record<string, string>;
   body: () => string;
 }): Promise<Load> {
-  const result = await autocannon({
-    url: options.url,
-    connections: options.connections,
-    duration: options.seconds,
-    requests: [
-      {
-        method: 'POST',
-        setupRequest(request) {
-          const body = options.body();
-          return { ...request, body, headers: { ...request.headers, ...options.headers(body) } };
+  const load = (seconds: number): Promise<autocannon.Result> =>
+    autocannon({
+      url: options.url,
+      connections: options.connections,
+      duration: seconds,
+      requests: [
+        {
+          method: 'POST',
+          setupRequest(request) {
+            const body = options.body();
+            return { ...request, body, headers: { ...request.headers, ...options.headers(body) } };
+          },
         },
-      },
-    ],
-  });
+      ],
+    });
+  await load(warmUpSeconds);
+  const result = await load(options.seconds);
   const failed = result.non2xx + result.errors + result.timeouts;
   if (failed > 0) throw new Error(`${failed} of ${result.requests.total} requests to ${options.url} failed`);
   return {

@@ -1,3 +1,4 @@
+import { createSecretKey } from 'node:crypto';
 import assert from 'node:assert/strict';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
@@ -5,7 +6,7 @@ import type { Inbound, InboundMessage } from '../../gateway/channels/index.ts';
 import { idOf, toEnvelope } from '../../gateway/delivery/envelope.ts';
 import { envelopeJsonSchema, sessionKey, type Envelope } from '../../gateway/envelope/index.ts';
 
-const key = Buffer.alloc(32, 7);
+const key = createSecretKey(Buffer.alloc(32, 7));
 const ajv = new Ajv2020({ strict: true, allErrors: true });
 (addFormats as unknown as (target: Ajv2020) => void)(ajv);
 const keepsSchema = ajv.compile(envelopeJsonSchema());

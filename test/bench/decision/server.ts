@@ -1,3 +1,4 @@
+import { createSecretKey } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -119,7 +120,7 @@ async function oneRun(
     automations: { get: () => undefined },
     limits: await createLimits({ policiesDir: settings.policiesDir }),
     signingSecret: `whsec_${Buffer.alloc(32).toString('base64')}`,
-    sessionSecret: Buffer.alloc(32),
+    sessionSecret: createSecretKey(Buffer.alloc(32)),
     clock: () => new Date(),
     log,
   });

@@ -1,3 +1,4 @@
+import { createSecretKey } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import { PgBoss } from 'pg-boss';
 import express from 'express';
@@ -68,7 +69,7 @@ async function gatehouse(data: Data): Promise<{ app: express.Express; stop: () =
     automations: { get: () => undefined },
     limits: await createLimits({ policiesDir: data.policiesDir }),
     signingSecret: `whsec_${Buffer.alloc(32).toString('base64')}`,
-    sessionSecret: Buffer.alloc(32),
+    sessionSecret: createSecretKey(Buffer.alloc(32)),
     clock: () => new Date(),
     log,
   });

@@ -40,26 +40,6 @@ describe('group commit', () => {
     await Promise.all(Array.from({ length: 9 }, (_, index) => commit.add(index)));
   });
 
-  it('runs as many at once as there are lanes, and no more', async () => {
-    let open = 0;
-    let most = 0;
-    const commit = new GroupCommit<number, number>(
-      async (items) => {
-        most = Math.max(most, (open += 1));
-        await new Promise((resolve) => setTimeout(resolve, 2));
-        open -= 1;
-        return items;
-      },
-      { limit: 2, lanes: 2 },
-    );
-    const results = await Promise.all(Array.from({ length: 9 }, (_, index) => commit.add(index)));
-    assert.deepEqual(
-      results,
-      Array.from({ length: 9 }, (_, index) => index),
-    );
-    assert.equal(most, 2);
-  });
-
   it('tells every caller of a failed transaction, and goes on with the next', async () => {
     let fail = true;
     const commit = new GroupCommit<string, string>((items) =>

@@ -1,3 +1,4 @@
+import { createSecretKey } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { PgBoss } from 'pg-boss';
@@ -257,7 +258,7 @@ export class Stage {
         reload: async () => undefined,
       },
       signingSecret,
-      sessionSecret: Buffer.alloc(32, 1),
+      sessionSecret: createSecretKey(Buffer.alloc(32, 1)),
       clock: () => new Date(),
       log: createLogger(process.env.GATEHOUSE_TEST_LOG ?? 'silent'),
     };

@@ -1,3 +1,4 @@
+import { createSecretKey } from 'node:crypto';
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
@@ -43,7 +44,7 @@ describe('ids', () => {
   });
 
   it('of sessions differ for two senders of one conversation', () => {
-    const key = Buffer.alloc(32, 7);
+    const key = createSecretKey(Buffer.alloc(32, 7));
     const place = { channel: 'slack', account: 'T1', conversation: 'C1' };
     assert.notEqual(sessionKey(key, { ...place, sender: 'U1' }), sessionKey(key, { ...place, sender: 'U2' }));
     assert.match(sessionKey(key, { ...place, sender: 'U1' }), /^[A-Za-z0-9_-]{32}$/);
