@@ -5,7 +5,8 @@ import { GatehouseError } from '../config/index.ts';
  * Reads a body into `request.body`, as one Buffer of the bytes as they came; without a body it stays undefined. It is on
  * the way of every delivery and every call, and does in a few steps what a general parser does in many.
  * @param limit most bytes
- * @returns a handler that fails with GatehouseError 413 `GH-HTTP-413` or 400 `GH-HTTP-400` (compressed, broken off)
+ * @returns a handler that fails with GatehouseError 413 `GH-HTTP-413`, 415 `GH-HTTP-415` (compressed) or
+ *   400 `GH-HTTP-400` (broken off)
  */
 export function readBody(limit: number): RequestHandler {
   return (request, _response, next) => {
@@ -40,9 +41,9 @@ export function readBody(limit: number): RequestHandler {
 const tooLarge = (): GatehouseError =>
   new GatehouseError('GH-HTTP-413', 'The body is larger than this address takes.', { status: 413 });
 
+/** RFC 9110 §15.5.16: also for a content coding that is not supported. */
 const compressed = (): GatehouseError =>
-  new GatehouseError('GH-HTTP-400', 'A compressed body is not taken.', {
-    status: 400,
-    field: 'content-encoding',
+  new GatehouseError('GH-HTTP-415', 'A compressed body is not taken.', {
+    status: 415,
     next: 'Send it without Content-Encoding.',
   });

@@ -10,7 +10,8 @@ const step = z
   .describe('which step of the workflow asks; repeats get the same answer');
 const tool = z.string().min(1).max(128);
 const args = z
-  .record(z.string().max(128), z.unknown()).describe('the arguments of the call, exactly as they will be used');
+  .record(z.string().max(128), z.unknown())
+  .describe('the arguments of the call, exactly as they will be used');
 const grant = z.string().min(8).max(128).optional();
 
 /** Bodies of the internal API, by route. */

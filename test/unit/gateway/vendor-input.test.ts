@@ -100,16 +100,13 @@ describe('what vendors, and others at their addresses, may send', { timeout: 170
     assert.equal(await metric(/gatehouse_unauthenticated_total\{surface="telegram"\} (\d+)/), 2);
   });
 
-  it('answers 4xx to bytes that cannot be read at all', async () => {
-    for (const [encoding, status] of [
-      ['br', 400],
-      ['canary', 415],
-    ] as const) {
+  it('answers 415 to a compressed body, which it does not unpack', async () => {
+    for (const encoding of ['br', 'gzip', 'canary']) {
       const answer = await slack('canary', {
         ...slackHeaders(signingSecret, 'canary'),
         'content-encoding': encoding,
       });
-      assert.equal(answer.status, status);
+      assert.equal(answer.status, 415);
       assert.doesNotMatch(await answer.text(), /canary/);
     }
   });
