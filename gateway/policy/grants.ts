@@ -1,7 +1,7 @@
 import { recordReceipts } from '../audit/index.ts';
 import { GatehouseError } from '../config/index.ts';
 import { transaction, type Pool, type Queryable, type Transaction } from '../db/index.ts';
-import { newGrant } from './judge.ts';
+import { decisionOf, newGrant } from './judge.ts';
 
 /** What an execution presents. */
 export interface Presented {
@@ -59,42 +59,44 @@ interface GrantRow {
   late: boolean;
 }
 
-/** Kill switch and grant in one look; the switch is there also where the grant is not. */
-const lookFor = (name: string, holdSwitch: string, holdGrant: string): { name: string; text: string } => ({
-  name,
-  text: `select switch.engaged, g.* from (select engaged from kill_switch ${holdSwitch}) as switch
-     left join lateral (
-       select decision_id, message_id, session_key, tool, digest, policy_version, epoch,
-         consumed_at is not null as consumed, expires_at <= clock_timestamp() as late
-       from grants where id = $1 ${holdGrant}
-     ) as g on true`,
-});
-const look = lookFor('look-at-grant', '', '');
-const lookAndHold = lookFor('hold-grant', 'for share', 'for update');
-
 /**
- * Spends a grant in the caller's transaction. The kill switch is read there with a lock, so that once it is engaged
- * no call that it did not see can still commit.
+ * Spends a grant in the caller's transaction, which fails where the grant would be refused: its commit is the answer,
+ * so that nobody waits for one before. The kill switch is read there with a lock, so that once it is engaged no call that
+ * it did not see can still commit.
  * @returns the decision that the grant came from
- * @throws GrantRefused
+ * @throws GrantRefused for what is not a grant
  */
-export async function consumeGrant(
-  tx: Transaction,
-  presented: Presented,
-  binding: GrantBinding,
-): Promise<{ decisionId: string }> {
-  const decisionId = await checkGrant(tx, presented, binding, true);
+export function consumeGrant(tx: Transaction, presented: Presented, binding: GrantBinding): string {
+  const decisionId = decisionOf(presented.grant);
+  if (decisionId === null) throw new GrantRefused('grant_unknown');
   tx.send({
     name: 'spend-grant',
-    text: 'update grants set consumed_at = now() where id = $1',
-    values: [presented.grant],
+    text: `with switch as (select engaged from kill_switch for share), spent as (
+         update grants set consumed_at = now()
+         where id = $1 and decision_id = $2 and message_id = $3 and session_key = $4 and tool = $5 and digest = $6
+           and consumed_at is null and epoch = $7 and policy_version = $8 and expires_at > clock_timestamp()
+           and exists (select from switch where not engaged)
+         returning id
+       ) select 1 / count(*) from spent`,
+    values: [
+      presented.grant,
+      decisionId,
+      presented.messageId,
+      presented.sessionKey,
+      presented.tool,
+      presented.digest,
+      binding.epoch,
+      binding.version,
+    ],
   });
-  return { decisionId };
+  return decisionId;
 }
 
+/** Whether a transaction failed because a statement of it did not touch what it had to: see `consumeGrant`. */
+export const missedItsRow = (error: unknown): boolean => (error as { code?: unknown }).code === '22012';
+
 /**
- * Says whether a grant would be accepted now.
- * @param lock holds grant and kill switch until the end of the transaction
+ * Says whether a grant would be accepted now, and if not, why.
  * @returns the decision that the grant came from
  * @throws GrantRefused
  */
@@ -102,10 +104,16 @@ export async function checkGrant(
   db: Queryable,
   presented: Presented,
   binding: GrantBinding,
-  lock = false,
 ): Promise<string> {
+  // The switch is there also where the grant is not.
   const { rows } = await db.query<GrantRow>({
-    ...(lock ? lookAndHold : look),
+    name: 'look-at-grant',
+    text: `select switch.engaged, g.* from (select engaged from kill_switch) as switch
+       left join lateral (
+         select decision_id, message_id, session_key, tool, digest, policy_version, epoch,
+           consumed_at is not null as consumed, expires_at <= clock_timestamp() as late
+         from grants where id = $1
+       ) as g on true`,
     values: [presented.grant],
   });
   const grant = rows[0];
@@ -121,18 +129,6 @@ export async function checkGrant(
   if (grant.policy_version !== binding.version) throw new GrantRefused('grant_old_rules');
   if (grant.late) throw new GrantRefused('grant_late');
   return grant.decision_id;
-}
-
-/**
- * Holds the kill switch until the end of the transaction, for a grant that this transaction makes and spends.
- * @throws GrantRefused `kill_switch` where it is on
- */
-export async function holdSwitch(tx: Transaction): Promise<void> {
-  const { rows } = await tx.query<{ engaged: boolean }>({
-    name: 'hold-switch',
-    text: 'select engaged from kill_switch for share',
-  });
-  if (rows[0]?.engaged !== false) throw new GrantRefused('kill_switch');
 }
 
 /**
@@ -159,7 +155,7 @@ export async function issueGrant(
   if (decision.grant_id) return decision.grant_id;
   if (decision.epoch !== binding.epoch) throw new GrantRefused('grant_old_epoch');
   if (decision.policy_version !== binding.version) throw new GrantRefused('grant_old_rules');
-  const grant = newGrant();
+  const grant = newGrant(decisionId);
   await tx.query(
     `insert into grants (id, decision_id, message_id, session_key, tool, digest, policy_version, epoch, expires_at)
      select $2, id, message_id, session_key, tool, digest, policy_version, $3, now() + make_interval(secs => $4)

@@ -2,7 +2,7 @@ export type { ApprovalClass } from './approval-classes.ts';
 export { buildPolicy, type PolicyManifest } from './build.ts';
 export { openEpoch, type Epoch } from './epoch.ts';
 export { findOpa, installOpa, opaVersion } from './opa.ts';
-export { GrantRefused, type Presented } from './grants.ts';
+export { GrantRefused, missedItsRow, type Presented } from './grants.ts';
 export { callDigest, checkStep, policyInput, type Judgement } from './judge.ts';
 export { createPolicy, type Policy } from './policy.ts';
 export type {

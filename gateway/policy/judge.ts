@@ -59,15 +59,16 @@ export function judge(rules: Rules, run: RunContext, call: Call): Judgement {
   }
   const input = policyInput(run, tool, call.args as Record<string, unknown>, rules.clock());
   const verdict = askPolicy(rules.engine, input, monotonic);
+  const id = newDecisionId();
   return {
     run,
     call,
-    id: newDecisionId(),
+    id,
     digest,
     verdict,
     provenance: input.provenance,
     args: verdict.effect === 'deny' ? null : args,
-    grant: verdict.effect === 'allow' ? newGrant() : null,
+    grant: verdict.effect === 'allow' ? newGrant(id) : null,
   };
 }
 
@@ -132,9 +133,15 @@ function toTheSecond(time: Date): string {
   return second.text;
 }
 
-/** Unguessable: 122 random bits, and bound to its call. Node keeps random UUIDs in stock, asking for bytes costs more. */
-export function newGrant(): string {
-  return `grant_${randomUUID()}`;
+/** A decision's grant: names its decision, and cannot be guessed (122 random bits). */
+export function newGrant(decisionId: string): string {
+  return `grant_${decisionId.slice('dec_'.length)}_${randomUUID()}`;
+}
+
+/** The decision that a grant names; null for what is not a grant of ours. */
+export function decisionOf(grant: string): string | null {
+  const uuid = /^grant_([0-9a-f-]{36})_[0-9a-f-]{36}$/.exec(grant)?.[1];
+  return uuid === undefined ? null : `dec_${uuid}`;
 }
 
 function money(amount: unknown, currency: unknown): PolicyInput['money'] {

@@ -9,7 +9,6 @@ import { askPolicy } from './fail-closed.ts';
 import {
   checkGrant,
   consumeGrant,
-  holdSwitch,
   issueGrant,
   killSwitchOn,
   setKillSwitch,
@@ -17,7 +16,7 @@ import {
   type Presented,
 } from './grants.ts';
 import { judge, type Judgement } from './judge.ts';
-import { storeDecisions, type Binding } from './store.ts';
+import { storeDecisions, storeSpent, type Binding } from './store.ts';
 import type { Call, Decision, PolicyInput, RunContext, Verdict } from './types.ts';
 
 /** Decides calls, and makes and spends the grants that let them run. */
@@ -31,13 +30,13 @@ export interface Policy {
   /** Decides and stores: the same message, step and arguments get the same decision. */
   decide(run: RunContext, call: Call): Promise<Decision>;
   /**
-   * Decides like `decide`, and spends the grant that there may be, in the caller's transaction: for a call whose effect
-   * is committed with its decision.
-   * @throws GrantRefused
+   * Stores a judgement that allows, with its grant spent, in the caller's transaction: for a call whose effect is committed
+   * with its decision. The transaction fails where the call was decided before, or the kill switch is on.
    */
-  decideAndSpend(tx: Transaction, run: RunContext, call: Call): Promise<Decision>;
+  storeSpent(tx: Transaction, judgement: Judgement): void;
   issueGrant(tx: Queryable, decisionId: string): Promise<string>;
-  consumeGrant(tx: Transaction, presented: Presented): Promise<{ decisionId: string }>;
+  /** @see consumeGrant in grants.ts: a grant that is refused fails the transaction */
+  consumeGrant(tx: Transaction, presented: Presented): string;
   checkGrant(db: Queryable, presented: Presented): Promise<string>;
   /** Who is asked for a risk class, as `approvals.yaml` says. */
   approvalClass(risk: string): ApprovalClass | undefined;
@@ -76,17 +75,16 @@ export async function createPolicy(deps: {
   const binding = (): GrantBinding => ({ version: current.version, epoch: epoch.current() });
   const askRules = (run: RunContext, call: Call): Judgement =>
     judge({ engine: current.engine, catalogue, clock }, run, call);
-  const stored = (loaded: Loaded, spend: boolean): Binding => ({
+  const stored = (loaded: Loaded): Binding => ({
     version: loaded.version,
     engine: loaded.engine.name,
     epoch: epoch.current(),
     allowSeconds: settings.decisionSeconds,
     askSeconds: settings.approvalSeconds,
-    spend,
   });
   // One lane for each version, so that a batch never mixes the rules before and after a reload.
   const openLane = (loaded: Loaded): GroupCommit<Judgement, Decision> =>
-    new GroupCommit((batch) => storeDecisions(pool, batch, stored(loaded, false)));
+    new GroupCommit((batch) => storeDecisions(pool, batch, stored(loaded)));
   let lane = openLane(current);
 
   return {
@@ -99,21 +97,7 @@ export async function createPolicy(deps: {
     async decide(run, call) {
       return lane.add(askRules(run, call));
     },
-    async decideAndSpend(tx, run, call) {
-      const judgement = askRules(run, call);
-      const [, decisions] = await Promise.all([
-        holdSwitch(tx),
-        storeDecisions(tx, [judgement], stored(current, true)),
-      ]);
-      const decision = decisions[0] as Decision;
-      const { grant, tool, digest } = decision;
-      // A call that was decided before has the grant of that time, which is spent like any other.
-      if (grant !== null && decision.id !== judgement.id) {
-        const { messageId, sessionKey } = run;
-        await consumeGrant(tx, { grant, messageId, sessionKey, tool, digest }, binding());
-      }
-      return decision;
-    },
+    storeSpent: (tx, judgement) => storeSpent(tx, judgement, stored(current)),
     issueGrant: (tx, decisionId) => issueGrant(tx, decisionId, binding(), settings.decisionSeconds),
     consumeGrant: (tx, presented) => consumeGrant(tx, presented, binding()),
     checkGrant: (db, presented) => checkGrant(db, presented, binding()),

@@ -1,5 +1,5 @@
 import type { ReceiptFacts } from '../audit/index.ts';
-import type { Queryable } from '../db/index.ts';
+import type { Queryable, Transaction } from '../db/index.ts';
 import { uuidv7 } from '../envelope/index.ts';
 import type { Judgement } from './judge.ts';
 import type { Approvers, Decision, Effect, Reason } from './types.ts';
@@ -12,8 +12,6 @@ export interface Binding {
   /** Seconds that an allowed call may wait for its execution, and a question for its answer. */
   allowSeconds: number;
   askSeconds: number;
-  /** Whether the grants of fresh decisions are spent at once, by the transaction that makes them. */
-  spend: boolean;
 }
 
 interface StoredRow {
@@ -56,6 +54,49 @@ export async function storeDecisions(
   return batch.map((judgement) => decisions.get(judgement) as Decision);
 }
 
+/**
+ * Stores a judgement with its receipt and its grant, spent, in the caller's transaction. That fails where the call was
+ * decided before, or the kill switch is on, which it holds until its end.
+ */
+export function storeSpent(tx: Transaction, judgement: Judgement, binding: Binding): void {
+  tx.send({
+    name: 'insert-decision-spent',
+    text: `${insertDecisions}, switch as (select engaged from kill_switch for share)
+      select 1 / count(*) from decided where exists (select from switch where not engaged)`,
+    values: valuesOf([judgement], binding, true),
+  });
+}
+
+/** The receipt is written by the decision's own statement, which saves a round trip. */
+const insertDecisions = `with given as (
+    select * from json_to_recordset($1) as t (id text, message_id text, run_id uuid, session_key text,
+      principal text, step text, tool text, args text, digest text, effect text, reasons jsonb, approvers jsonb,
+      provenance jsonb, seconds int, grant_id text, receipt_id uuid, facts jsonb)
+  ), decided as (
+    insert into decisions (id, message_id, run_id, session_key, principal, step, tool, args, digest, effect, reasons,
+      approvers, provenance, policy_version, epoch, expires_at)
+    select id, message_id, run_id, session_key, principal, step, tool, args::jsonb, digest, effect, reasons,
+      approvers, provenance, $2, $3, now() + make_interval(secs => seconds) from given
+    on conflict (message_id, step, digest) do nothing
+    returning id, expires_at
+  ), granted as (
+    insert into grants (id, decision_id, message_id, session_key, tool, digest, policy_version, epoch, expires_at,
+      consumed_at)
+    select grant_id, given.id, message_id, session_key, tool, digest, $2, $3, expires_at, case when $4 then now() end
+    from given join decided using (id) where grant_id is not null
+  ), attested as (
+    insert into receipts (id, kind, message_id, decision_id, facts)
+    select receipt_id, 'decision', message_id, given.id, facts from given join decided using (id)
+  )`;
+
+// One JSON text: making and reading it costs less than an array a column.
+const valuesOf = (batch: Judgement[], binding: Binding, spent: boolean): unknown[] => [
+  JSON.stringify(batch.map((entry) => rowOf(entry, binding))),
+  binding.version,
+  binding.epoch,
+  spent,
+];
+
 async function insert(
   db: Queryable,
   batch: Judgement[],
@@ -64,34 +105,8 @@ async function insert(
 ): Promise<void> {
   const { rows } = await db.query<{ now: Date; ids: string[] | null }>({
     name: 'insert-decisions',
-    text: `with given as (
-      select * from json_to_recordset($1) as t (id text, message_id text, run_id uuid, session_key text,
-        principal text, step text, tool text, args text, digest text, effect text, reasons jsonb, approvers jsonb,
-        provenance jsonb, seconds int, grant_id text, receipt_id uuid, facts jsonb)
-    ), decided as (
-      insert into decisions (id, message_id, run_id, session_key, principal, step, tool, args, digest, effect, reasons,
-        approvers, provenance, policy_version, epoch, expires_at)
-      select id, message_id, run_id, session_key, principal, step, tool, args::jsonb, digest, effect, reasons,
-        approvers, provenance, $2, $3, now() + make_interval(secs => seconds) from given
-      on conflict (message_id, step, digest) do nothing
-      returning id, expires_at
-    ), granted as (
-      insert into grants (id, decision_id, message_id, session_key, tool, digest, policy_version, epoch, expires_at,
-        consumed_at)
-      select grant_id, given.id, message_id, session_key, tool, digest, $2, $3, expires_at, case when $4 then now() end
-      from given join decided using (id) where grant_id is not null
-    ), attested as (
-      insert into receipts (id, kind, message_id, decision_id, facts)
-      select receipt_id, 'decision', message_id, given.id, facts from given join decided using (id)
-    )
-    select now() as now, array_agg(id) as ids from decided`,
-    // One JSON text: making and reading it costs less than an array a column.
-    values: [
-      JSON.stringify(batch.map((entry) => rowOf(entry, binding))),
-      binding.version,
-      binding.epoch,
-      binding.spend,
-    ],
+    text: `${insertDecisions} select now() as now, array_agg(id) as ids from decided`,
+    values: valuesOf(batch, binding, false),
   });
   const stored = new Set(rows[0]?.ids);
   const now = rows[0]?.now.getTime() ?? NaN;
@@ -136,7 +151,7 @@ const secondsOf = (entry: Judgement, binding: Binding): number =>
     ? binding.askSeconds
     : binding.allowSeconds;
 
-/** What the receipt of a decision attests. It is written by the decision's own statement, which saves a round trip. */
+/** What the receipt of a decision attests. */
 const factsOf = (entry: Judgement, binding: Binding): ReceiptFacts => ({
   effect: entry.verdict.effect,
   tool: knownTool(entry),

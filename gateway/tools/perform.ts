@@ -1,6 +1,6 @@
 import type { Tool } from '../catalogue/index.ts';
 import { transaction, type Transaction } from '../db/index.ts';
-import { callDigest, type Decision, type Presented, type RunContext } from '../policy/index.ts';
+import { callDigest, missedItsRow, type Decision, type Presented, type RunContext } from '../policy/index.ts';
 import { finishAttempt, startAttempt, type Attempt, type Ending } from './attempts.ts';
 import type { ToolsDeps } from './deps.ts';
 import { outcomeReply } from './outcome-reply.ts';
@@ -62,21 +62,44 @@ export function createPerform(deps: ToolsDeps): Perform {
         secret: deps.connectors[call.tool.connector.kind].secretFor?.(call.tool, call.args) ?? null,
       },
     );
-  const spendAndStart = async (tx: Transaction, call: Ready, grant: string): Promise<Attempt> => {
-    const { decisionId } = await policy.consumeGrant(tx, presentedBy(call, grant));
-    return start(tx, call, grant, decisionId);
-  };
-  const decideAndStart = async (tx: Transaction, call: Ready): Promise<Attempt | Decision> => {
-    const decision = await policy.decideAndSpend(tx, call.run, call.request);
-    return decision.grant === null ? decision : start(tx, call, decision.grant, decision.id);
+  const spendAndStart = (tx: Transaction, call: Ready, grant: string): Attempt =>
+    start(tx, call, grant, policy.consumeGrant(tx, presentedBy(call, grant)));
+  /** A transaction that fails for its grant is asked why. @throws GrantRefused */
+  const spending = async <T>(
+    call: Ready,
+    grant: string,
+    work: (tx: Transaction) => T | Promise<T>,
+  ): Promise<T> => {
+    try {
+      return await transaction(pool, work);
+    } catch (error) {
+      if (missedItsRow(error)) await policy.checkGrant(pool, presentedBy(call, grant));
+      throw error;
+    }
   };
   const reach = (call: Ready, attempt: Attempt): Promise<Ending> =>
     runCall(deps, { attempt, tool: call.tool, args: call.args, caller: call.run });
+  const runWithin = async (tx: Transaction, call: Ready, attempt: Attempt): Promise<Execution> =>
+    finishAttempt(tx, deps.leases, attempt, await reach(call, attempt));
+  /** Decides and runs it at once, in a transaction that fails where it was decided before. Null where it is not allowed. */
+  const decideWithin = async (tx: Transaction, call: Ready): Promise<Execution | null> => {
+    const judgement = policy.judge(call.run, call.request);
+    if (judgement.grant === null) return null;
+    policy.storeSpent(tx, judgement);
+    return runWithin(tx, call, start(tx, call, judgement.grant, judgement.id));
+  };
 
-  const withinOne = async (tx: Transaction, call: Ready, given: string | null): Promise<Execution> => {
-    const started = given === null ? await decideAndStart(tx, call) : await spendAndStart(tx, call, given);
-    if ('effect' in started) return withheld(started);
-    return finishAttempt(tx, deps.leases, started, await reach(call, started));
+  const within = async (call: Ready, given: string | null): Promise<Execution> => {
+    if (given !== null)
+      return spending(call, given, (tx) => runWithin(tx, call, spendAndStart(tx, call, given)));
+    try {
+      const done = await transaction(pool, (tx) => decideWithin(tx, call));
+      if (done) return done;
+    } catch (error) {
+      if (!missedItsRow(error)) throw error;
+    }
+    const decision = await policy.decide(call.run, call.request);
+    return decision.grant === null ? withheld(decision) : within(call, decision.grant);
   };
 
   /** The outcome with the reply that tells it, or the outcome alone: what happened outside is stored in any case. */
@@ -85,7 +108,7 @@ export function createPerform(deps: ToolsDeps): Perform {
       const both = transaction(pool, async (tx) => {
         const execution = await finishAttempt(tx, deps.leases, attempt, ending);
         const reply = readied(deps, call.run, outcomeReply(call.request, execution));
-        const told = reply && (await withinOne(tx, reply, null));
+        const told = reply && (await decideWithin(tx, reply));
         if (told?.status !== 'succeeded') throw new Error('the outcome cannot be told with its commit');
         return { ...execution, replied: true };
       });
@@ -98,14 +121,14 @@ export function createPerform(deps: ToolsDeps): Perform {
   return {
     running,
     async outside(call, grant) {
-      const attempt = await transaction(pool, (tx) => spendAndStart(tx, call, grant));
+      const attempt = await spending(call, grant, (tx) => spendAndStart(tx, call, grant));
       const work = reach(call, attempt)
         .then((ending) => settle(call, attempt, ending))
         .finally(() => running.delete(attempt.id));
       running.set(attempt.id, work);
       return work;
     },
-    within: (call, grant) => transaction(pool, (tx) => withinOne(tx, call, grant)),
+    within,
   };
 }
 

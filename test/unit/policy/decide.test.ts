@@ -67,7 +67,7 @@ test('each decision leaves one receipt, and only an allowed one a grant', async 
   const denied = await policy.decide(runOf(), { tool: 'customers.export', args: {}, step: 'receipts' });
   for (const decision of [allowed, denied])
     assert.equal(await count('receipts', `decision_id = '${decision.id}'`), 1);
-  assert.match(allowed.grant ?? '', /^grant_[0-9a-f-]{36}$/);
+  assert.match(allowed.grant ?? '', /^grant_[0-9a-f-]{36}_[0-9a-f-]{36}$/);
   assert.equal(await count('grants', `decision_id = '${denied.id}'`), 0);
 });
 
