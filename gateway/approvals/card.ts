@@ -1,4 +1,4 @@
-import { renderSentence, type Tool } from '../catalogue/index.ts';
+import { amountOf, askedSentence, type Tool } from '../catalogue/index.ts';
 import { eligible } from './eligible.ts';
 import { endedAs } from './refusals.ts';
 import type { ApprovalRow } from './store.ts';
@@ -98,26 +98,12 @@ function whyNotVote(row: ApprovalRow, approvers: string[], viewer: string | unde
 
 function askedFor(tool: Tool | undefined, row: ApprovalRow): string {
   if (!tool) return `run ${row.tool}`;
-  return visible(renderSentence(tool.sentence, withAmount(tool, row.args ?? {})));
+  return visible(askedSentence(tool, row.args ?? {}));
 }
 
 function effectOf(tool: Tool | undefined, args: Record<string, unknown> | null): string | null {
   if (!tool?.money || !args) return null;
   return visible(`${amountOf(args[tool.money.amount])} ${String(args[tool.money.currency])}`);
-}
-
-/** The arguments as a sentence shows them: the amount grouped and with its cents. */
-function withAmount(tool: Tool, args: Record<string, unknown>): Record<string, unknown> {
-  const name = tool.money?.amount;
-  return name === undefined || !Object.hasOwn(args, name) ? args : { ...args, [name]: amountOf(args[name]) };
-}
-
-const grouped = new Intl.NumberFormat('en', { minimumFractionDigits: 2, maximumFractionDigits: 20 });
-
-/** Formats a decimal string exactly; anything else is shown as it is. */
-function amountOf(value: unknown): string {
-  const text = String(value);
-  return /^\d{1,15}(\.\d{1,10})?$/.test(text) ? grouped.format(text as `${number}`) : text;
 }
 
 function valuesOf(tool: Tool | undefined, row: ApprovalRow): Pick<Card, 'facts' | 'provenance' | 'quoted'> {

@@ -45,11 +45,15 @@ export function waitingCard(cards: readonly Card[]): Outgoing {
   };
 }
 
+/** How a request that was not approved is shown: that its requester withdrew it is nobody's refusal. */
+export const endedTone = (state: string): 'cancelled' | 'refused' =>
+  state === 'cancelled' ? 'cancelled' : 'refused';
+
 /** The same card without buttons, once the request is settled. */
 export function closedNotice(card: Card): Outgoing {
   return {
     text: `${card.sentence}.\n${outcomeText(card)}`,
-    tone: card.state === 'approved' ? 'done' : 'refused',
+    tone: card.state === 'approved' ? 'done' : endedTone(card.state),
   };
 }
 

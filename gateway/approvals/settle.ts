@@ -1,7 +1,7 @@
 import { recordReceipts } from '../audit/index.ts';
 import type { Queryable, Transaction } from '../db/index.ts';
 import { buildCard } from './card.ts';
-import { closedNotice, outcomeText } from './notices.ts';
+import { closedNotice, endedTone, outcomeText } from './notices.ts';
 import { findApprovals, type ApprovalRow } from './store.ts';
 import type { ApprovalsDeps, ApprovalState } from './types.ts';
 
@@ -69,7 +69,7 @@ async function tellEverybody(
     id: `${row.id}:${row.state}`,
     body: {
       text: `${card.effect}: ${outcomeText(card)}${next}`,
-      tone: row.state === 'approved' ? 'waiting' : 'refused',
+      tone: row.state === 'approved' ? 'waiting' : endedTone(row.state),
     },
     final,
   });

@@ -1,3 +1,5 @@
+import type { ToolFile } from './schema.ts';
+
 const placeholder = /\{([A-Za-z][A-Za-z0-9.]*)\}/g;
 
 // An argument must not crowd out the sentence around it; a result, such as a list of commands, may be what was asked for.
@@ -7,6 +9,33 @@ const longResult = 6000;
 /** The names that a template refers to, such as `amount` or `result.balance`. */
 export function placeholders(template: string): string[] {
   return [...template.matchAll(placeholder)].map((match) => match[1] ?? '');
+}
+
+type Sentences = Pick<ToolFile, 'sentence' | 'done' | 'money'>;
+
+/** What a call asks for, in the words of its tool, for example `pay 5,000.00 EUR to ACME`. */
+export function askedSentence(tool: Sentences, args: Record<string, unknown>): string {
+  return renderSentence(tool.sentence, withAmount(tool, args));
+}
+
+/** What a call did, in the words of its tool. */
+export function doneSentence(tool: Sentences, args: Record<string, unknown>, result: unknown): string {
+  return renderSentence(tool.done, withAmount(tool, args), withAmount(tool, result));
+}
+
+/** Arguments or a result as a sentence shows them: the amount grouped and with its cents. */
+function withAmount<Values>(tool: Sentences, values: Values): Values {
+  const name = tool.money?.amount;
+  const amount = name === undefined ? undefined : own(values, name);
+  return amount === undefined ? values : { ...values, [name as string]: amountOf(amount) };
+}
+
+const grouped = new Intl.NumberFormat('en', { minimumFractionDigits: 2, maximumFractionDigits: 20 });
+
+/** Formats a decimal string exactly; anything else is shown as it is. */
+export function amountOf(value: unknown): string {
+  const text = String(value);
+  return /^\d{1,15}(\.\d{1,10})?$/.test(text) ? grouped.format(text as `${number}`) : text;
 }
 
 /**

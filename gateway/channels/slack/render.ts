@@ -24,7 +24,15 @@ interface Button {
   style?: 'primary' | 'danger';
 }
 
-const icons = { info: '', done: '✅ ', waiting: '⏳ ', refused: '⛔ ', failed: '❌ ', unknown: '❓ ' };
+const icons = {
+  info: '',
+  done: '✅ ',
+  waiting: '⏳ ',
+  refused: '⛔ ',
+  cancelled: '↩️ ',
+  failed: '❌ ',
+  unknown: '❓ ',
+};
 const limits = {
   section: 3000,
   field: 2000,

@@ -14,7 +14,15 @@ export interface Drawn {
   keyboard: Button[][];
 }
 
-const icons = { info: '', done: '✅ ', waiting: '⏳ ', refused: '⛔ ', failed: '❌ ', unknown: '❓ ' };
+const icons = {
+  info: '',
+  done: '✅ ',
+  waiting: '⏳ ',
+  refused: '⛔ ',
+  cancelled: '↩️ ',
+  failed: '❌ ',
+  unknown: '❓ ',
+};
 /** https://core.telegram.org/bots/api#sendmessage and #inlinekeyboardbutton */
 const limits = { text: 4096, callbackBytes: 64, label: 128 };
 

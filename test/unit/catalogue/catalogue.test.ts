@@ -3,7 +3,8 @@ import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { loadCatalogue, parseTool, renderSentence, riskClasses } from '../../../gateway/catalogue/index.ts';
+import { doneSentence, loadCatalogue, parseTool, riskClasses } from '../../../gateway/catalogue/index.ts';
+import { renderSentence } from '../../../gateway/catalogue/sentence.ts';
 import { compileArguments } from '../../../gateway/catalogue/arguments.ts';
 import { policiesDir } from '../policy/support.ts';
 
@@ -104,6 +105,13 @@ test('the version follows the files, and a broken reload keeps the last good too
 test('a sentence shows own values only', () => {
   assert.equal(renderSentence('{a} {b} {toString} {result.x}', { a: '1', b: 2 }, { x: '3' }), '1 2 – 3');
   assert.equal(renderSentence('{a}', { a: '{b}', b: 'no' }), '{b}');
+});
+
+test('a sentence shows the amount grouped and with its cents, and nothing else so', () => {
+  const transfer = loadCatalogue(policiesDir).get('ledger.transfer');
+  assert.ok(transfer);
+  const args = { amount: '5000', currency: 'EUR', payee: 'ACME', reference: '5000' };
+  assert.equal(doneSentence(transfer, args, args), 'Paid 5,000.00 EUR to ACME (5000).');
 });
 
 test('an argument of another form is explained to a person, and not as a regular expression', () => {

@@ -186,6 +186,16 @@ describe('the chat page', () => {
     assert.doesNotMatch(text, /javascript:/);
   });
 
+  it('shows a request that was withdrawn as cancelled, not as refused', async () => {
+    await web.addMessage('approver-a', '/pay 10 EUR ACME x', 'done');
+    const { rows } = await web.pool.query<{ id: string }>(
+      `select id from messages order by seq desc limit 1`,
+    );
+    await web.addReply('approver-a', rows[0]?.id ?? '', { text: 'Taken back.', tone: 'cancelled' });
+    const { text } = await get('/', web.signInAs('approver-a'));
+    assert.match(text, /Cancelled\n?<\/span>/);
+  });
+
   it('does not mistake a message held back by a rate limit for one that needs approval', async () => {
     await web.addMessage('approver-a', '/balance', 'limited');
     const { rows } = await web.pool.query<{ id: string }>(`select id from messages where state = 'limited'`);
