@@ -1,4 +1,4 @@
-import { amountOf, askedSentence, type Tool } from '../catalogue/index.ts';
+import { amountOf, renderSentence, type Tool } from '../catalogue/index.ts';
 import { eligible } from './eligible.ts';
 import { endedAs } from './refusals.ts';
 import type { ApprovalRow } from './store.ts';
@@ -98,7 +98,7 @@ function whyNotVote(row: ApprovalRow, approvers: string[], viewer: string | unde
 
 function askedFor(tool: Tool | undefined, row: ApprovalRow): string {
   if (!tool) return `run ${row.tool}`;
-  return visible(askedSentence(tool, row.args ?? {}));
+  return visible(renderSentence(tool.sentence, row.args ?? {}));
 }
 
 function effectOf(tool: Tool | undefined, args: Record<string, unknown> | null): string | null {

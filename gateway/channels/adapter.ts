@@ -80,7 +80,7 @@ export interface Outgoing {
   buttons?: { label: string; value: string; style: 'primary' | 'danger' | 'default' }[];
   link?: { label: string; url: string };
   /** How far a request is, or how it ended; `unknown` is an effect of which nobody knows whether it happened. */
-  tone?: 'info' | 'done' | 'waiting' | 'refused' | 'cancelled' | 'failed' | 'unknown';
+  tone?: 'info' | 'answered' | 'done' | 'waiting' | 'refused' | 'cancelled' | 'failed' | 'unknown';
 }
 
 /** One way to talk with people. Everything that only a vendor knows stays behind this. */

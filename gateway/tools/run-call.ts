@@ -1,4 +1,4 @@
-import { doneSentence, type Tool } from '../catalogue/index.ts';
+import { renderSentence, type Tool } from '../catalogue/index.ts';
 import { GatehouseError, type Logger } from '../config/index.ts';
 import type { Policy } from '../policy/index.ts';
 import type { Leases } from '../vault/index.ts';
@@ -55,7 +55,7 @@ export async function runCall(
 
 function ended(outcome: Outcome, tool: Tool, args: Record<string, unknown>): Ending {
   if (outcome.status === 'succeeded') {
-    return { ...outcome, text: doneSentence(tool, args, outcome.result) };
+    return { ...outcome, text: renderSentence(tool.done, args, outcome.result) };
   }
   return { ...outcome, text: outcome.reasons.map((reason) => reason.text).join(' ') };
 }

@@ -1,5 +1,5 @@
 import { recordReceipts } from '../audit/index.ts';
-import { askedSentence } from '../catalogue/index.ts';
+import { renderSentence } from '../catalogue/index.ts';
 import { transaction, type Pool } from '../db/index.ts';
 import { callDigest, checkStep, GrantRefused, type Decision, type RunContext } from '../policy/index.ts';
 import { findAttempt, startedBefore } from './attempts.ts';
@@ -47,7 +47,7 @@ export function createTools(deps: ToolsDeps): Tools {
     if (!usable) return withheld(decision as Decision);
     if (!request.dryRun) return perform.outside(call, usable);
     const id = await policy.checkGrant(pool, presentedBy(call, usable));
-    return { status: 'dry_run', text: `Dry run: ${askedSentence(tool, args)}`, decision: id };
+    return { status: 'dry_run', text: `Dry run: ${renderSentence(tool.sentence, args)}`, decision: id };
   };
 
   return {

@@ -85,7 +85,7 @@ function entryOf(row: Row): Entry {
 function statusOfRow({ asked, state, body }: Row): Status {
   const tone = body?.tone;
   if (tone === 'refused' || state === 'refused' || state === 'dead') return 'refused';
-  if (tone === 'failed' || tone === 'unknown' || tone === 'cancelled') return tone;
+  if (tone === 'failed' || tone === 'unknown' || tone === 'cancelled' || tone === 'answered') return tone;
   if (!asked) return tone === 'waiting' ? 'needs-you' : 'done';
   if (state === 'done' || state === 'handled' || tone === 'done') return 'done';
   if (state === 'waiting') return 'waiting';

@@ -26,6 +26,7 @@ interface Button {
 
 const icons = {
   info: '',
+  answered: '',
   done: '✅ ',
   waiting: '⏳ ',
   refused: '⛔ ',

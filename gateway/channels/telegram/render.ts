@@ -16,6 +16,7 @@ export interface Drawn {
 
 const icons = {
   info: '',
+  answered: '',
   done: '✅ ',
   waiting: '⏳ ',
   refused: '⛔ ',

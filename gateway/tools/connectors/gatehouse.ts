@@ -1,4 +1,5 @@
 import type { Catalogue } from '../../catalogue/index.ts';
+import type { Outgoing } from '../../channels/index.ts';
 import { GatehouseError } from '../../config/index.ts';
 import type { Delivery } from '../../delivery/index.ts';
 import type { Connector, ConnectorCall, Outcome } from '../types.ts';
@@ -62,7 +63,7 @@ function reply(delivery: Pick<Delivery, 'reply'>, call: ConnectorCall): Outcome 
     result: {},
     async commit(tx) {
       // The catalogue's schema lets no other word through.
-      const tone = (call.args.outcome ?? 'done') as 'done' | 'refused' | 'failed' | 'unknown';
+      const tone = (call.args.outcome ?? 'done') as NonNullable<Outgoing['tone']>;
       const body = { text: String(call.args.text), tone };
       await delivery.reply(tx, {
         message: { runId: call.caller.runId },

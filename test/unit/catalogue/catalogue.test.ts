@@ -3,8 +3,7 @@ import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { doneSentence, loadCatalogue, parseTool, riskClasses } from '../../../gateway/catalogue/index.ts';
-import { renderSentence } from '../../../gateway/catalogue/sentence.ts';
+import { loadCatalogue, parseTool, renderSentence, riskClasses } from '../../../gateway/catalogue/index.ts';
 import { compileArguments } from '../../../gateway/catalogue/arguments.ts';
 import { policiesDir } from '../policy/support.ts';
 
@@ -43,8 +42,8 @@ const faults: [string, string, string, RegExp][] = [
   ],
   [
     'a sentence that names nothing',
-    'sentence: Pay {amount}',
-    'sentence: Pay {sum}',
+    'sentence: Pay {amount:money}',
+    'sentence: Pay {sum:money}',
     /there is no argument `sum`/,
   ],
   [
@@ -111,7 +110,7 @@ test('a sentence shows the amount grouped and with its cents, and nothing else s
   const transfer = loadCatalogue(policiesDir).get('ledger.transfer');
   assert.ok(transfer);
   const args = { amount: '5000', currency: 'EUR', payee: 'ACME', reference: '5000' };
-  assert.equal(doneSentence(transfer, args, args), 'Paid 5,000.00 EUR to ACME (5000).');
+  assert.equal(renderSentence(transfer.done, args, args), 'Paid 5,000.00 EUR to ACME (5000).');
 });
 
 test('an argument of another form is explained to a person, and not as a regular expression', () => {

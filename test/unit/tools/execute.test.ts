@@ -34,7 +34,7 @@ async function approved(): Promise<string> {
 test('an allowed read decides for itself and answers in a sentence', async () => {
   const done = await tools.execute(run(), { tool: 'ledger.balance', args: {}, step: 'x:0:0' });
   assert.equal(done.status, 'succeeded');
-  assert.match(done.text ?? '', /^The balance is \d+\.00 EUR\.$/);
+  assert.match(done.text ?? '', /^The balance is [\d,]+\.00 EUR\.$/);
   assert.match(done.receipt ?? '', /^[0-9a-f-]{36}$/);
 });
 
