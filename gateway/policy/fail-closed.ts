@@ -60,10 +60,10 @@ function asVerdict(answer: unknown): Verdict | null {
 /** The value as a record, if it has exactly these keys. */
 function keys(value: unknown, names: readonly string[]): Record<string, unknown> | null {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return null;
-  const record = value as Record<string, unknown>;
-  return Object.keys(record).length === names.length && names.every((name) => Object.hasOwn(record, name))
-    ? record
-    : null;
+  const own = Object.keys(value);
+  if (own.length !== names.length) return null;
+  for (const name of own) if (!names.includes(name)) return null;
+  return value as Record<string, unknown>;
 }
 
 function isReasons(value: unknown): value is Reason[] {

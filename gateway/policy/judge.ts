@@ -111,11 +111,13 @@ export function policyInput(
   args: Record<string, unknown>,
   now: Date,
 ): PolicyInput {
+  const cents = tool.money ? toCents(args[tool.money.amount]) : null;
+  const currency = tool.money ? args[tool.money.currency] : null;
   return {
     tool: { name: tool.name, risk: tool.risk, kinds: tool.kinds },
     args,
-    money: tool.money ? money(args[tool.money.amount], args[tool.money.currency]) : null,
-    provenance: provenanceOf(run, tool, args),
+    money: cents === null || typeof currency !== 'string' ? null : { cents, currency },
+    provenance: provenanceOf(run, tool, args, cents),
     actor: run.actor,
     channel: run.channel,
     ingress: run.ingress,
@@ -142,11 +144,6 @@ export function newGrant(decisionId: string): string {
 export function decisionOf(grant: string): string | null {
   const uuid = /^grant_([0-9a-f-]{36})_[0-9a-f-]{36}$/.exec(grant)?.[1];
   return uuid === undefined ? null : `dec_${uuid}`;
-}
-
-function money(amount: unknown, currency: unknown): PolicyInput['money'] {
-  const cents = toCents(amount);
-  return cents === null || typeof currency !== 'string' ? null : { cents, currency };
 }
 
 function denied(run: RunContext, call: Call, digest: string, code: string, text: string): Judgement {

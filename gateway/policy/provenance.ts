@@ -10,18 +10,20 @@ const known = new Set(['owner', 'member', 'paired']);
  * that digits of an amount never become a record's number. Nothing in a call can claim an origin.
  * @param tool its catalogue entry, whose constants vouch for themselves
  * @param args checked arguments
+ * @param cents hundredths of the amount among them, where there is one
  */
 export function provenanceOf(
   run: RunContext,
   tool: Tool,
   args: Record<string, unknown>,
+  cents: number | null,
 ): Record<string, Origin> {
   const words = ownWords(run);
   const amount = tool.money?.amount;
   const originOf = (name: string, value: unknown): Origin => {
     if (typeof value === 'string' && Object.hasOwn(tool.constants, name) && tool.constants[name] === value)
       return 'constant';
-    return take(words, value, name === amount) ? 'user' : 'unknown';
+    return take(words, value, name === amount ? cents : null) ? 'user' : 'unknown';
   };
   const origins: Record<string, Origin> = {};
   // The amount takes its word first: it is the only value whose match is not letter by letter.
@@ -35,14 +37,11 @@ function ownWords(run: RunContext): string[] {
   return typed && run.command ? run.command.words.map((word) => word.normalize('NFC')) : [];
 }
 
-function take(words: string[], value: unknown, isAmount: boolean): boolean {
+function take(words: string[], value: unknown, cents: number | null): boolean {
   if (typeof value !== 'string' || words.length === 0) return false;
   const wanted = value.normalize('NFC');
   let index = words.indexOf(wanted);
-  if (index === -1 && isAmount) {
-    const cents = toCents(wanted);
-    index = cents === null ? -1 : words.findIndex((word) => toCents(word) === cents);
-  }
+  if (index === -1 && cents !== null) index = words.findIndex((word) => toCents(word) === cents);
   if (index === -1) return false;
   words.splice(index, 1);
   return true;

@@ -3,14 +3,14 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { loadCatalogue, type Tool } from '../../../gateway/catalogue/index.ts';
 import { toCents } from '../../../gateway/policy/money.ts';
-import { provenanceOf } from '../../../gateway/policy/provenance.ts';
+import { policyInput } from '../../../gateway/policy/index.ts';
 import { policiesDir, runOf } from './support.ts';
 
 const transfer = loadCatalogue(policiesDir).get('ledger.transfer') as Tool;
 const args = { amount: '120.00', currency: 'EUR', payee: 'ACME', reference: 'invoice-42' };
 const words = ['120', 'EUR', 'ACME', 'invoice-42'];
 const from = (run: ReturnType<typeof runOf>, change: object = {}): Record<string, string> =>
-  provenanceOf(run, transfer, { ...args, ...change });
+  policyInput(run, transfer, { ...args, ...change }, new Date()).provenance;
 
 test('whole words of the actor’s own command are the user’s', () => {
   const user = { amount: 'user', currency: 'user', payee: 'user', reference: 'user' };
@@ -53,8 +53,11 @@ test('free text, other triggers and strangers vouch for nothing', () => {
 
 test('a constant of the catalogue vouches for its own value only', () => {
   const tool = { ...transfer, constants: { payee: 'Tax office' } };
-  assert.equal(provenanceOf(runOf(), tool, { ...args, payee: 'Tax office' }).payee, 'constant');
-  assert.equal(provenanceOf(runOf(), tool, args).payee, 'unknown');
+  assert.equal(
+    policyInput(runOf(), tool, { ...args, payee: 'Tax office' }, new Date()).provenance.payee,
+    'constant',
+  );
+  assert.equal(policyInput(runOf(), tool, args, new Date()).provenance.payee, 'unknown');
 });
 
 test('amounts become whole cents without rounding', () => {
