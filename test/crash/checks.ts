@@ -23,13 +23,21 @@ const messages = (stack: TestStack): Promise<Row[]> =>
      from messages m where m.event = 'command' order by m.seq`,
   );
 
-/** Waits until everything that was acknowledged is done and told, and pressed buttons had their effect. */
-export async function settle(stack: TestStack, load: Load, timeoutMs: number): Promise<void> {
-  const until = Date.now() + timeoutMs;
+/**
+ * Waits until everything that was acknowledged is done and told, and pressed buttons had their effect.
+ * @param patienceMs how long nothing may get done before that counts as stuck; a backlog may take its time
+ */
+export async function settle(stack: TestStack, load: Load, patienceMs: number): Promise<void> {
+  let fewest = Infinity;
+  let until = 0;
   for (;;) {
     await load.approveOnce();
     const left = (await messages(stack)).filter((row) => row.state !== 'done' || row.unsent > 0);
     if (left.length === 0) return;
+    if (left.length < fewest) {
+      fewest = left.length;
+      until = Date.now() + patienceMs;
+    }
     if (Date.now() > until) {
       assert.fail(`${left.length} messages are not done: ${JSON.stringify(left.slice(0, 5), null, 1)}`);
     }
