@@ -104,6 +104,10 @@ export const ToolSchema = z.strictObject({
   usage: z.string().max(120).optional().describe('what a person types for it, shown by help'),
   sentence: z.string().min(1).max(300).describe('the call in words, for cards'),
   done: z.string().min(1).max(300).describe('the outcome in words, for replies'),
+  output: z
+    .enum(['trusted', 'untrusted'])
+    .default('untrusted')
+    .describe('`trusted`: what it returns was written by nobody who could mean harm, such as a balance'),
   idempotencyKey: z
     .enum(['attempt', 'none'])
     .describe('`attempt`: doing the call twice with one attempt id has one effect'),

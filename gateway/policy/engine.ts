@@ -16,6 +16,7 @@ const encoder = new TextEncoder();
 /** Anything that evaluates the rules. Its answer is not trusted: `askPolicy` checks it. */
 export interface Engine {
   readonly name: string;
+  /** @returns the answer, or a promise of it */
   evaluate(input: PolicyInput): unknown;
 }
 

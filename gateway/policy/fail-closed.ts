@@ -12,12 +12,16 @@ const effects: readonly Effect[] = ['allow', 'confirm', 'approve', 'deny'];
  * @param engine null when none could be loaded
  * @param now monotonic milliseconds
  */
-export function askPolicy(engine: Engine | null, input: PolicyInput, now: () => number): Verdict {
+export async function askPolicy(
+  engine: Engine | null,
+  input: PolicyInput,
+  now: () => number,
+): Promise<Verdict> {
   if (!engine) return deny('policy_missing', 'No rules are loaded, so nothing is allowed.');
   const started = now();
   let answer: unknown;
   try {
-    answer = engine.evaluate(input);
+    answer = await engine.evaluate(input);
   } catch (error) {
     return String(error).includes('is not valid in this instance')
       ? deny('policy_no_entrypoint', 'The loaded rules do not answer this question, so nothing is allowed.')

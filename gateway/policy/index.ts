@@ -3,7 +3,8 @@ export { buildPolicy, type PolicyManifest } from './build.ts';
 export { openEpoch, type Epoch } from './epoch.ts';
 export { findOpa, installOpa, opaVersion } from './opa.ts';
 export { GrantRefused, missedItsRow, type Presented } from './grants.ts';
-export { callDigest, checkStep, policyInput, type Judgement } from './judge.ts';
+export { policyInput, type Judgement } from './judge.ts';
+export { callDigest, checkStep } from './question.ts';
 export { createPolicy, type Policy } from './policy.ts';
 export type {
   Approvers,

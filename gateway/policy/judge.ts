@@ -1,12 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import canonicalize from 'canonicalize';
-import type { Catalogue, Tool } from '../catalogue/index.ts';
-import { GatehouseError } from '../config/index.ts';
-import { digestOfText } from '../envelope/index.ts';
+import type { Tool } from '../catalogue/index.ts';
 import type { Engine } from './engine.ts';
+import { noFacts, type Facts } from './facts.ts';
 import { askPolicy } from './fail-closed.ts';
 import { toCents } from './money.ts';
 import { provenanceOf } from './provenance.ts';
+import type { Question } from './question.ts';
 import type { Call, Origin, PolicyInput, RunContext, Verdict } from './types.ts';
 
 /** A call that was canonicalised and evaluated, with the ids it gets once it is stored. */
@@ -25,41 +24,26 @@ export interface Judgement {
 /** What evaluation needs besides the call. */
 export interface Rules {
   engine: Engine | null;
-  catalogue: Catalogue;
   clock: () => Date;
 }
 
-// Printable, bounded: a step is a node id, a run index and an item index.
-const stepPattern = /^[\x21-\x7e][\x20-\x7e]{0,299}$/;
 const monotonic = (): number => performance.now();
 const newDecisionId = (): string => `dec_${randomUUID()}`;
-const escapedNul = /(?<!\\)(?:\\\\)*\\u0000/;
 
 /**
- * Decides in process: no I/O, nothing stored.
- * @throws GatehouseError `GH-POLICY-020` (arguments that are not JSON, or a NUL in them or in the name), `GH-POLICY-021` (step)
+ * Asks the rules; nothing is stored.
+ * @param facts what Postgres knows that the rules want to know of this call
  */
-export function judge(rules: Rules, run: RunContext, call: Call): Judgement {
-  checkStep(call.step);
-  const tool = rules.catalogue.get(call.tool);
-  const problem = tool?.check(call.args) ?? null;
-  const { digest, args } = callDigest(call.tool, call.args);
-  if (!tool)
-    return denied(
-      run,
-      call,
-      digest,
-      'tool_unknown',
-      'There is no tool of this name. /help lists what there is.',
-    );
-  if (problem) {
-    const example = tool.usage === undefined ? '' : ` (for example: ${tool.usage})`;
-    const text = `The argument ${problem.field} ${problem.text}${example}.`;
-    return denied(run, call, digest, 'args_invalid', text);
-  }
-  const input = policyInput(run, tool, call.args as Record<string, unknown>, rules.clock());
-  const verdict = askPolicy(rules.engine, input, monotonic);
+export async function judge(rules: Rules, question: Question, facts: Facts = noFacts): Promise<Judgement> {
+  const { run, call, digest, tool } = question;
   const id = newDecisionId();
+  if (!tool) {
+    const reasons = question.refusal ? [question.refusal] : [];
+    const verdict: Verdict = { effect: 'deny', reasons, approvers: null };
+    return { run, call, id, digest, verdict, provenance: {}, args: null, grant: null };
+  }
+  const input = policyInput(run, tool, call.args as Record<string, unknown>, rules.clock(), facts);
+  const verdict = await askPolicy(rules.engine, input, monotonic);
   return {
     run,
     call,
@@ -67,41 +51,9 @@ export function judge(rules: Rules, run: RunContext, call: Call): Judgement {
     digest,
     verdict,
     provenance: input.provenance,
-    args: verdict.effect === 'deny' ? null : args,
+    args: verdict.effect === 'deny' ? null : question.canonical,
     grant: verdict.effect === 'allow' ? newGrant(id) : null,
   };
-}
-
-/** @throws GatehouseError `GH-POLICY-021` for a step that is not 1 to 300 printable characters */
-export function checkStep(step: string): void {
-  if (!stepPattern.test(step)) {
-    throw new GatehouseError('GH-POLICY-021', 'The step of a call is 1 to 300 printable characters.', {
-      field: 'step',
-    });
-  }
-}
-
-/**
- * The digest that a decision, its approval and its grant are bound to: tool and arguments in canonical form.
- * @throws GatehouseError `GH-POLICY-020`
- */
-export function callDigest(tool: string, args: unknown): { digest: string; args: string } {
-  let canonical: string | undefined;
-  try {
-    canonical = canonicalize(args);
-  } catch {
-    // Too deep, a lone surrogate, or a number that JSON does not have: refused below.
-  }
-  if (tool.includes('\0') || !tool.isWellFormed()) {
-    throw new GatehouseError('GH-POLICY-020', 'The name of the tool cannot be stored.', { field: 'tool' });
-  }
-  if (canonical === undefined || escapedNul.test(canonical)) {
-    throw new GatehouseError('GH-POLICY-020', 'The arguments are not JSON that can be stored and compared.', {
-      field: 'args',
-      next: 'Send plain JSON without NUL characters and lone surrogates.',
-    });
-  }
-  return { digest: digestOfText(`{"args":${canonical},"tool":${JSON.stringify(tool)}}`), args: canonical };
 }
 
 /** What the rules see of a call. */
@@ -110,6 +62,7 @@ export function policyInput(
   tool: Tool,
   args: Record<string, unknown>,
   now: Date,
+  facts: Facts = noFacts,
 ): PolicyInput {
   const cents = tool.money ? toCents(args[tool.money.amount]) : null;
   const currency = tool.money ? args[tool.money.currency] : null;
@@ -121,6 +74,7 @@ export function policyInput(
     actor: run.actor,
     channel: run.channel,
     ingress: run.ingress,
+    session: facts.session,
     now: toTheSecond(now),
   };
 }
@@ -144,9 +98,4 @@ export function newGrant(decisionId: string): string {
 export function decisionOf(grant: string): string | null {
   const uuid = /^grant_([0-9a-f-]{36})_[0-9a-f-]{36}$/.exec(grant)?.[1];
   return uuid === undefined ? null : `dec_${uuid}`;
-}
-
-function denied(run: RunContext, call: Call, digest: string, code: string, text: string): Judgement {
-  const verdict: Verdict = { effect: 'deny', reasons: [{ code, text }], approvers: null };
-  return { run, call, id: newDecisionId(), digest, verdict, provenance: {}, args: null, grant: null };
 }

@@ -15,7 +15,9 @@ import {
   type GrantBinding,
   type Presented,
 } from './grants.ts';
+import { readFacts } from './facts.ts';
 import { judge, type Judgement } from './judge.ts';
+import { questionOf, type Question } from './question.ts';
 import { storeDecisions, storeSpent, type Binding } from './store.ts';
 import type { Call, Decision, PolicyInput, RunContext, Verdict } from './types.ts';
 
@@ -24,9 +26,12 @@ export interface Policy {
   /** Digest of the rules, the approval classes and the catalogue; grants are bound to it. */
   readonly version: string;
   /** Asks the rules alone; never throws. */
-  evaluate(input: PolicyInput): Verdict;
-  /** Canonicalises, evaluates and mints a grant in process; stores nothing. */
-  judge(run: RunContext, call: Call): Judgement;
+  evaluate(input: PolicyInput): Promise<Verdict>;
+  /**
+   * Canonicalises, reads the facts, evaluates and mints a grant; stores nothing.
+   * @param db where the facts are read: the pool, or the transaction that the judgement will be stored in
+   */
+  judge(db: Queryable, run: RunContext, call: Call): Promise<Judgement>;
   /** Decides and stores: the same message, step and arguments get the same decision. */
   decide(run: RunContext, call: Call): Promise<Decision>;
   /**
@@ -73,8 +78,11 @@ export async function createPolicy(deps: {
   const { pool, policiesDir, catalogue, clock, epoch, settings } = deps;
   let current = await load(policiesDir, catalogue);
   const binding = (): GrantBinding => ({ version: current.version, epoch: epoch.current() });
-  const askRules = (run: RunContext, call: Call): Judgement =>
-    judge({ engine: current.engine, catalogue, clock }, run, call);
+  const judgeAll = async (db: Queryable, loaded: Loaded, questions: Question[]): Promise<Judgement[]> => {
+    const facts = await readFacts(db, catalogue, questions);
+    const rules = { engine: loaded.engine, clock };
+    return Promise.all(questions.map((question, index) => judge(rules, question, facts[index])));
+  };
   const stored = (loaded: Loaded): Binding => ({
     version: loaded.version,
     engine: loaded.engine.name,
@@ -83,8 +91,10 @@ export async function createPolicy(deps: {
     askSeconds: settings.approvalSeconds,
   });
   // One lane for each version, so that a batch never mixes the rules before and after a reload.
-  const openLane = (loaded: Loaded): GroupCommit<Judgement, Decision> =>
-    new GroupCommit((batch) => storeDecisions(pool, batch, stored(loaded)));
+  const openLane = (loaded: Loaded): GroupCommit<Question, Decision> =>
+    new GroupCommit(async (batch) =>
+      storeDecisions(pool, await judgeAll(pool, loaded, batch), stored(loaded)),
+    );
   let lane = openLane(current);
 
   return {
@@ -92,10 +102,13 @@ export async function createPolicy(deps: {
       return current.version;
     },
     evaluate: (input) => askPolicy(current.engine, input, () => performance.now()),
-    judge: askRules,
+    async judge(db, run, call) {
+      const [judgement] = await judgeAll(db, current, [questionOf(catalogue, run, call)]);
+      return judgement as Judgement;
+    },
     // Async, so that unusable arguments reject like every other failure.
     async decide(run, call) {
-      return lane.add(askRules(run, call));
+      return lane.add(questionOf(catalogue, run, call));
     },
     storeSpent: (tx, judgement) => storeSpent(tx, judgement, stored(current)),
     issueGrant: (tx, decisionId) => issueGrant(tx, decisionId, binding(), settings.decisionSeconds),

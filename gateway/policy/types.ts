@@ -61,7 +61,14 @@ export interface PolicyInput {
   actor: RunContext['actor'];
   channel: RunContext['channel'];
   ingress: string;
+  session: SessionFacts;
   now: string;
+}
+
+/** What the gateway knows of a session when a call of it is decided. */
+export interface SessionFacts {
+  /** Whether the session holds what a tool returned that nobody vouches for. */
+  tainted: boolean;
 }
 
 /** The answer to a call, stored under its id. */

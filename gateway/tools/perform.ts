@@ -83,7 +83,7 @@ export function createPerform(deps: ToolsDeps): Perform {
     finishAttempt(tx, deps.leases, attempt, await reach(call, attempt));
   /** Decides and runs it at once, in a transaction that fails where it was decided before. Null where it is not allowed. */
   const decideWithin = async (tx: Transaction, call: Ready): Promise<Execution | null> => {
-    const judgement = policy.judge(call.run, call.request);
+    const judgement = await policy.judge(tx, call.run, call.request);
     if (judgement.grant === null) return null;
     policy.storeSpent(tx, judgement);
     return runWithin(tx, call, start(tx, call, judgement.grant, judgement.id));

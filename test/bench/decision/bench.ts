@@ -8,6 +8,7 @@ import { readApprovalClasses } from '../../../gateway/policy/approval-classes.ts
 import { entrypoint } from '../../../gateway/policy/build.ts';
 import { loadPolicySync, wasmEngine } from '../../../gateway/policy/engine.ts';
 import { judge } from '../../../gateway/policy/judge.ts';
+import { questionOf } from '../../../gateway/policy/question.ts';
 import { testDatabase } from '../../support/postgres.ts';
 import { loadServer, type Load } from '../load.ts';
 import type { Bench } from '../main.ts';
@@ -66,7 +67,7 @@ async function measureInProcess(opa: OpaServer, say: (text: string) => void): Re
   const engine = wasmEngine(wasm, { approvals: data });
   const bareEngine = loadPolicySync(wasm);
   bareEngine.setData({ approvals: data });
-  const rules = { engine, catalogue, clock: () => new Date() };
+  const rules = { engine, clock: () => new Date() };
   const dispatcher = new Agent({ connections: 1, pipelining: 1 });
   const results = [];
   const bars = [];
@@ -90,7 +91,7 @@ async function measureInProcess(opa: OpaServer, say: (text: string) => void): Re
     // The first round warms up and is not counted.
     for (let round = 0; round <= rounds; round += 1) {
       const samples = [
-        await p50(3000, () => void judge(rules, run, call)),
+        await p50(3000, async () => void (await judge(rules, questionOf(catalogue, run, call)))),
         await p50(3000, () => void bareEngine.evaluate(input, entrypoint)),
         await p50(500, askOpa),
       ];

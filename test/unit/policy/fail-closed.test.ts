@@ -12,26 +12,26 @@ const input = {} as PolicyInput;
 const still = (): number => 0;
 const answering = (answer: unknown) => ({ name: 'test', evaluate: () => answer });
 const allow = { effect: 'allow', reasons: [{ code: 'ok', text: 'Ok.' }], approvers: null };
-const code = (engine: Parameters<typeof askPolicy>[0], now = still): string | undefined => {
-  const verdict = askPolicy(engine, input, now);
+const code = async (engine: Parameters<typeof askPolicy>[0], now = still): Promise<string | undefined> => {
+  const verdict = await askPolicy(engine, input, now);
   assert.equal(verdict.effect, 'deny');
   return verdict.reasons[0]?.code;
 };
 
-test('a complete answer is believed', () => {
-  assert.deepEqual(askPolicy(answering([{ result: allow }]), input, still), allow);
+test('a complete answer is believed', async () => {
+  assert.deepEqual(await askPolicy(answering([{ result: allow }]), input, still), allow);
 });
 
-test('no rules loaded denies', () => assert.equal(code(null), 'policy_missing'));
-test('an undefined result denies', () => assert.equal(code(answering([])), 'policy_undefined'));
-test('an exception denies', () => {
+test('no rules loaded denies', async () => assert.equal(await code(null), 'policy_missing'));
+test('an undefined result denies', async () => assert.equal(await code(answering([])), 'policy_undefined'));
+test('an exception denies', async () => {
   const engine = {
     name: 'test',
     evaluate(): never {
       throw new Error('trap');
     },
   };
-  assert.equal(code(engine), 'policy_exception');
+  assert.equal(await code(engine), 'policy_exception');
 });
 test('a binary without our entrypoint denies', async () => {
   const bytes = await readFile(join(policiesDir, 'policy.wasm'));
@@ -40,14 +40,11 @@ test('a binary without our entrypoint denies', async () => {
     bytes.toString('latin1').replaceAll('gatehouse/decision', 'gatehouse/someother'.slice(0, 18)),
     'latin1',
   );
-  assert.equal(code(wasmEngine(other, {})), 'policy_no_entrypoint');
+  assert.equal(await code(wasmEngine(other, {})), 'policy_no_entrypoint');
 });
-test('an answer that took too long denies', () => {
+test('an answer that took too long denies', async () => {
   const times = [0, evaluationLimitMs + 1];
-  assert.equal(
-    code(answering([{ result: allow }]), () => times.shift() ?? 0),
-    'policy_timeout',
-  );
+  assert.equal(await code(answering([{ result: allow }]), () => times.shift() ?? 0), 'policy_timeout');
 });
 
 const approve = { groups: ['a'], quorum: 1, excludeRequester: true };
@@ -72,14 +69,14 @@ const shapes: [string, unknown][] = [
   ),
 ];
 for (const [name, answer] of shapes) {
-  test(`an answer of an unknown shape denies: ${name}`, () =>
-    assert.equal(code(answering(answer)), 'policy_bad_shape'));
+  test(`an answer of an unknown shape denies: ${name}`, async () =>
+    assert.equal(await code(answering(answer)), 'policy_bad_shape'));
 }
 
-test('no invented answer allows', () => {
-  fc.assert(
-    fc.property(fc.anything(), (answer) => {
-      assert.equal(askPolicy(answering([answer]), input, still).effect, 'deny');
+test('no invented answer allows', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.anything(), async (answer) => {
+      assert.equal((await askPolicy(answering([answer]), input, still)).effect, 'deny');
     }),
   );
 });
@@ -89,8 +86,8 @@ test('an engine that failed once starts afresh', async () => {
   const cyclic: Record<string, unknown> = {};
   cyclic.self = cyclic;
   assert.equal(
-    askPolicy(engine, cyclic as unknown as PolicyInput, still).reasons[0]?.code,
+    (await askPolicy(engine, cyclic as unknown as PolicyInput, still)).reasons[0]?.code,
     'policy_exception',
   );
-  assert.equal(askPolicy(engine, input, still).reasons[0]?.code, 'actor_unknown');
+  assert.equal((await askPolicy(engine, input, still)).reasons[0]?.code, 'actor_unknown');
 });

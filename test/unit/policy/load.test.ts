@@ -106,11 +106,11 @@ test('a reload that fails keeps rules and tools until one works', async () => {
   await writeFile(tool, good.replace('risk: read', 'risk: harmless'));
   await assert.rejects(policy.reload(), { message: /ledger\.balance\.yaml:\d+: risk/ });
   assert.equal(policy.version, version);
-  assert.equal(policy.judge(runOf(), call).verdict.effect, 'allow');
+  assert.equal((await policy.judge(db.pool, runOf(), call)).verdict.effect, 'allow');
   await writeFile(tool, good.replace('risk: read', 'risk: delete'));
   await policy.reload();
   assert.notEqual(policy.version, version);
-  assert.equal(policy.judge(runOf(), call).verdict.effect, 'approve');
+  assert.equal((await policy.judge(db.pool, runOf(), call)).verdict.effect, 'approve');
 });
 
 test('the epoch outlives a restart, and a lost counter is a bump', async () => {

@@ -4,6 +4,7 @@ import { loadCatalogue, type Catalogue } from '../../../gateway/catalogue/index.
 import { readApprovalClasses } from '../../../gateway/policy/approval-classes.ts';
 import { loadEngine, type Engine } from '../../../gateway/policy/engine.ts';
 import { judge } from '../../../gateway/policy/judge.ts';
+import { questionOf } from '../../../gateway/policy/question.ts';
 import type { RunContext } from '../../../gateway/policy/index.ts';
 import { policiesDir, runOf } from './support.ts';
 
@@ -256,13 +257,12 @@ const table: Row[] = [
 ];
 
 for (const row of table) {
-  test(row.says, () => {
+  test(row.says, async () => {
     const [tool, args] = row.call;
-    const { verdict, grant } = judge({ engine, catalogue, clock: () => new Date(0) }, runOf(row.run), {
-      tool,
-      args,
-      step: 's',
-    });
+    const { verdict, grant } = await judge(
+      { engine, clock: () => new Date(0) },
+      questionOf(catalogue, runOf(row.run), { tool, args, step: 's' }),
+    );
     assert.equal(verdict.effect, row.effect);
     assert.deepEqual(verdict.reasons.map((reason) => reason.code).sort(), [...row.codes].sort());
     assert.ok(verdict.reasons.every((reason) => /^[A-Z].*\.$/.test(reason.text)));
@@ -278,21 +278,19 @@ test('without approvers named, nobody is asked and the call is denied', async ()
   const nobody = { payment: { groups: [], quorum: 1, from: [] } };
   const bare = (await loadEngine(policiesDir, { approvals: nobody })).engine;
   const [tool, args] = pay('1');
-  const { verdict } = judge({ engine: bare, catalogue, clock: () => new Date() }, runOf(typed), {
-    tool,
-    args,
-    step: 's',
-  });
+  const { verdict } = await judge(
+    { engine: bare, clock: () => new Date() },
+    questionOf(catalogue, runOf(typed), { tool, args, step: 's' }),
+  );
   assert.deepEqual([verdict.effect, verdict.reasons[0]?.code], ['deny', 'nobody_to_ask']);
 });
 
 test('a risk class without an entry in approvals.yaml is denied', async () => {
   const bare = (await loadEngine(policiesDir, { approvals: {} })).engine;
   const [tool, args] = pay('1');
-  const { verdict } = judge({ engine: bare, catalogue, clock: () => new Date() }, runOf(typed), {
-    tool,
-    args,
-    step: 's',
-  });
+  const { verdict } = await judge(
+    { engine: bare, clock: () => new Date() },
+    questionOf(catalogue, runOf(typed), { tool, args, step: 's' }),
+  );
   assert.equal(verdict.effect, 'deny');
 });
