@@ -1,6 +1,7 @@
 import { amountOf, renderSentence, type Tool } from '../catalogue/index.ts';
 import { eligible } from './eligible.ts';
 import { endedAs } from './refusals.ts';
+import type { TracedLeaf } from '../policy/index.ts';
 import type { ApprovalRow } from './store.ts';
 import type { ApprovalsDeps, Card, CardVote, Outcome } from './types.ts';
 
@@ -30,7 +31,7 @@ export function buildCard({ people, catalogue }: Readers, row: ApprovalRow, view
     digest: row.digest,
     requester: { principal: row.requester, display },
     reasons: row.reasons,
-    ...valuesOf(tool, row),
+    ...valuesOf(catalogue, tool, row),
     createdAt: row.createdAt.toISOString(),
     deadline: row.deadline.toISOString(),
     decidedAt: row.decidedAt?.toISOString() ?? null,
@@ -106,7 +107,11 @@ function effectOf(tool: Tool | undefined, args: Record<string, unknown> | null):
   return visible(`${amountOf(args[tool.money.amount])} ${String(args[tool.money.currency])}`);
 }
 
-function valuesOf(tool: Tool | undefined, row: ApprovalRow): Pick<Card, 'facts' | 'provenance' | 'quoted'> {
+function valuesOf(
+  catalogue: Readers['catalogue'],
+  tool: Tool | undefined,
+  row: ApprovalRow,
+): Pick<Card, 'facts' | 'provenance' | 'quoted'> {
   if (!row.args) {
     const value = 'Deleted after their retention.';
     return { facts: [{ label: 'Values', value }], provenance: [], quoted: null };
@@ -115,7 +120,6 @@ function valuesOf(tool: Tool | undefined, row: ApprovalRow): Pick<Card, 'facts' 
     Object.hasOwn(row.args ?? {}, name),
   );
   const facts: Card['facts'] = [];
-  const provenance: Card['provenance'] = [];
   const quoted: string[] = [];
   for (const name of names) {
     const label = labelOf(name);
@@ -129,16 +133,29 @@ function valuesOf(tool: Tool | undefined, row: ApprovalRow): Pick<Card, 'facts' 
       // The currency stands with its amount.
       facts.push({ label, value: visible(text) });
     }
-    const origin = row.provenance[name] ?? 'unknown';
-    if (origin !== 'user' && origin !== 'constant') {
-      provenance.push({ label, value: visible(text), source: sourceOf(origin) });
-    }
   }
+  const provenance = row.provenance.flatMap((leaf) => notTyped(catalogue, row, leaf));
   return { facts, provenance, quoted: quoted.length > 0 ? quoted.join('\n\n') : null };
 }
 
-function sourceOf(origin: string): string {
-  return origin === 'unknown' ? 'not typed by the requester in this request' : visible(origin);
+/** A value of a call that its requester did not type, with its source in words. Texts are written for them anyway. */
+function notTyped(catalogue: Readers['catalogue'], row: ApprovalRow, leaf: TracedLeaf): Card['provenance'] {
+  if (leaf.kind === 'content' || leaf.origin === 'user' || leaf.origin === 'constant') return [];
+  const [, ...steps] = leaf.at.split('/');
+  const value = steps.reduce<unknown>(
+    (held, step) => (held as Record<string, unknown> | undefined)?.[step],
+    row.args,
+  );
+  const text = typeof value === 'string' ? value : JSON.stringify(value);
+  return [{ label: labelOf(leaf.arg), value: visible(text ?? leaf.at), source: sourceOf(catalogue, leaf) }];
+}
+
+function sourceOf(catalogue: Readers['catalogue'], { origin, source }: TracedLeaf): string {
+  if (origin === 'mentioned') return 'a part of the request that says something else';
+  if (!source) return 'somewhere else than the request';
+  const title = visible(catalogue.get(source.tool)?.title ?? source.tool);
+  const result = `the result of “${title}” at ${source.at.slice(11, 16)} UTC`;
+  return origin === 'tool' ? result : `${result}, asked with words of the request`;
 }
 
 function labelOf(name: string): string {

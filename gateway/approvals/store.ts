@@ -1,5 +1,5 @@
 import type { Queryable } from '../db/index.ts';
-import type { Reason } from '../policy/index.ts';
+import type { Reason, TracedLeaf } from '../policy/index.ts';
 import type { ApprovalState, Verdict } from './types.ts';
 
 /** An approval with its decision and votes. */
@@ -30,7 +30,7 @@ export interface ApprovalRow {
   args: Record<string, unknown> | null;
   digest: string;
   reasons: Reason[];
-  provenance: Record<string, string>;
+  provenance: TracedLeaf[];
   grant: string | null;
   votes: { principal: string; verdict: Verdict; comment: string | null; channel: string; at: string }[];
 }

@@ -104,6 +104,12 @@ export const ToolSchema = z.strictObject({
   usage: z.string().max(120).optional().describe('what a person types for it, shown by help'),
   sentence: z.string().min(1).max(300).describe('the call in words, for cards'),
   done: z.string().min(1).max(300).describe('the outcome in words, for replies'),
+  directory: z
+    .strictObject({ returns: z.array(z.string().min(1).max(60)).min(1) })
+    .optional()
+    .describe(
+      'its one record vouches for these fields, where it was asked with the words of the person who asks',
+    ),
   output: z
     .enum(['trusted', 'untrusted'])
     .default('untrusted')

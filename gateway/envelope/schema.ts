@@ -69,7 +69,7 @@ export const EnvelopeSchema = z.strictObject({
       evidence: sha256,
     }),
     content: z.strictObject({
-      text: text(20_000),
+      text: text(20_000).describe('as typed; a line that begins with `>` is not the words of the sender'),
       mentions: z.array(text(256)).max(200),
       command: CommandSchema.nullable(),
       action: ActionSchema.nullable(),

@@ -15,5 +15,6 @@ export type {
   PolicyInput,
   Reason,
   RunContext,
+  TracedLeaf,
   Verdict,
 } from './types.ts';

@@ -4,9 +4,9 @@ import type { Engine } from './engine.ts';
 import { noFacts, type Facts } from './facts.ts';
 import { askPolicy } from './fail-closed.ts';
 import { toCents } from './money.ts';
-import { provenanceOf } from './provenance.ts';
+import { trace, type Sources } from './provenance/index.ts';
 import type { Question } from './question.ts';
-import type { Call, Origin, PolicyInput, RunContext, Verdict } from './types.ts';
+import type { Call, PolicyInput, RunContext, TracedLeaf, Verdict } from './types.ts';
 
 /** A call that was canonicalised and evaluated, with the ids it gets once it is stored. */
 export interface Judgement {
@@ -15,7 +15,7 @@ export interface Judgement {
   id: string;
   digest: string;
   verdict: Verdict;
-  provenance: Record<string, Origin>;
+  provenance: TracedLeaf[];
   /** Canonical arguments; null for a denied call, whose arguments nobody needs again. */
   args: string | null;
   grant: string | null;
@@ -25,6 +25,7 @@ export interface Judgement {
 export interface Rules {
   engine: Engine | null;
   clock: () => Date;
+  catalogue: Sources['catalogue'];
 }
 
 const monotonic = (): number => performance.now();
@@ -33,16 +34,23 @@ const newDecisionId = (): string => `dec_${randomUUID()}`;
 /**
  * Asks the rules; nothing is stored.
  * @param facts what Postgres knows that the rules want to know of this call
+ * @param results reads what tools returned earlier in the session
  */
-export async function judge(rules: Rules, question: Question, facts: Facts = noFacts): Promise<Judgement> {
+export async function judge(
+  rules: Rules,
+  question: Question,
+  facts: Facts = noFacts,
+  results?: Sources['results'],
+): Promise<Judgement> {
   const { run, call, digest, tool } = question;
   const id = newDecisionId();
   if (!tool) {
     const reasons = question.refusal ? [question.refusal] : [];
     const verdict: Verdict = { effect: 'deny', reasons, approvers: null };
-    return { run, call, id, digest, verdict, provenance: {}, args: null, grant: null };
+    return { run, call, id, digest, verdict, provenance: [], args: null, grant: null };
   }
-  const input = policyInput(run, tool, call.args as Record<string, unknown>, rules.clock(), facts);
+  const args = call.args as Record<string, unknown>;
+  const input = await policyInput(rules, { run, tool, args }, facts, results);
   const verdict = await askPolicy(rules.engine, input, monotonic);
   return {
     run,
@@ -50,32 +58,34 @@ export async function judge(rules: Rules, question: Question, facts: Facts = noF
     id,
     digest,
     verdict,
-    provenance: input.provenance,
+    provenance: input.leaves,
     args: verdict.effect === 'deny' ? null : question.canonical,
     grant: verdict.effect === 'allow' ? newGrant(id) : null,
   };
 }
 
-/** What the rules see of a call. */
-export function policyInput(
-  run: RunContext,
-  tool: Tool,
-  args: Record<string, unknown>,
-  now: Date,
+/** What the rules see of a call whose arguments were checked. */
+export async function policyInput(
+  { catalogue, clock }: Pick<Rules, 'catalogue' | 'clock'>,
+  { run, tool, args }: { run: RunContext; tool: Tool; args: Record<string, unknown> },
   facts: Facts = noFacts,
-): PolicyInput {
+  results: Sources['results'] = () => Promise.resolve([]),
+): Promise<PolicyInput> {
+  const provenance = await trace(run, tool, args, { catalogue, tainted: facts.session.tainted, results });
   const cents = tool.money ? toCents(args[tool.money.amount]) : null;
   const currency = tool.money ? args[tool.money.currency] : null;
   return {
-    tool: { name: tool.name, risk: tool.risk, kinds: tool.kinds },
+    tool: { name: tool.name, risk: tool.risk, connector: tool.connector.kind },
     args,
     money: cents === null || typeof currency !== 'string' ? null : { cents, currency },
-    provenance: provenanceOf(run, tool, args, cents),
+    leaves: provenance.leaves,
+    anchored: provenance.anchored,
+    carried: provenance.carried,
     actor: run.actor,
     channel: run.channel,
     ingress: run.ingress,
-    session: facts.session,
-    now: toTheSecond(now),
+    session: { ...facts.session, tainted: facts.session.tainted || provenance.foreign },
+    now: toTheSecond(clock()),
   };
 }
 

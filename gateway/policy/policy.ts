@@ -17,6 +17,7 @@ import {
 } from './grants.ts';
 import { readFacts } from './facts.ts';
 import { judge, type Judgement } from './judge.ts';
+import { readResults } from './provenance/results.ts';
 import { questionOf, type Question } from './question.ts';
 import { storeDecisions, storeSpent, type Binding } from './store.ts';
 import type { Call, Decision, PolicyInput, RunContext, Verdict } from './types.ts';
@@ -80,8 +81,12 @@ export async function createPolicy(deps: {
   const binding = (): GrantBinding => ({ version: current.version, epoch: epoch.current() });
   const judgeAll = async (db: Queryable, loaded: Loaded, questions: Question[]): Promise<Judgement[]> => {
     const facts = await readFacts(db, catalogue, questions);
-    const rules = { engine: loaded.engine, clock };
-    return Promise.all(questions.map((question, index) => judge(rules, question, facts[index])));
+    const rules = { engine: loaded.engine, clock, catalogue };
+    return Promise.all(
+      questions.map((question, index) =>
+        judge(rules, question, facts[index], () => readResults(db, question.run)),
+      ),
+    );
   };
   const stored = (loaded: Loaded): Binding => ({
     version: loaded.version,

@@ -50,14 +50,43 @@ export interface Verdict {
 }
 
 /** Where a value came from, as the gateway found out by itself. */
-export type Origin = 'user' | 'constant' | 'unknown';
+export type Origin =
+  /** Typed by the actor in the request that is being served. */
+  | 'user'
+  /** Typed there too, but as something else than what the call takes it for. */
+  | 'mentioned'
+  /** The catalogue's own. */
+  | 'constant'
+  /** The one record that a directory returned for the actor's words. */
+  | 'resolved'
+  /** The id of the one record that another tool returned for them. */
+  | 'found'
+  /** Returned by a tool. */
+  | 'tool'
+  | 'unknown';
+
+/** One value of a call's arguments, and where it came from. */
+export interface TracedLeaf {
+  /** JSON Pointer (RFC 6901) into the arguments. */
+  at: string;
+  /** The argument that it belongs to. */
+  arg: string;
+  kind: string;
+  origin: Origin;
+  /** What returned it, and when (RFC 3339). */
+  source?: { attempt: string; tool: string; at: string };
+}
 
 /** Everything that the rules see. They are pure: time and amounts are passed in. */
 export interface PolicyInput {
-  tool: { name: string; risk: string; kinds: Record<string, string> };
+  tool: { name: string; risk: string; connector: string };
   args: Record<string, unknown>;
   money: { cents: number; currency: string } | null;
-  provenance: Record<string, Origin>;
+  leaves: TracedLeaf[];
+  /** Whether what the call is about is, at least in one value, the actor's own or looked up for their own words. */
+  anchored: boolean;
+  /** What texts that leave would carry and the actor did not type. */
+  carried: { hosts: string[]; secret: boolean };
   actor: RunContext['actor'];
   channel: RunContext['channel'];
   ingress: string;

@@ -110,7 +110,9 @@ function message(
   const parsed = MessageSchema.safeParse(source);
   if (!parsed.success) return unusable(flawOf(parsed.error, kind), raw, about);
   if (!contentKeys.some((key) => fields[key] !== undefined)) return { kind: 'ignored', reason: 'notice' };
-  const content = contentOf(parsed.data, bot);
+  // What was forwarded or composed by another bot is not what this person typed.
+  const foreign = fields.forward_origin !== undefined || fields.via_bot !== undefined;
+  const content = contentOf(parsed.data, bot, foreign);
   if (content === null) return { kind: 'ignored', reason: 'another-bot' };
   if (content.mentions.length > 200) {
     return unusable({ reason: 'It mentions more than 200 people.', field: 'content.mentions' }, raw, about);
@@ -119,9 +121,7 @@ function message(
     return unusable({ reason: 'It has more than 20,000 characters.', field: 'content.text' }, raw, about);
   }
   const edited = kind === 'edited_message';
-  // What was forwarded or composed by another bot is not what this person typed.
-  const typed = !edited && fields.forward_origin === undefined && fields.via_bot === undefined;
-  const command = typed ? parseCommand(content.text) : null;
+  const command = edited || foreign ? null : parseCommand(content.text);
   const { data } = parsed;
   const result: InboundMessage = {
     event: edited ? 'edited' : command ? 'command' : 'created',
@@ -186,11 +186,15 @@ function click(query: z.output<typeof CallbackSchema>, raw: string, bot: Bot, re
   };
 }
 
-/** @returns null for a command that is addressed to another bot of the group */
-function contentOf(data: Message, bot: Bot): { text: string; mentions: string[] } | null {
+/**
+ * @param foreign whether all of the text is somebody else's
+ * @returns null for a command that is addressed to another bot of the group; what is somebody else's has `>` before each line
+ */
+function contentOf(data: Message, bot: Bot, foreign: boolean): { text: string; mentions: string[] } | null {
   const whole = data.text ?? data.caption ?? '';
   const marks = (data.text === undefined ? data.caption_entities : data.entities) ?? [];
   const mentions: string[] = [];
+  const quoted = foreign ? [{ from: 0, to: whole.length }] : [];
   let start = 0;
   for (const mark of marks) {
     // Offsets count UTF-16 units, as JavaScript does.
@@ -199,13 +203,25 @@ function contentOf(data: Message, bot: Bot): { text: string; mentions: string[] 
       const addressee = shown.split('@')[1];
       if (addressee && bot.username && addressee.toLowerCase() !== bot.username.toLowerCase()) return null;
     }
+    if (/^(expandable_)?blockquote$/.test(mark.type))
+      quoted.push({ from: mark.offset, to: mark.offset + mark.length });
     if (mark.type === 'text_mention' && mark.user) mentions.push(String(mark.user.id));
     if (mark.type !== 'mention') continue;
     const ours = bot.username !== null && shown.toLowerCase() === `@${bot.username.toLowerCase()}`;
     if (ours && mark.offset === 0) start = mark.length;
     else if (!ours) mentions.push(shown.slice(0, 64));
   }
-  return { text: whole.slice(start).trimStart(), mentions: [...new Set(mentions)] };
+  return { text: withQuotes(whole, quoted).slice(start).trimStart(), mentions: [...new Set(mentions)] };
+}
+
+function withQuotes(text: string, quoted: readonly { from: number; to: number }[]): string {
+  let at = 0;
+  const lines = text.split('\n').map((line) => {
+    const [from, to] = [at, at + line.length];
+    at = to + 1;
+    return quoted.some((part) => part.from <= from && part.to >= to && to > from) ? `> ${line}` : line;
+  });
+  return lines.join('\n');
 }
 
 function attachmentsOf(data: Message): InboundAttachment[] {

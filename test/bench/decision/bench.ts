@@ -67,14 +67,14 @@ async function measureInProcess(opa: OpaServer, say: (text: string) => void): Re
   const engine = wasmEngine(wasm, { approvals: data });
   const bareEngine = loadPolicySync(wasm);
   bareEngine.setData({ approvals: data });
-  const rules = { engine, clock: () => new Date() };
+  const rules = { engine, catalogue, clock: () => new Date() };
   const dispatcher = new Agent({ connections: 1, pipelining: 1 });
   const results = [];
   const bars = [];
   for (const [name, call] of Object.entries(calls)) {
     const tool = catalogue.get(call.tool);
     if (!tool) throw new Error(`the catalogue lacks ${call.tool}`);
-    const input = policyInput(run, tool, call.args as Record<string, unknown>, new Date());
+    const input = await policyInput(rules, { run, tool, args: call.args as Record<string, unknown> });
     const body = JSON.stringify({ input });
     const askOpa = async (): Promise<void> => {
       const answer = await request(opa.url, {

@@ -65,7 +65,7 @@ const deciders: Record<
       if (!tool || tool.check(call.args))
         throw new Error('the bench asks for a call that is not in the catalogue');
       const { digest } = callDigest(call.tool, call.args);
-      const input = policyInput(run, tool, call.args, new Date());
+      const input = await policyInput({ catalogue, clock: () => new Date() }, { run, tool, args: call.args });
       const answer = await request(data.opaUrl, {
         dispatcher,
         method: 'POST',

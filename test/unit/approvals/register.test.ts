@@ -149,7 +149,17 @@ test('an approval whose approvers have no channel is undeliverable too', async (
 test('the card says who asks for what, why, and which values the requester did not type', async () => {
   const { id, run } = await house.decision({
     args: { amount: '5120', currency: 'EUR', payee: 'AC\u202eME', reference: 'invoice-42' },
-    provenance: { amount: 'user', currency: 'user', payee: 'unknown', reference: 'user' },
+    provenance: [
+      { at: '/amount', arg: 'amount', kind: 'sizes', origin: 'user' },
+      {
+        at: '/payee',
+        arg: 'payee',
+        kind: 'redirects',
+        origin: 'tool',
+        source: { attempt: 'att_1', tool: 'http.request', at: '2026-11-01T10:02:00.000Z' },
+      },
+      { at: '/reference', arg: 'reference', kind: 'content', origin: 'unknown' },
+    ],
   });
   await house.approvals.register(run, gateOf([{ id }]));
   const card = await house.approvals.card(id, 'approver-a');
@@ -160,8 +170,8 @@ test('the card says who asks for what, why, and which values the requester did n
     ['Amount: 5,120.00 EUR', 'Payee: AC\\u{202e}ME', 'Reference: invoice-42'],
   );
   assert.deepEqual(
-    card.provenance.map((entry) => entry.label),
-    ['Payee'],
+    card.provenance.map((entry) => `${entry.label} from ${entry.source}`),
+    ['Payee from the result of “HTTP request” at 10:02 UTC'],
   );
   assert.equal(card.mayVote, true);
   const fromInbox = new URL(card.formUrl ?? '').hash.slice(1);

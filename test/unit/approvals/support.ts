@@ -3,7 +3,7 @@ import { loadCatalogue } from '../../../gateway/catalogue/index.ts';
 import { createLogger } from '../../../gateway/config/index.ts';
 import { Signals } from '../../../gateway/db/index.ts';
 import { digest, newToken, uuidv7 } from '../../../gateway/envelope/index.ts';
-import type { RunContext } from '../../../gateway/policy/index.ts';
+import type { RunContext, TracedLeaf } from '../../../gateway/policy/index.ts';
 import type { Person } from '../../../gateway/sessions/index.ts';
 import { testDatabase, type TestDatabase } from '../../support/postgres.ts';
 
@@ -55,7 +55,7 @@ export interface DecisionOptions {
   effect?: 'allow' | 'confirm' | 'approve' | 'deny';
   quorum?: number;
   groups?: string[];
-  provenance?: Record<string, string>;
+  provenance?: TracedLeaf[];
   run?: RunContext;
   visibility?: string;
 }
@@ -205,7 +205,7 @@ async function storeDecision(
       effect,
       JSON.stringify([{ code: 'payment_needs_approval', text: 'Payments need an approval.' }]),
       JSON.stringify(effect === 'approve' ? approvers : null),
-      JSON.stringify(options.provenance ?? {}),
+      JSON.stringify(options.provenance ?? []),
     ],
   );
   return { id, run, digest: hash };

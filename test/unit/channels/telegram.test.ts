@@ -144,8 +144,15 @@ test('what a person forwards or lets another bot write is not their command', as
   for (const extra of [{ forward_origin: { type: 'user' } }, { via_bot: { id: 5, is_bot: true } }]) {
     const message = only(await receive(messageUpdate({ from: 1, text, extra })));
     assert.equal(message.content.command, null);
-    assert.equal(message.content.text, text);
+    assert.equal(message.content.text, `> ${text}`);
   }
+  const quote = { type: 'blockquote', offset: 4, length: 9 };
+  const [message] = [
+    only(
+      await receive(messageUpdate({ from: 1, text: 'fyi\nsend\nall!\nok?', extra: { entities: [quote] } })),
+    ),
+  ];
+  assert.equal(message.content.text, 'fyi\n> send\n> all!\nok?');
   assert.equal(
     only(await receive(messageUpdate({ from: 1, text: '/pay@Gatehouse_bot 1 EUR A b' }))).content.command
       ?.name,

@@ -25,7 +25,8 @@ const pay = (amount: string, currency = 'EUR'): [string, object] => [
   { amount, currency, payee: 'ACME', reference: 'invoice-42' },
 ];
 const words = (text: string): string[] => text.split(' ');
-const typed = { words: words('120 EUR ACME invoice-42') };
+const typing = (amount: string, currency = 'EUR') => ({ words: [amount, currency, 'ACME', 'invoice-42'] });
+const typed = typing('120');
 
 interface Row {
   says: string;
@@ -101,7 +102,7 @@ const table: Row[] = [
   },
   {
     says: 'a payment asks one approver',
-    run: typed,
+    run: typing('120.00'),
     call: pay('120.00'),
     effect: 'approve',
     codes: ['payment_needs_approval'],
@@ -109,7 +110,7 @@ const table: Row[] = [
   },
   {
     says: '999.99 EUR asks one',
-    run: typed,
+    run: typing('999.99'),
     call: pay('999.99'),
     effect: 'approve',
     codes: ['payment_needs_approval'],
@@ -117,7 +118,7 @@ const table: Row[] = [
   },
   {
     says: '1000 EUR asks two',
-    run: typed,
+    run: typing('1000'),
     call: pay('1000'),
     effect: 'approve',
     codes: ['payment_needs_approval', 'two_approvers'],
@@ -125,7 +126,7 @@ const table: Row[] = [
   },
   {
     says: '1000.00 EUR asks two',
-    run: typed,
+    run: typing('1000.00'),
     call: pay('1000.00'),
     effect: 'approve',
     codes: ['payment_needs_approval', 'two_approvers'],
@@ -133,7 +134,7 @@ const table: Row[] = [
   },
   {
     says: '5000 EUR asks two',
-    run: typed,
+    run: typing('5000'),
     call: pay('5000'),
     effect: 'approve',
     codes: ['payment_needs_approval', 'two_approvers'],
@@ -141,7 +142,7 @@ const table: Row[] = [
   },
   {
     says: 'the largest amount asks two',
-    run: typed,
+    run: typing('999999999999.99'),
     call: pay('999999999999.99'),
     effect: 'approve',
     codes: ['payment_needs_approval', 'two_approvers'],
@@ -164,7 +165,7 @@ const table: Row[] = [
   },
   {
     says: 'nothing cannot be paid',
-    run: typed,
+    run: typing('0.00'),
     call: pay('0.00'),
     effect: 'deny',
     codes: ['amount_not_positive'],
@@ -260,7 +261,7 @@ for (const row of table) {
   test(row.says, async () => {
     const [tool, args] = row.call;
     const { verdict, grant } = await judge(
-      { engine, clock: () => new Date(0) },
+      { engine, catalogue, clock: () => new Date(0) },
       questionOf(catalogue, runOf(row.run), { tool, args, step: 's' }),
     );
     assert.equal(verdict.effect, row.effect);
@@ -279,7 +280,7 @@ test('without approvers named, nobody is asked and the call is denied', async ()
   const bare = (await loadEngine(policiesDir, { approvals: nobody })).engine;
   const [tool, args] = pay('1');
   const { verdict } = await judge(
-    { engine: bare, clock: () => new Date() },
+    { engine: bare, catalogue, clock: () => new Date() },
     questionOf(catalogue, runOf(typed), { tool, args, step: 's' }),
   );
   assert.deepEqual([verdict.effect, verdict.reasons[0]?.code], ['deny', 'nobody_to_ask']);
@@ -289,7 +290,7 @@ test('a risk class without an entry in approvals.yaml is denied', async () => {
   const bare = (await loadEngine(policiesDir, { approvals: {} })).engine;
   const [tool, args] = pay('1');
   const { verdict } = await judge(
-    { engine: bare, clock: () => new Date() },
+    { engine: bare, catalogue, clock: () => new Date() },
     questionOf(catalogue, runOf(typed), { tool, args, step: 's' }),
   );
   assert.equal(verdict.effect, 'deny');

@@ -1,0 +1,173 @@
+import type { ArgumentKind, Catalogue, Tool } from '../../catalogue/index.ts';
+import type { Origin, RunContext, TracedLeaf } from '../types.ts';
+import { carriedBy } from './content.ts';
+import { findIn, type ToolResult } from './evidence.ts';
+import { leavesOf, type Leaf } from './leaves.ts';
+import { noWords, wordsOfCommand, wordsOfText, type OwnWords, type Purpose, type Span } from './own-words.ts';
+
+export type { ToolResult } from './evidence.ts';
+
+/** Where everything in a call came from. */
+export interface Provenance {
+  leaves: TracedLeaf[];
+  /** Whether the actor's message also held what somebody else wrote. */
+  foreign: boolean;
+  /** Whether at least one value that the call is about is the actor's own or was looked up for their own words. */
+  anchored: boolean;
+  /** What texts that leave would carry and the actor did not type; empty where nothing leaves. */
+  carried: { hosts: string[]; secret: boolean };
+}
+
+/** What tracing needs besides the call. */
+export interface Sources {
+  catalogue: Pick<Catalogue, 'get'>;
+  /** Whether untrusted text entered the session. Then a value also has to stand in the right role. */
+  tainted: boolean;
+  /** What tools returned earlier in the session, newest first. It is read only where a value is not the actor's own. */
+  results: () => Promise<readonly ToolResult[]>;
+}
+
+const known = new Set(['owner', 'member', 'paired']);
+const vouching = new Set<Origin>(['user', 'constant', 'resolved', 'found']);
+const leavingRisks = new Set(['outbound', 'payment', 'access', 'unclassified']);
+
+/**
+ * Finds where each value of a call came from. Nothing in a call can claim an origin: `user` is a whole word, or several, of
+ * what this call's actor typed in the request that is being served, compared after NFC and in the standard forms of hosts,
+ * numbers and account numbers. Untrusted text in the session only ever takes away: it makes the sentence count as well, so
+ * that somebody whom the request mentions does not become its recipient.
+ * @param tool its catalogue entry, whose constants and defaults vouch for themselves
+ * @param args checked arguments
+ */
+export async function trace(
+  run: RunContext,
+  tool: Tool,
+  args: Record<string, unknown>,
+  sources: Sources,
+): Promise<Provenance> {
+  const words = wordsOf(run);
+  const strict = sources.tainted || words.foreign;
+  const used = new Set<number>();
+  const all = leavesOf(tool, args);
+  const traced = new Map<Leaf, TracedLeaf>();
+  // The amount takes its number first: a number vouches for one value only.
+  const amount = tool.money?.amount;
+  for (const leaf of [
+    ...all.filter((one) => one.arg === amount),
+    ...all.filter((one) => one.arg !== amount),
+  ]) {
+    const kind = tool.kinds[leaf.arg] ?? 'redirects';
+    traced.set(leaf, {
+      at: leaf.at,
+      arg: leaf.arg,
+      kind,
+      origin: originOf(words, tool, kind, leaf, strict, used),
+    });
+  }
+  const open = [...traced].filter(([, leaf]) => leaf.kind !== 'content' && !vouching.has(leaf.origin));
+  if (open.length > 0) {
+    const results = await sources.results();
+    for (const [leaf, entry] of open) {
+      const found = findIn(
+        results,
+        sources.catalogue,
+        words,
+        leaf.value,
+        strict && entry.kind === 'redirects',
+      );
+      if (found && (entry.origin !== 'mentioned' || found.origin === 'resolved')) Object.assign(entry, found);
+    }
+  }
+  const leaves = all.map((leaf) => traced.get(leaf) as TracedLeaf);
+  return {
+    leaves,
+    foreign: words.foreign,
+    anchored: isAnchored(all, traced),
+    carried: carriedOut(run, tool, all, traced, words),
+  };
+}
+
+/** A fixed choice of the schema says nothing of what a call is about. */
+const isAnchored = (all: Leaf[], traced: Map<Leaf, TracedLeaf>): boolean =>
+  all.some((leaf) => leaf.schema === 'free' && vouching.has(traced.get(leaf)?.origin ?? 'unknown'));
+
+function originOf(
+  words: OwnWords,
+  tool: Tool,
+  kind: ArgumentKind,
+  leaf: Leaf,
+  strict: boolean,
+  used: Set<number>,
+): Origin {
+  if (tool.constants[leaf.arg] === leaf.value || leaf.schema === 'default') return 'constant';
+  const text = String(leaf.value);
+  if (kind === 'content')
+    return leaf.schema === 'chosen' ? 'constant' : words.holds(text) ? 'user' : 'unknown';
+  if (kind === 'sizes') return isSizeTyped(words, text, used) ? 'user' : 'unknown';
+  const spans = words.find(text).filter((span) => !words.isQuantity(span) && !taken(text, span, used));
+  if (spans.length === 0) return 'unknown';
+  const purpose: Purpose =
+    kind === 'selects' || tool.risk === 'read' ? 'record' : tool.risk === 'payment' ? 'payee' : 'destination';
+  const serving = spans.find((span) => (strict ? words.serves(span, purpose) : !words.forbids(span)));
+  if (!serving) return 'mentioned';
+  take(text, serving, used);
+  return 'user';
+}
+
+const isNumber = (text: string): boolean => /^\d+(\.\d+)?$/.test(text);
+const taken = (text: string, span: Span, used: Set<number>): boolean => isNumber(text) && used.has(span.from);
+function take(text: string, span: Span, used: Set<number>): void {
+  if (isNumber(text)) used.add(span.from);
+}
+
+function isSizeTyped(words: OwnWords, text: string, used: Set<number>): boolean {
+  const number = words.findNumber(text).find((span) => !used.has(span.from));
+  if (number) used.add(number.from);
+  return (
+    number !== undefined ||
+    words.find(text).length > 0 ||
+    (names[text] ?? []).some((name) => words.holds(name))
+  );
+}
+
+/** Other names of the currencies that people type as a word. */
+const names: Readonly<Record<string, string[]>> = {
+  EUR: ['euro', 'euros'],
+  USD: ['dollar', 'dollars', 'bucks'],
+  GBP: ['pound', 'pounds'],
+  JPY: ['yen'],
+};
+
+function carriedOut(
+  run: RunContext,
+  tool: Tool,
+  all: Leaf[],
+  traced: Map<Leaf, TracedLeaf>,
+  words: OwnWords,
+): Provenance['carried'] {
+  const spoken =
+    tool.connector.kind === 'gatehouse' &&
+    (run.channel.visibility === 'public' || run.channel.visibility === 'external');
+  if (!leavingRisks.has(tool.risk) && !spoken) return { hosts: [], secret: false };
+  const texts = all.filter((leaf) => traced.get(leaf)?.kind === 'content' && typeof leaf.value === 'string');
+  const carried = texts.map((leaf) => carriedBy(String(leaf.value), words));
+  return {
+    hosts: [...new Set(carried.flatMap((one) => one.hosts))],
+    secret: carried.some((one) => one.secret),
+  };
+}
+
+const cached = new Map<string, { text: string; words: OwnWords }>();
+const cacheSize = 256;
+
+/** A run makes several calls for one message, whose words are read once. */
+function wordsOf(run: RunContext): OwnWords {
+  if (run.principal === null || run.ingress === 'none' || !known.has(run.actor.standing)) return noWords;
+  const text = run.command ? run.command.words.join(' ') : run.text;
+  const before = cached.get(run.messageId);
+  if (before?.text === text) return before.words;
+  const words = run.command ? wordsOfCommand(run.command.words) : wordsOfText(text);
+  if (cached.size >= cacheSize) cached.clear();
+  cached.set(run.messageId, { text, words });
+  return words;
+}

@@ -1,0 +1,204 @@
+import { ownTextOf } from './own-text.ts';
+import { keysOf, numberKey, tokenise, type Token } from './tokens.ts';
+import {
+  destinationWords,
+  effectVerbs,
+  forVerbs,
+  leadIns,
+  namingWords,
+  negations,
+  notOrdering,
+  nounsToo,
+  payVerbs,
+  placeWords,
+  questionWords,
+  readVerbs,
+  sourceWords,
+  withVerbs,
+} from './words.ts';
+
+/** Where a value stands among the words: the first and the last of them. */
+export interface Span {
+  from: number;
+  to: number;
+}
+
+/** What a value would be used for. `record` names what is worked on, `destination` where something goes. */
+export type Purpose = 'destination' | 'payee' | 'record';
+
+/** The words that the actor of a call typed in the request that is being served. */
+export interface OwnWords {
+  /** Whether the message also held what somebody else wrote. */
+  readonly foreign: boolean;
+  /** Every place where a value stands, equal on whole words. */
+  find(value: string): Span[];
+  /** Every place where a number stands, however its decimals are written. */
+  findNumber(value: string | number): Span[];
+  /** Whether a text stands there word by word; upper and lower case aside. */
+  holds(text: string): boolean;
+  /** Whether a value at this place is a number that counts something, or a part of a date. */
+  isQuantity(span: Span): boolean;
+  /** Whether the words around it use the value for this purpose, and do not forbid it. */
+  serves(span: Span, purpose: Purpose): boolean;
+  /** Whether the words forbid what they name there. */
+  forbids(span: Span): boolean;
+}
+
+class Words implements OwnWords {
+  readonly foreign: boolean;
+  readonly #tokens: Token[];
+  readonly #command: boolean;
+  readonly #places = new Map<string, number[]>();
+  readonly #folded: string;
+
+  constructor(tokens: Token[], foreign: boolean, command: boolean) {
+    this.#tokens = tokens;
+    this.foreign = foreign;
+    this.#command = command;
+    for (const [index, token] of tokens.entries()) {
+      for (const key of token.keys) {
+        const places = this.#places.get(key);
+        if (places) places.push(index);
+        else this.#places.set(key, [index]);
+      }
+    }
+    this.#folded = ` ${tokens.map((token) => token.lower).join(' ')} `;
+  }
+
+  find(value: string): Span[] {
+    const words = value.normalize('NFC').split(' ');
+    if (words.length > 12 || words.some((word) => word === '' || /\s/.test(word))) return [];
+    const [first = '', ...rest] = words;
+    const spans = this.#at(first).flatMap((from) =>
+      rest.every((word, index) => this.#at(word).includes(from + index + 1))
+        ? [{ from, to: from + rest.length }]
+        : [],
+    );
+    return spans.length > 0 ? spans : this.#grouped(value);
+  }
+
+  #at(word: string): number[] {
+    const found = keysOf(word).flatMap((key) => {
+      const form = key.slice(2);
+      // A bare name with dots equals an address of the web, and the other way round; two bare ones may be files.
+      if (key.startsWith('u:'))
+        return [...(this.#places.get(key) ?? []), ...(this.#places.get(`b:${form}`) ?? [])];
+      if (key.startsWith('b:')) return this.#places.get(`u:${form}`) ?? [];
+      return this.#places.get(key) ?? [];
+    });
+    return [...new Set(found)];
+  }
+
+  /** An IBAN or a phone number, however it is grouped. */
+  #grouped(value: string): Span[] {
+    const wanted = compact(value);
+    if (!/^[A-Z]{2}\d{2}[A-Z0-9]{8,30}$|^\+?\d{7,15}$/.test(wanted)) return [];
+    const spans: Span[] = [];
+    for (let from = 0; from < this.#tokens.length; from += 1) {
+      let joined = '';
+      for (let to = from; to < this.#tokens.length && joined.length < wanted.length; to += 1) {
+        const token = this.#tokens[to];
+        if (!token || token.quantity || !/^[+(]?[A-Za-z0-9()./-]+$/.test(token.word)) break;
+        joined += compact(token.word);
+        if (joined === wanted) spans.push({ from, to });
+      }
+    }
+    return spans;
+  }
+
+  findNumber(value: string | number): Span[] {
+    const wanted = numberKey(String(value));
+    if (wanted === null) return [];
+    return this.#tokens.flatMap((token, index) =>
+      numberKey(token.word) === wanted ? [{ from: index, to: index }] : [],
+    );
+  }
+
+  holds(text: string): boolean {
+    const words = tokenise(text.normalize('NFC')).map((token) => token.lower);
+    return words.length > 0 && this.#folded.includes(` ${words.join(' ')} `);
+  }
+
+  isQuantity(span: Span): boolean {
+    return this.#tokens.slice(span.from, span.to + 1).every((token) => token.quantity);
+  }
+
+  forbids({ from }: Span): boolean {
+    if (this.#command) return false;
+    const { clause } = this.#tokens[from] ?? {};
+    return this.#tokens.some(
+      (token, index) => index < from && token.clause === clause && negations.has(token.lower),
+    );
+  }
+
+  serves(span: Span, purpose: Purpose): boolean {
+    if (this.#command) return true;
+    if (this.forbids(span)) return false;
+    const here = this.#tokens.slice(span.from, span.to + 1);
+    if (here.some((token) => token.quoted)) return false;
+    if (purpose === 'record') return true;
+    if (here.at(-1)?.possessive) return false;
+    const before = this.#tokens.slice(0, span.from).filter((token) => token.clause === here[0]?.clause);
+    const orders = purpose === 'payee' ? payVerbs : effectVerbs;
+    const verb = before.find((_token, index) => isOrder(before, index, orders));
+    if (!verb) return this.#named(span, orders);
+    return this.#leadsTo(before, verb, span);
+  }
+
+  /** Whether the nearest word that governs a value makes it a destination of the order. */
+  #leadsTo(before: readonly Token[], verb: Token, span: Span): boolean {
+    for (const token of before.toReversed()) {
+      const word = token.lower;
+      if (token === verb || destinationWords.has(word)) return true;
+      if (word === 'with') return withVerbs.has(verb.lower);
+      if (word === 'for') return forVerbs.has(verb.lower);
+      if (placeWords.has(word)) return !this.#after(span).some((later) => later.lower === 'to');
+      if (sourceWords.has(word) || readVerbs.has(word)) return false;
+    }
+    return false;
+  }
+
+  #after({ to }: Span): Token[] {
+    const clause = this.#tokens[to]?.clause;
+    return this.#tokens.slice(to + 1).filter((token) => token.clause === clause);
+  }
+
+  /** "Her address is …": given for an order that stands elsewhere in the request. */
+  #named({ from }: Span, orders: ReadonlySet<string>): boolean {
+    const given = this.#tokens[from - 1];
+    return (
+      given !== undefined &&
+      given.sentence === this.#tokens[from]?.sentence &&
+      namingWords.has(given.lower) &&
+      this.#tokens.some((token, index) => {
+        const from = this.#tokens.findIndex((first) => first.clause === token.clause);
+        return isOrder(this.#tokens.slice(from, index + 1), index - from, orders);
+      })
+    );
+  }
+}
+
+/** Whether a word of a clause tells us to do something, rather than naming a thing or asking about it. */
+function isOrder(clause: readonly Token[], at: number, orders: ReadonlySet<string>): boolean {
+  const word = clause[at]?.lower ?? '';
+  if (!orders.has(word) || questionWords.has(clause[0]?.lower ?? '')) return false;
+  const before = clause[at - 1];
+  if (before && (before.possessive || notOrdering.has(before.lower))) return false;
+  return !nounsToo.has(word) || clause.slice(0, at).every((token) => leadIns.has(token.lower));
+}
+
+const compact = (text: string): string => text.replace(/[\s().\/-]/g, '').toUpperCase();
+
+/** The words of a command, each in the place that its grammar gives it: they need no sentence around them. */
+export function wordsOfCommand(words: readonly string[]): OwnWords {
+  return new Words(tokenise(words.join(' ')), false, true);
+}
+
+/** The words of a message, without what its sender quoted or passed on. */
+export function wordsOfText(text: string): OwnWords {
+  const own = ownTextOf(text);
+  return new Words(tokenise(own.text), own.foreign, false);
+}
+
+/** Of somebody who has no words here: a stranger, an automation. */
+export const noWords: OwnWords = wordsOfCommand([]);

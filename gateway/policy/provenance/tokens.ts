@@ -1,0 +1,135 @@
+import { currencySigns, effectVerbs, readVerbs, units } from './words.ts';
+
+/** One whole word of what a person typed. */
+export interface Token {
+  /** Without the punctuation around it. */
+  word: string;
+  lower: string;
+  /** What it is equal to, each with the form that was compared; see {@link keysOf}. */
+  keys: string[];
+  sentence: number;
+  clause: number;
+  /** Inside a long quotation: somebody else's words. */
+  quoted: boolean;
+  /** `Bob's`: names an owner. */
+  possessive: boolean;
+  /** A number that counts or measures something, or belongs to a date: never a record's number. */
+  quantity: boolean;
+}
+
+const around = /^[([{"'“‘«<¿¡`*_]+|[)\]}"'”’»>.,;:!?…`*_]+$/gu;
+const email = /^(?:mailto:)?([^\s@<>"',;:]+)@([a-z0-9.-]+\.[a-z]{2,})$/iu;
+const schemed = /^(https?:\/\/|www\.)/i;
+const dotted = /^[\p{L}\p{N}-]+(\.[\p{L}\p{N}-]+)+(:\d+)?(\/\S*)?$/u;
+const date = /^\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}$|^\d{1,2}:\d{2}/;
+/** More words than this in quotation marks are a text, not a name. */
+const longQuote = 12;
+
+/** @returns `120` for 120.00, $120 and 1,20 is not one; null for what is no plain decimal number */
+export function numberKey(word: string): string | null {
+  const bare = word.replace(currencySigns, '').replace(/%$/, '');
+  if (!/^\d{1,3}(,\d{3})+(\.\d+)?$|^\d+(\.\d+)?$/.test(bare)) return null;
+  const [whole = '', part = ''] = bare.replaceAll(',', '').split('.');
+  const fraction = part.replace(/0+$/, '');
+  return `${whole.replace(/^0+(?=\d)/, '')}${fraction === '' ? '' : `.${fraction}`}`;
+}
+
+/**
+ * The forms in which a word is compared, each a kind of equality: `x` letter by letter after NFC (a leading `#` or `@`
+ * aside), `e` a mail address with its host in lower case, `u` an address of the web, `b` a bare name with dots, which
+ * equals an address of the web but no other bare name, since it may be a file's.
+ */
+export function keysOf(word: string): string[] {
+  const exact = word.normalize('NFC');
+  const mail = email.exec(exact);
+  if (mail) return [`e:${mail[1]}@${mail[2]?.toLowerCase()}`];
+  if (schemed.test(exact)) return [`x:${exact}`, ...urlKeys('u', exact)];
+  const named = exact.replace(/^[#@](?=.)/u, '');
+  return dotted.test(named) ? [`x:${named}`, ...urlKeys('b', named)] : [`x:${named}`];
+}
+
+function urlKeys(kind: string, text: string): string[] {
+  const url = URL.parse(/^https?:/i.test(text) ? text : `https://${text}`);
+  if (!url || url.username !== '' || url.password !== '') return [];
+  return [
+    `${kind}:${url.host.replace(/^www\./, '')}${url.pathname.replace(/\/$/, '')}${url.search}${url.hash}`,
+  ];
+}
+
+/** Cuts text into words and says of each where it stands. */
+export function tokenise(text: string): Token[] {
+  const tokens: Token[] = [];
+  const quotes = quotedSpans(text);
+  let sentence = 0;
+  let clause = 0;
+  let before = '';
+  for (const match of text.matchAll(/(\s*)(\S+)/gu)) {
+    const [, gap = '', raw = ''] = match;
+    const at = match.index + gap.length;
+    if (gap.includes('\n') && tokens.length > 0) {
+      sentence += 1;
+      clause += 1;
+    }
+    const stripped = raw.replace(around, '').replace(around, '');
+    const possessive = /['’]s$/u.test(stripped);
+    const word = possessive ? stripped.slice(0, -2) : stripped;
+    const lower = word.toLowerCase().replace('’', "'");
+    const last = tokens.at(-1);
+    // "and send it", "then pay": a new order begins; "and Bob" goes on with the old one.
+    const orders = effectVerbs.has(lower) || readVerbs.has(lower);
+    if (orders && last && (last.sentence < sentence || joins.has(last.lower) || /[,;]$/.test(before)))
+      clause += 1;
+    before = raw;
+    if (word !== '') {
+      tokens.push({
+        word,
+        lower,
+        // "Inc." at the end of a sentence is "Inc" as well as "Inc.".
+        keys: raw.endsWith(`${word}.`) ? [...keysOf(word), `x:${word.normalize('NFC')}.`] : keysOf(word),
+        sentence,
+        clause,
+        quoted: quotes.some(([from, to]) => at >= from && at < to),
+        possessive,
+        quantity:
+          currencySigns.test(word) || date.test(word) || /^\d[\d.,]*%$/.test(raw.replace(/[.,;:!?)]+$/, '')),
+      });
+    } else if (/^[:=]$/.test(raw)) {
+      tokens.push({ ...blank, word: raw, lower: raw, sentence, clause });
+    }
+    if (/[.!?;]["'”’)]*$/u.test(raw) && !/^(?:mr|mrs|ms|dr|st|no|inc|ltd|co|vs|e\.g|i\.e)\.$/i.test(raw)) {
+      sentence += 1;
+      clause += 1;
+    }
+  }
+  markQuantities(tokens);
+  return tokens;
+}
+
+const joins = new Set(['and', 'then', 'but', 'or', 'please', 'also', 'afterwards', 'finally', 'next']);
+const blank = { keys: [], quoted: false, possessive: false, quantity: false };
+
+function markQuantities(tokens: Token[]): void {
+  for (const [index, token] of tokens.entries()) {
+    if (!/^\d/.test(token.word)) continue;
+    const next = tokens[index + 1]?.lower;
+    const before = tokens[index - 1]?.lower;
+    if (
+      (next !== undefined && units.has(next)) ||
+      (before !== undefined && (units.has(before) || months.test(before)))
+    )
+      token.quantity = true;
+    else if (next !== undefined && months.test(next)) token.quantity = true;
+    else if (/^\d+(st|nd|rd|th|k|am|pm)$/.test(token.lower)) token.quantity = true;
+  }
+}
+
+const months = /^(jan|feb|mar|apr|may|jun|jul|aug|sep|sept|oct|nov|dec)[a-z]*$/;
+
+function quotedSpans(text: string): [number, number][] {
+  const spans: [number, number][] = [];
+  for (const match of text.matchAll(/"([^"]{40,})"|“([^”]{40,})”|«([^»]{40,})»/gu)) {
+    const inside = match[1] ?? match[2] ?? match[3] ?? '';
+    if (inside.split(/\s+/).length > longQuote) spans.push([match.index, match.index + match[0].length]);
+  }
+  return spans;
+}
