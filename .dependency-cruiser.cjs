@@ -8,7 +8,7 @@ const rows = [
   ['tools'],
   ['approvals', 'sandbox', 'durable'],
   ['delivery'],
-  ['channels'],
+  ['channels', 'workflows'],
   ['policy', 'sessions'],
   ['vault', 'catalogue'],
   ['audit'],
