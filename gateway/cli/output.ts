@@ -8,8 +8,8 @@ export function printJson(value: unknown): void {
   process.stdout.write(`${JSON.stringify(value, null, 2)}\n`);
 }
 
-/** Text of a cell: what strangers named themselves must neither drive the terminal nor look like another row. */
-function plain(text: string): string {
+/** Text of a line or cell: what strangers named themselves must neither drive the terminal nor look like another row. */
+export function plain(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (mark) => `\\u{${mark.codePointAt(0)?.toString(16)}}`);
 }
 

@@ -4,6 +4,7 @@ import { n8nApi } from './n8n-api.ts';
 import { printJson } from './output.ts';
 import { bringIntoOwnN8n, type Brought } from './own-n8n.ts';
 import { commandSettings } from './settings.ts';
+import { lintCommand } from './workflows-lint.ts';
 
 interface Options {
   n8n: string;
@@ -13,9 +14,9 @@ interface Options {
   json?: boolean;
 }
 
-/** `gatehouse workflows import`: the credential and the workflows into an n8n of one's own. */
+/** `gatehouse workflows`: those that ship, into an n8n of one's own, and the guard over all of them. */
 export function workflowsCommand(): Command {
-  const command = new Command('workflows').description('the workflows of workflows-json');
+  const command = new Command('workflows').description('the workflows in n8n and those of workflows-json');
   command
     .command('import')
     .description('put the Gatehouse credential and workflows into an n8n of your own, and publish them')
@@ -40,6 +41,7 @@ export function workflowsCommand(): Command {
         );
       }
     });
+  command.addCommand(lintCommand());
   return command;
 }
 

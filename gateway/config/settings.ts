@@ -43,6 +43,10 @@ const SettingsSchema = z.strictObject({
   decisionSeconds: seconds.default(300).describe('how long an allowed call may wait for its execution'),
   rawRetentionHours: seconds.default(72).describe('raw vendor payloads'),
   textRetentionHours: seconds.default(720).describe('message text and call arguments'),
+  flowGuard: z
+    .enum(['off', 'warn', 'enforce'])
+    .default('enforce')
+    .describe('what becomes of a workflow that is published with a risky node which no gate governs'),
   slackMode: z.enum(['off', 'socket', 'events']).default('off'),
   slackApiUrl: z.url().default('https://slack.com/api/'),
   telegramMode: z.enum(['off', 'polling', 'webhook']).default('off'),

@@ -49,7 +49,10 @@ export function graphOf(workflows: Workflow[]): Graph {
   const used = new Set<Step>();
   const called = new Set<Step>();
   for (const workflow of workflows) {
-    for (const { from, to, via, output } of connectionsOf(workflow, all.get(workflow.id) ?? new Map())) {
+    for (const { from, to, via, output } of connectionsOf(
+      workflow,
+      all.get(workflow.id) ?? new Map<string, Step>(),
+    )) {
       from.next.push({ to, via, output });
       (via === 'main' ? entered : used).add(to);
     }
@@ -105,9 +108,8 @@ function calledBy({ parameters }: WorkflowNode): string | undefined {
     typeof workflowId === 'object' && workflowId !== null
       ? (workflowId as { value?: unknown }).value
       : workflowId;
-  // n8n takes a value that begins with = for an expression.
-  if (source !== 'database' || typeof named !== 'string' || named.startsWith('=')) return undefined;
-  return named;
+  // An expression begins with =, which no id does.
+  return source === 'database' && typeof named === 'string' ? named : undefined;
 }
 
 /** Whether a workflow calls others or is called, so that they have to be looked at too. */

@@ -31,10 +31,12 @@ export interface Unstarted {
 /**
  * Starts an n8n and waits until it answers.
  * @param prepare runs before the server starts
+ * @param more laid over its environment
  */
 export async function startN8n(
   variant: Variant,
   prepare: (n8n: Unstarted) => Promise<unknown>,
+  more: NodeJS.ProcessEnv = {},
 ): Promise<N8nServer> {
   const server = testServer();
   const database = `n8n_${variant}_${randomBytes(4).toString('hex')}`;
@@ -52,10 +54,11 @@ export async function startN8n(
     owner: undefined,
     publicUrl: `http://127.0.0.1:${ports.n8n}`,
     credentialsOverwrite: undefined,
+    flowGuard: undefined,
     log: join(userFolder, 'n8n.log'),
     user: { PATH: process.env.PATH, HOME: process.env.HOME },
   };
-  const env = { ...environmentOf(variant, options), ...databaseOf(server, database) };
+  const env = { ...environmentOf(variant, options), ...databaseOf(server, database), ...more };
   const run = (args: string[]): ChildProcess => {
     const out = openSync(options.log, 'a');
     const flags = variant === 'shipped' ? serverFlags : [];

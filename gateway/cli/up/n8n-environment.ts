@@ -16,6 +16,8 @@ export interface N8nOptions {
   publicUrl: string;
   /** file with the secret fields of our credential types; see credentials/ */
   credentialsOverwrite: string | undefined;
+  /** the hook that looks at workflows before they are published, or undefined to leave it out */
+  flowGuard: { file: string; mode: string; policiesDir: string } | undefined;
   log: string;
   /** the environment that the user's own settings for n8n come from */
   user: NodeJS.ProcessEnv;
@@ -95,8 +97,7 @@ export function n8nEnvironment(options: N8nOptions): NodeJS.ProcessEnv {
     N8N_LOG_LEVEL: 'info',
     ...fromUser,
     NODE_ENV: 'production',
-    EXTERNAL_HOOK_FILES: join(repository, 'docker/n8n/quiet-errors.cjs'),
-    EXTERNAL_HOOK_FILES_SEPARATOR: ';',
+    ...hooks(options.flowGuard),
     N8N_USER_FOLDER: options.userFolder,
     N8N_LISTEN_ADDRESS: '127.0.0.1',
     N8N_PORT: String(options.port),
@@ -126,6 +127,15 @@ export function n8nEnvironment(options: N8nOptions): NodeJS.ProcessEnv {
           N8N_INSTANCE_OWNER_PASSWORD_HASH: options.owner.passwordHash,
         }
       : {}),
+  };
+}
+
+function hooks(guard: N8nOptions['flowGuard']): NodeJS.ProcessEnv {
+  const files = [join(repository, 'docker/n8n/quiet-errors.cjs'), ...(guard ? [guard.file] : [])];
+  return {
+    EXTERNAL_HOOK_FILES: files.join(';'),
+    EXTERNAL_HOOK_FILES_SEPARATOR: ';',
+    ...(guard ? { GATEHOUSE_FLOW_GUARD: guard.mode, GATEHOUSE_POLICIES_DIR: guard.policiesDir } : {}),
   };
 }
 

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { GatehouseError, loadSettings } from '../../config/index.ts';
 import { ensureDatabases } from './databases.ts';
 import { writeJson } from './files.ts';
+import { buildFlowGuard } from './flow-guard.ts';
 import { gatewayAnswers, gatewayEnvironment, gatewaySettings, notReady, spawnGateway } from './gateway.ts';
 import { demoLinks, makeDemo, issueSharedSecrets, type demoAccounts } from './identities.ts';
 import { layout, repository } from './layout.ts';
@@ -166,6 +167,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       owner,
       publicUrl,
       credentialsOverwrite: overwrite,
+      flowGuard: await buildFlowGuard(settings, paths.n8n),
       log: join(paths.logs, 'n8n.log'),
       user: environment,
       signal,

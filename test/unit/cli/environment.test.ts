@@ -25,6 +25,7 @@ function n8nOptions(user: NodeJS.ProcessEnv): N8nOptions {
     owner: undefined,
     publicUrl: 'https://gatehouse.example.com',
     credentialsOverwrite: '/stack/n8n/overwrite.json',
+    flowGuard: { file: '/stack/n8n/flow-guard.cjs', mode: 'enforce', policiesDir: '/policies' },
     log: '/stack/logs/n8n.log',
     user,
   };

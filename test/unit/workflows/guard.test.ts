@@ -279,6 +279,11 @@ const shapes: [promise: string, workflows: Workflow | Workflow[], findings: stri
     [],
   ],
   [
+    'a deactivated agent calls nothing',
+    flow('a', { W: 'webhook', G: ['agent', off], T: 'httpTool' }, ['W > G', 'T ~tool G']),
+    [],
+  ],
+  [
     'not when that is deactivated',
     flow('a', { W: 'webhook', G: 'agent', R: ['review', off], T: 'httpTool' }, [
       'W > G',
@@ -376,6 +381,14 @@ const shapes: [promise: string, workflows: Workflow | Workflow[], findings: stri
       flow('c', { S: 'called', R: calling('b') }, ['S > R']),
     ],
     ['GH-FLOW-001 a/H', 'GH-FLOW-001 b/H'],
+  ],
+  [
+    'one that only a sub-workflow without callers calls is judged by that one',
+    [
+      flow('c', { S: 'called', H: 'http' }, ['S > H']),
+      flow('b', { S: 'called', P: 'policy', R: calling('c') }, ['S > P', 'P:1 > R']),
+    ],
+    [],
   ],
   [
     'a gate of its own governs it whoever calls',
