@@ -49,6 +49,7 @@ async function judge(context: HookContext, candidate: StoredWorkflow): Promise<F
   const subject = readWorkflow(candidate, `"${candidate.name}"`);
   const world = concernsOthers(subject) ? await others(context, subject.id) : [];
   const found = findUngoverned([subject, ...world], subject.id);
+  if (found.length === 0) return [];
   const exemptions = policiesDir === undefined ? [] : await readExemptions(policiesDir);
   return withoutExempted(found, exemptions, new Date()).findings;
 }
