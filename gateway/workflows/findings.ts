@@ -91,7 +91,7 @@ function reason(step: Step, ways: Way[]): { code: FindingCode; because: string; 
     if (before.edge.via === 'call') {
       return {
         code: 'GH-FLOW-006',
-        because: `${name(from)} of the workflow "${from.workflow.name}" calls its workflow with no gate before`,
+        because: `${name(from)} of the workflow "${from.workflow.name}" calls its workflow "${step.workflow.name}" with no gate before`,
         remedy: `Put a Policy Check right before ${name(step)}, or before ${name(from)} in "${from.workflow.name}", and connect its output Allowed.`,
       };
     }

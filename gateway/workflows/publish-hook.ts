@@ -38,7 +38,7 @@ interface StoredWorkflow {
 async function beforePublishing(this: HookContext, candidate: StoredWorkflow): Promise<void> {
   try {
     const findings = await judge(this, candidate);
-    if (findings.length > 0) throw refusal(findings);
+    if (findings.length > 0) throw refusal(findings, candidate.id);
   } catch (error) {
     if (mode === 'enforce') throw error;
     process.stderr.write(`Gatehouse, "${candidate.name}": ${(error as Error).message}\n`);
@@ -74,15 +74,16 @@ async function others({ dbCollections }: HookContext, id: string): Promise<Workf
 
 const shown = 3;
 
-/** The error that n8n shows; it knows the node to point at. */
-function refusal(findings: Finding[]): Error {
+/** The error that n8n shows; it knows the node to point at, where that is in the workflow that was to be published. */
+function refusal(findings: Finding[], subject: string): Error {
   const told = findings.slice(0, shown).map(({ why, remedy, code }) => `${why} ${remedy} (${code})`);
   const more = findings.slice(shown).map(({ node }) => `"${node.name}"`);
   if (more.length > 0) told.push(`Not governed either: ${more.join(', ')}.`);
+  const node = findings.find(({ workflow }) => workflow.id === subject)?.node;
   const { WorkflowActivationError } = require.main?.require('n8n-workflow') as {
     WorkflowActivationError: new (message: string, options: object) => Error;
   };
-  return new WorkflowActivationError(told.join(' '), { node: findings[0]?.node, level: 'warning' });
+  return new WorkflowActivationError(told.join(' '), { node, level: 'warning' });
 }
 
 export const workflow = mode === 'off' ? {} : { activate: [beforePublishing] };

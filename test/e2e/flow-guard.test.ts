@@ -167,7 +167,7 @@ describe('the flow guard in n8n', { timeout: 600_000 }, () => {
       const free = await api.send<Made>('POST', '/workflows', second);
       await assert.rejects(
         publish(api, free),
-        /"Tell the warehouse" .* and "Ship it" of the workflow "Second" calls its workflow with no gate before.*GH-FLOW-006/,
+        /"Tell the warehouse" .* and "Ship it" of the workflow "Second" calls its workflow "Sub" with no gate before.*GH-FLOW-006/,
       );
     } finally {
       await guard.n8n.stop();

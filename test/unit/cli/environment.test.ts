@@ -79,7 +79,7 @@ test('n8n sees no secret of this shell or of the gateway, and its own secrets co
     Object.keys(environment).filter(
       (name) => /^(AWS|GATEHOUSE)/.test(name) || name === 'CREDENTIALS_OVERWRITE_DATA',
     ),
-    [],
+    ['GATEHOUSE_FLOW_GUARD', 'GATEHOUSE_POLICIES_DIR'],
   );
   assert.equal(environment.CREDENTIALS_OVERWRITE_DATA_FILE, '/stack/n8n/overwrite.json');
 });
@@ -130,4 +130,16 @@ test('as root the data lies where the unprivileged Postgres user can read it, ap
   assert.match(layout('/root/a/.gatehouse', true).postgres, /^\/var\/lib\/gatehouse\/[0-9a-f]{12}$/);
   assert.notEqual(layout('/root/a/.gatehouse', true).postgres, layout('/root/b/.gatehouse', true).postgres);
   assert.equal(layout('/home/x/.gatehouse', false).postgres, '/home/x/.gatehouse/postgres');
+});
+
+test('n8n is given the flow guard beside our other hook, and neither its mode nor its file where it is off', () => {
+  const on = n8nEnvironment(
+    n8nOptions({ EXTERNAL_HOOK_FILES: '/elsewhere.cjs', GATEHOUSE_FLOW_GUARD: 'off' }),
+  );
+  assert.match(on.EXTERNAL_HOOK_FILES ?? '', /quiet-errors\.cjs;\/stack\/n8n\/flow-guard\.cjs$/);
+  assert.equal(on.GATEHOUSE_FLOW_GUARD, 'enforce');
+  assert.equal(on.GATEHOUSE_POLICIES_DIR, '/policies');
+  const off = n8nEnvironment({ ...n8nOptions({}), flowGuard: undefined });
+  assert.match(off.EXTERNAL_HOOK_FILES ?? '', /quiet-errors\.cjs$/);
+  assert.equal(off.GATEHOUSE_FLOW_GUARD, undefined);
 });
