@@ -76,6 +76,7 @@ export async function readApprovalClasses(policiesDir: string): Promise<Approval
           cents: step.amount,
           quorum: step.quorum,
         })),
+        strict: entry.strict,
       },
     ]),
   );

@@ -133,7 +133,7 @@ export async function checkGrant(
 
 /**
  * Makes the grant of a decision that was approved or confirmed, in the transaction that settles the approval.
- * Calling it again for one decision returns the same grant.
+ * Calling it again for one decision returns the same grant. A decision that only advises has none.
  * @param seconds how long it may wait for its execution
  * @throws GrantRefused where the rules or the epoch changed since the question was asked
  * @throws GatehouseError `GH-POLICY-030` for a decision that cannot be granted
@@ -143,9 +143,15 @@ export async function issueGrant(
   decisionId: string,
   binding: GrantBinding,
   seconds: number,
-): Promise<string> {
-  const { rows } = await tx.query<{ policy_version: string; epoch: number; grant_id: string | null }>(
-    `select d.policy_version, d.epoch, g.id as grant_id from decisions d left join grants g on g.decision_id = d.id
+): Promise<string | null> {
+  const { rows } = await tx.query<{
+    policy_version: string;
+    epoch: number;
+    grant_id: string | null;
+    advisory: boolean;
+  }>(
+    `select d.policy_version, d.epoch, g.id as grant_id, d.reasons @> '[{"code": "advisory"}]' as advisory
+     from decisions d left join grants g on g.decision_id = d.id
      where d.id = $1 and d.effect in ('confirm', 'approve') for update of d`,
     [decisionId],
   );
@@ -155,6 +161,7 @@ export async function issueGrant(
   if (decision.grant_id) return decision.grant_id;
   if (decision.epoch !== binding.epoch) throw new GrantRefused('grant_old_epoch');
   if (decision.policy_version !== binding.version) throw new GrantRefused('grant_old_rules');
+  if (decision.advisory) return null;
   const grant = newGrant(decisionId);
   await tx.query(
     `insert into grants (id, decision_id, message_id, session_key, tool, digest, policy_version, epoch, expires_at)

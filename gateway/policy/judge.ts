@@ -6,7 +6,7 @@ import { askPolicy } from './fail-closed.ts';
 import { toCents } from './money.ts';
 import { trace, type Sources } from './provenance/index.ts';
 import type { Question } from './question.ts';
-import type { Call, PolicyInput, RunContext, TracedLeaf, Verdict } from './types.ts';
+import type { Call, PolicyInput, Reason, RunContext, TracedLeaf, Verdict } from './types.ts';
 
 /** A call that was canonicalised and evaluated, with the ids it gets once it is stored. */
 export interface Judgement {
@@ -31,6 +31,12 @@ export interface Rules {
 const monotonic = (): number => performance.now();
 const newDecisionId = (): string => `dec_${randomUUID()}`;
 
+/** Stands among the reasons of such a decision, so on its card and in its receipts too. */
+const advice: Reason = {
+  code: 'advisory',
+  text: 'n8n runs this tool with its own credential, so Gatehouse can only advise.',
+};
+
 /**
  * Asks the rules; nothing is stored.
  * @param facts what Postgres knows that the rules want to know of this call
@@ -50,8 +56,10 @@ export async function judge(
     return { run, call, id, digest, verdict, provenance: [], args: null, grant: null };
   }
   const args = call.args as Record<string, unknown>;
-  const input = await policyInput(rules, { run, tool, args }, facts, results);
-  const verdict = await askPolicy(rules.engine, input, monotonic);
+  const advisory = call.advisory === true;
+  const input = await policyInput(rules, { run, tool, args, advisory }, facts, results);
+  const asked = await askPolicy(rules.engine, input, monotonic);
+  const verdict = advisory ? { ...asked, reasons: [...asked.reasons, advice] } : asked;
   return {
     run,
     call,
@@ -60,14 +68,19 @@ export async function judge(
     verdict,
     provenance: input.leaves,
     args: verdict.effect === 'deny' ? null : question.canonical,
-    grant: verdict.effect === 'allow' ? newGrant(id) : null,
+    grant: verdict.effect === 'allow' && !advisory ? newGrant(id) : null,
   };
 }
 
 /** What the rules see of a call whose arguments were checked. */
 export async function policyInput(
   { catalogue, clock }: Pick<Rules, 'catalogue' | 'clock'>,
-  { run, tool, args }: { run: RunContext; tool: Tool; args: Record<string, unknown> },
+  {
+    run,
+    tool,
+    args,
+    advisory = false,
+  }: { run: RunContext; tool: Tool; args: Record<string, unknown>; advisory?: boolean },
   facts: Facts = noFacts,
   results: Sources['results'] = () => Promise.resolve([]),
 ): Promise<PolicyInput> {
@@ -85,6 +98,7 @@ export async function policyInput(
     channel: run.channel,
     ingress: run.ingress,
     session: { ...facts.session, tainted: facts.session.tainted || provenance.foreign },
+    advisory,
     now: toTheSecond(clock()),
   };
 }

@@ -40,7 +40,7 @@ export interface Policy {
    * with its decision. The transaction fails where the call was decided before, or the kill switch is on.
    */
   storeSpent(tx: Transaction, judgement: Judgement): void;
-  issueGrant(tx: Queryable, decisionId: string): Promise<string>;
+  issueGrant(tx: Queryable, decisionId: string): Promise<string | null>;
   /** @see consumeGrant in grants.ts: a grant that is refused fails the transaction */
   consumeGrant(tx: Transaction, presented: Presented): string;
   checkGrant(db: Queryable, presented: Presented): Promise<string>;

@@ -26,6 +26,8 @@ export interface Call {
   tool: string;
   args: unknown;
   step: string;
+  /** Whoever asks will run it with a credential of its own: Gatehouse advises, and gives no grant. */
+  advisory?: boolean | undefined;
 }
 
 export type Effect = 'allow' | 'confirm' | 'approve' | 'deny';
@@ -91,6 +93,8 @@ export interface PolicyInput {
   channel: RunContext['channel'];
   ingress: string;
   session: SessionFacts;
+  /** Something else than the gateway will run the call, with a credential of its own. */
+  advisory: boolean;
   now: string;
 }
 

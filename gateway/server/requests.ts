@@ -31,7 +31,16 @@ export const EnvelopeRequest = z.strictObject({
   nodeId: z.string().min(1).max(64),
   itemIndex: z.number().int().min(0),
 });
-export const DecisionRequest = z.strictObject({ run, tool, args, step });
+export const DecisionRequest = z.strictObject({
+  run,
+  tool,
+  args,
+  step,
+  advisory: z
+    .boolean()
+    .optional()
+    .describe('the caller runs the tool with a credential of its own; no grant is given'),
+});
 export const ApprovalRequest = z.strictObject({
   run,
   executionId: z.string().min(1).max(64),

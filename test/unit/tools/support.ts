@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -105,7 +106,9 @@ export async function bench(change: Partial<Connectors> = {}): Promise<Bench> {
 
 /** What approvers do: turns an asked decision into its grant. */
 export async function approve(at: Bench, decision: string): Promise<string> {
-  return at.policy.issueGrant(at.db.pool, decision);
+  const grant = await at.policy.issueGrant(at.db.pool, decision);
+  assert.ok(grant);
+  return grant;
 }
 
 /** Makes the run known to the database, as delivery does. */
