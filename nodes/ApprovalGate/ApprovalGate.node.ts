@@ -15,7 +15,7 @@ import { reviewToolCall } from './review';
 import { answerWebhook } from './webhook';
 
 /**
- * Waits until the approvers whom the policy named have decided. What can resume it is a message that the gateway
+ * Waits until the people whom the policy named have decided. What can resume it is a message that the gateway
  * signed, nothing else. Without one it ends on Blocked: n8n sends every other end of a wait to the first output.
  */
 export class ApprovalGate implements INodeType {
@@ -25,14 +25,14 @@ export class ApprovalGate implements INodeType {
     icon: { light: 'file:approval.svg', dark: 'file:approval.dark.svg' },
     group: ['transform'],
     version: 1,
-    subtitle: 'Ask the approvers',
-    description: 'Waits for the people who may approve a tool call',
+    subtitle: 'Ask whom the policy names',
+    description: 'Waits for the person who has to confirm a tool call, or for those who may approve it',
     defaults: { name: 'Approval Gate' },
     inputs: [NodeConnectionTypes.Main],
     outputs: [NodeConnectionTypes.Main, NodeConnectionTypes.Main],
     outputNames: ['Blocked', 'Approved'],
     usableAsTool: undefined,
-    waitingNodeTooltip: 'Waiting for the approvers. The approvals page of Gatehouse shows who was asked.',
+    waitingNodeTooltip: 'Waiting for people. The approvals page of Gatehouse shows who was asked.',
     webhooks: waitingWebhooks,
     credentials: [{ name: CREDENTIAL, required: true }],
     properties,

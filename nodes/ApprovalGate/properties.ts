@@ -35,7 +35,7 @@ export const properties: INodeProperties[] = [
   },
   {
     displayName:
-      'Connect it to <b>Needs Approval</b> of a Policy Check. Who is asked, how many must agree and until when is the policy’s to say, not this node’s. Rejected, expired and failed requests leave on <b>Blocked</b>.',
+      'Connect it to <b>Needs Approval</b> of a Policy Check. Who is asked, how many must agree and until when is the policy’s to say, not this node’s: a confirmation goes to the person who asked, an approval to others. What was rejected, withdrawn, or not decided in time leaves on <b>Blocked</b>.',
     name: 'stepNotice',
     type: 'notice',
     default: '',
@@ -43,7 +43,7 @@ export const properties: INodeProperties[] = [
   },
   {
     displayName:
-      'Place exactly one tool below this review, the one chosen here, and give it no grant. The policy is asked first: what it allows runs at once, what it refuses is explained to the agent, all else waits for people. The message above is not shown to them; they see what the agent’s call really holds.',
+      'Place exactly one tool below this review: a <b>Vault Credential</b> that runs the tool chosen here. The policy is asked first: what it allows runs at once, what it refuses is explained to the agent, all else waits for people. The message above is not shown to them; they see what the agent’s call really holds.<br><br>Any other tool is run by n8n with its own credential. The review of it is <b>advice</b>: it stops the agent and not the credential, its receipt says so, and strict classes are refused.',
     name: 'reviewNotice',
     type: 'notice',
     default: '',

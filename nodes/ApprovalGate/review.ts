@@ -1,16 +1,18 @@
+import { jsonParse } from 'n8n-workflow';
 import type { IDataObject, IExecuteFunctions, INodeExecutionData } from 'n8n-workflow';
 import type { Decision, Outcome } from '../shared/contract';
 import { callGateway } from '../shared/gateway';
 import { stepOf } from '../shared/items';
 import { isObject, runOf, textOf } from '../shared/parameters';
 import { readable, refusalOf, refusalOfError, type Refusal } from '../shared/refusal';
+import { toolBelow } from './below';
 import { refusalOfOutcome } from './outcome';
 import { register } from './register';
 
 /**
  * The gate as human review of n8n's AI Agent. The model controls everything in the item but `toolParameters`, which n8n
- * sets last; so the tool is a fixed parameter, and nothing else of the item is read. n8n then runs the tool on the
- * original input, and the gateway finds the unused grant of the run by tool and digest.
+ * sets last; so the tool is a fixed parameter, the run comes from a node that is named, and nothing else of the item is
+ * read. n8n then runs the tool on the original input, and the gateway finds the unused grant of the run by tool and digest.
  */
 export async function reviewToolCall(context: IExecuteFunctions): Promise<INodeExecutionData[][]> {
   const items = context.getInputData();
@@ -50,18 +52,21 @@ async function ask(
   item: INodeExecutionData | undefined,
   count: number,
 ): Promise<Verdict> {
-  const args = item?.json.toolParameters;
+  const call = item?.json.toolParameters;
   const tool = textOf(context, 'tool', 0);
-  if (count !== 1 || !isObject(args) || tool === undefined) {
+  if (count !== 1 || !isObject(call) || tool === undefined) {
     const text = 'This review needs one fixed tool and one call with its arguments as an object.';
     return { told: denied({ code: 'review_misplaced', text }) };
   }
   const run = runOf(context, 0);
+  const below = await toolBelow(context, tool);
+  if ('code' in below) return { told: denied(below) };
   const answer = await callGateway<Decision>(context, 'POST', '/v1/decisions', {
     run,
     tool,
-    args,
+    args: below.governed ? argumentsOf(call) : call,
     step: stepOf(context, 0),
+    ...(below.governed ? {} : { advisory: true }),
   });
   if (!answer.ok) return { told: denied(answer.refusal) };
   const { id, digest, effect, reasons } = answer.value;
@@ -77,6 +82,14 @@ async function ask(
   if (outcome) return { told: reviewed({ approval }, outcome) };
   const expired = { code: 'approval_expired', text: 'Nobody decided in time, so nothing was done.' };
   return { waiting: denied(expired, { approval }), waitUntil: asked.value.waitUntil };
+}
+
+/** What Vault Credential will be called with: where one field holds all arguments, what is in it. */
+function argumentsOf(call: IDataObject): IDataObject {
+  const { args, ...others } = call;
+  if (args === undefined || Object.keys(others).length > 0) return call;
+  const inside: unknown = typeof args === 'string' ? jsonParse(args, { fallbackValue: null }) : args;
+  return isObject(inside) ? inside : call;
 }
 
 function approved(): IDataObject {

@@ -47,4 +47,11 @@ export const properties: INodeProperties[] = [
     displayOptions: { show: { call: ['fields'] } },
   },
   runFromNormaliser,
+  {
+    displayName:
+      'What leaves on <b>Allowed</b> carries a grant for one call with exactly these arguments. What leaves on <b>Needs Approval</b> belongs into an Approval Gate: it asks the person who wrote to confirm, or others to approve, as the policy says. <b>Blocked</b> holds the reason, ready to be shown.',
+    name: 'outputsNotice',
+    type: 'notice',
+    default: '',
+  },
 ];

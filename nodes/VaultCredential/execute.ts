@@ -10,7 +10,13 @@ export async function executeItem(context: IExecuteFunctions, index: number): Pr
     const isRequest = context.getNodeParameter('operation', index) === 'httpRequest';
     const tool = isRequest ? 'http.request' : textOf(context, 'tool', index);
     if (tool === undefined) {
-      return { output: 0, json: blockedJson({ code: 'tool_missing', text: 'No tool is chosen.' }) };
+      return {
+        output: 0,
+        json: blockedJson({
+          code: 'tool_missing',
+          text: 'No tool is chosen.',
+        }),
+      };
     }
     const run = runOf(context, index);
     const call: IDataObject = {

@@ -33,10 +33,10 @@ const PATH_INTO_ITEM = /^=\{\{ \$json((?:\.[A-Za-z_]\w*)+) \}\}$/;
  * is looked up here: n8n evaluates expressions in an isolate, which costs milliseconds for each.
  */
 function valueOf(context: IExecuteFunctions, name: string, index: number): unknown {
-  const { parameters, type } = context.getNode();
+  const { parameters } = context.getNode();
   const expression = parameters[name];
   // The item of an agent's tool is the model's, and n8n merges what the model filled in.
-  if (typeof expression === 'string' && !type.endsWith('Tool')) {
+  if (typeof expression === 'string' && !isTool(context)) {
     if (expression === runFromNormaliser.default) {
       return (context.getWorkflowDataProxy(index).$ as NodeLookup)('Envelope Normaliser').item.json.run
         ?.token;
@@ -55,11 +55,23 @@ function ownValue(holder: unknown, key: string): unknown {
   return isObject(holder) && Object.hasOwn(holder, key) ? holder[key] : undefined;
 }
 
+const OF_A_NAMED_NODE = /^=\{\{ *\$\((['"])[^'"]+\1\)\.(?:item|first\(\)|last\(\))\.json(?:\.\w+)+ *\}\}$/;
+
+/** Whether n8n runs the node for an agent: then the item is the model's. */
+const isTool = (context: IExecuteFunctions): boolean => context.getNode().type.endsWith('Tool');
+
 /**
- * Reads the run token.
- * @throws NodeOperationError when it is empty
+ * Reads the run token. A tool of an agent takes it from a node by name and from nowhere else.
+ * @throws NodeOperationError when it is empty, or could be the model's
  */
 export function runOf(context: IExecuteFunctions, index: number): string {
+  if (isTool(context) && !OF_A_NAMED_NODE.test(String(context.getNode().parameters.run))) {
+    throw new NodeOperationError(
+      context.getNode(),
+      `The field Run has to take the run from a node by name, such as ${String(runFromNormaliser.default).slice(1)}`,
+      { itemIndex: index },
+    );
+  }
   const run = valueOf(context, 'run', index);
   if (typeof run === 'string' && run !== '') return run;
   throw new NodeOperationError(context.getNode(), 'There is no run token', { itemIndex: index });

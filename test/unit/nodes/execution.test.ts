@@ -3,7 +3,7 @@ import { after, before, beforeEach, describe, it } from 'node:test';
 import type { IDataObject } from 'n8n-workflow';
 import { built } from './build.ts';
 import { FakeGateway } from './fake-gateway.ts';
-import { Bench, outputs, type Setup } from './harness.ts';
+import { Bench, outputs, RUN, RUN_BY_NAME, type Setup } from './harness.ts';
 
 const gateway = new FakeGateway();
 const done = {
@@ -90,7 +90,7 @@ describe('Vault Credential and Sandboxed Agent', () => {
       operation: 'execute',
       tool: 'ledger.balance',
       args: '={{ $json.args }}',
-      run: 'run_1',
+      run: RUN_BY_NAME,
     };
     assert.equal(
       outputs(await bench(parameters, { variant: 'Tool' }).run([item]))[0]?.[0]?.status,
@@ -99,11 +99,20 @@ describe('Vault Credential and Sandboxed Agent', () => {
     // The item is the model's here: a grant, tool or run that it names is not taken.
     assert.deepEqual(
       { ...gateway.calls[0]?.body, step: '' },
-      { run: 'run_1', tool: 'ledger.balance', args: { of: 'main' }, step: '' },
+      { run: RUN, tool: 'ledger.balance', args: { of: 'main' }, step: '' },
     );
     gateway.on('POST /v1/executions', { body: { status: 'denied', reasons: [{ code: 'c', text: 'No.' }] } });
     const refused = outputs(await bench(parameters, { variant: 'Tool' }).run([item]));
     assert.deepEqual([refused.length, refused[0]?.[0]?.status], [1, 'denied']);
+  });
+
+  it('takes no run from the item of an agent', async () => {
+    for (const run of ['={{ $json.run.token }}', "={{ $fromAI('run') }}", 'run_of_somebody_else']) {
+      const parameters = { operation: 'execute', tool: 'ledger.balance', args: '{}', run };
+      const left = outputs(await bench(parameters, { variant: 'Tool' }).run([item]));
+      assert.match(String(left[0]?.[0]?.text), /by name/);
+    }
+    assert.equal(gateway.calls.length, 0);
   });
 
   it('makes an HTTP request as a call of http.request that names its secret', async () => {

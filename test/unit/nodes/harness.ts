@@ -37,7 +37,23 @@ export interface Setup {
   mode?: WorkflowExecuteMode;
   settings?: IDataObject;
   credentials?: boolean;
+  /** What an agent's review stands above. */
+  below?: Below[];
 }
+
+/** A tool node below a review. */
+export interface Below {
+  type: string;
+  parameters?: IDataObject;
+  disabled?: boolean;
+  /** What n8n gets from a node that is not ours: one tool, or a kit of several. */
+  supplies?: object;
+}
+
+/** The run that a named node upstream holds. */
+export const RUN = 'run_of_the_message';
+/** How a tool of an agent takes it. */
+export const RUN_BY_NAME = "={{ $('Start').first().json.run.token }}";
 
 /** What a request to a waiting node came to. */
 export interface WebhookAnswer {
@@ -57,13 +73,21 @@ export class Bench {
     this.#type = load<INodeType>(setup.folder, `nodes/${setup.node}/${setup.node}.node.js`);
     const name = this.#type.description.name + (setup.variant ?? '');
     this.#type.description = { ...this.#type.description, name };
+    // As n8n makes the review of a node.
+    if (setup.variant === 'HitlTool') this.#type.description.inputs = [{ type: 'ai_tool', required: true }];
   }
 
   /** Runs the node over the items, until it ends or waits. */
   async run(items: INodeExecutionData[]): Promise<IRun> {
     const workflow = this.#workflow();
     const start = workflow.getNode('Gate');
+    const started = { main: [[{ json: { run: { token: RUN } } }]] };
     const data = createRunExecutionData({
+      resultData: {
+        runData: {
+          Start: [{ startTime: 0, executionTime: 0, executionIndex: 0, source: [], data: started }],
+        },
+      },
       executionData: {
         nodeExecutionStack: [
           { node: start!, data: { main: [items] }, source: { main: [{ previousNode: 'Start' }] } },
@@ -126,7 +150,7 @@ export class Bench {
   }
 
   #workflow(): InstanceType<typeof Workflow> {
-    const { parameters = {}, settings = {}, credentials = true } = this.#setup;
+    const { parameters = {}, settings = {}, credentials = true, below = [] } = this.#setup;
     const common = { typeVersion: 1, position: [0, 0] as [number, number], parameters: {} };
     const type = `n8n-nodes-gatehouse.${this.#type.description.name}`;
     const nodes = [
@@ -140,6 +164,14 @@ export class Bench {
         ...(credentials ? { credentials: { gatehouseApi: { id: '1', name: 'Gatehouse API' } } } : {}),
         ...(settings as object),
       },
+      ...below.map(({ type: of, parameters: given = {}, disabled = false }, index) => ({
+        ...common,
+        id: `below${index}`,
+        name: `Tool ${index}`,
+        type: of,
+        disabled,
+        parameters: given as never,
+      })),
     ];
     const noop: INodeType = {
       description: {
@@ -153,9 +185,17 @@ export class Bench {
         return Promise.resolve([this.getInputData()]);
       },
     };
-    const byName = (name: string): INodeType => (name === 'start' ? noop : this.#type);
+    const byName = (name: string): INodeType => {
+      if (name === 'start') return noop;
+      const tool = below.find(({ type: of }) => of === name);
+      return tool ? this.#toolType(tool) : this.#type;
+    };
     const nodeTypes = { getByName: byName, getByNameAndVersion: byName, getKnownTypes: () => ({}) };
-    const connections = { Start: { main: [[{ node: 'Gate', type: 'main' as const, index: 0 }]] } };
+    const toGate = (kind: 'main' | 'ai_tool') => ({ [kind]: [[{ node: 'Gate', type: kind, index: 0 }]] });
+    const connections = {
+      Start: toGate('main'),
+      ...Object.fromEntries(below.map((_tool, index) => [`Tool ${index}`, toGate('ai_tool')])),
+    };
     return new Workflow({
       id: 'workflow1',
       nodes,
@@ -164,6 +204,25 @@ export class Bench {
       nodeTypes,
       settings: { executionOrder: 'v1' },
     });
+  }
+
+  /** A tool node as n8n sees it: ours is a node made to a tool, any other supplies its tool itself. */
+  #toolType({ type, supplies }: Below): INodeType {
+    const ours = /^n8n-nodes-gatehouse\.(\w)(\w+)Tool$/.exec(type);
+    const node = ours ? `${ours[1]!.toUpperCase()}${ours[2]!}` : this.#setup.node;
+    const base = load<INodeType>(this.#setup.folder, `nodes/${node}/${node}.node.js`);
+    const name = type.slice(type.lastIndexOf('.') + 1);
+    const properties = ours ? base.description.properties : [];
+    base.description = {
+      ...base.description,
+      name,
+      properties,
+      credentials: [],
+      inputs: [],
+      outputs: ['ai_tool'],
+    };
+    if (!ours) base.supplyData = () => Promise.resolve({ response: supplies });
+    return base;
   }
 
   #process(workflow: InstanceType<typeof Workflow>, data: IRunExecutionData): Promise<IRun> {
