@@ -42,11 +42,15 @@ export async function prepareDemo(options: {
   const schema = await readFile(join(import.meta.dirname, 'schema.sql'), 'utf8');
   await connected(demoUrl.href, async (client) => {
     await client.query(schema);
-    // The service may read, pay, and mark customers as deleted. It owns nothing and removes nothing.
+    // The service may read, pay, mark customers as deleted and note something about them, change prices and send mail.
+    // It owns nothing and removes nothing.
     await client.query(`revoke all on all tables in schema public from ${role};
       grant usage on schema public to ${role};
       grant select, insert, update (idempotency_key) on ledger to ${role};
-      grant select, update (deleted_at) on customers to ${role}`);
+      grant select, update (deleted_at) on customers to ${role};
+      grant select, insert, update (idempotency_key) on customer_notes to ${role};
+      grant select, update (price) on prices to ${role};
+      grant select, insert on outbox to ${role}`);
   });
 
   const serviceUrl = new URL(demoUrl);

@@ -110,7 +110,7 @@ describe('Vault Credential and Sandboxed Agent', () => {
     for (const run of ['={{ $json.run.token }}', "={{ $fromAI('run') }}", 'run_of_somebody_else']) {
       const parameters = { operation: 'execute', tool: 'ledger.balance', args: '{}', run };
       const left = outputs(await bench(parameters, { variant: 'Tool' }).run([item]));
-      assert.match(String(left[0]?.[0]?.text), /by name/);
+      assert.match(JSON.stringify(left[0]?.[0]?.text), /by name/);
     }
     assert.equal(gateway.calls.length, 0);
   });
