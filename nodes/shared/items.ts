@@ -36,7 +36,8 @@ export function toOutputs(leaving: Array<Leaving | null>, outputs: number): INod
 
 /**
  * The outputs of a node that may also be a tool of an agent: there only the first output reaches the model, so
- * everything leaves by it, and the typed result says how it ended.
+ * everything leaves by it, and the typed result says how it ended. The run stays out of it: what a model reads goes to
+ * the model's maker, and whoever holds the token may act for the message.
  */
 export function toToolOutputs(
   context: IExecuteFunctions,
@@ -45,7 +46,7 @@ export function toToolOutputs(
 ): INodeExecutionData[][] {
   if (!context.getNode().type.endsWith('Tool')) return toOutputs(leaving, outputs);
   return toOutputs(
-    leaving.map(({ json }) => ({ output: 0, json })),
+    leaving.map(({ json }) => ({ output: 0, json: { ...json, run: undefined } })),
     1,
   );
 }

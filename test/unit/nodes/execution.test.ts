@@ -104,6 +104,7 @@ describe('Vault Credential and Sandboxed Agent', () => {
     gateway.on('POST /v1/executions', { body: { status: 'denied', reasons: [{ code: 'c', text: 'No.' }] } });
     const refused = outputs(await bench(parameters, { variant: 'Tool' }).run([item]));
     assert.deepEqual([refused.length, refused[0]?.[0]?.status], [1, 'denied']);
+    assert.doesNotMatch(JSON.stringify(refused), new RegExp(RUN), 'the model gets no run token');
   });
 
   it('takes no run from the item of an agent', async () => {
