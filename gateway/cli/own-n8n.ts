@@ -26,6 +26,8 @@ export interface Brought {
   offered: { name: string; path: string }[];
   /** workflows that a builder unpublished: nothing reaches them */
   unpublished: string[];
+  /** workflows that wait for a credential of the builder's before n8n publishes them: name, and n8n's words */
+  unfinished: { name: string; why: string }[];
 }
 
 /** What was brought into one n8n, and the ids that it gave. */
@@ -67,7 +69,7 @@ export async function bringIntoOwnN8n(
   const known = (all[options.n8n] ??= { workflows: {}, ids: {} });
   const credential = await bringCredential(api, settings, options.gatewayUrl);
 
-  const brought: Brought = { credential, imported: [], offered: [], unpublished: [] };
+  const brought: Brought = { credential, imported: [], offered: [], unpublished: [], unfinished: [] };
   const ids = new Map([['gatehouseApi0001', credential]]);
   for (const file of inOrder(await readWorkflows(join(repository, 'workflows-json')))) {
     const text = withIds(file.text, ids);
@@ -85,12 +87,13 @@ export async function bringIntoOwnN8n(
     if (wanted.length > 0) {
       known.workflows[file.id] = interrupted;
       await writeJson(memory, all);
-      const stored = await send(api, text, id);
+      const { stored, why } = await send(api, text, id);
       id = stored.id;
       known.workflows[file.id] = { source: sourceOf(text), stored: hashOf(stored) };
       known.ids[file.id] = id;
       await writeJson(memory, all);
-      brought.imported.push(file.name);
+      if (why === null) brought.imported.push(file.name);
+      else brought.unfinished.push({ name: file.name, why });
     }
     if (id !== undefined) ids.set(file.id, id);
   }
@@ -110,13 +113,23 @@ async function bringCredential(api: N8nApi, settings: Settings, gatewayUrl: stri
   return (await api.send<{ id: string }>('POST', '/credentials', { name, type, data })).id;
 }
 
-async function send(api: N8nApi, text: string, id: string | undefined): Promise<Workflow> {
+/** Saves and publishes. `why` is n8n's reason where it saved the workflow and wants a credential of it first. */
+async function send(
+  api: N8nApi,
+  text: string,
+  id: string | undefined,
+): Promise<{ stored: Workflow; why: string | null }> {
   const { name, nodes, connections, settings = {} } = JSON.parse(text) as Record<string, unknown>;
   const body = { name, nodes, connections, settings };
   const saved = id
     ? await api.send<Workflow>('PUT', `/workflows/${id}`, body)
     : await api.send<Workflow>('POST', '/workflows', body);
-  return api.send<Workflow>('POST', `/workflows/${saved.id}/publish`, {});
+  try {
+    return { stored: await api.send<Workflow>('POST', `/workflows/${saved.id}/publish`, {}), why: null };
+  } catch (error) {
+    if (!(error instanceof GatehouseError) || !/credential/i.test(error.message)) throw error;
+    return { stored: saved, why: error.message };
+  }
 }
 
 const hashOf = ({ name, nodes, connections, settings }: Workflow): string =>
@@ -124,9 +137,11 @@ const hashOf = ({ name, nodes, connections, settings }: Workflow): string =>
 
 /** A workflow that others name, such as the error handler, must have its new id before they are sent. */
 function inOrder(files: WorkflowFile[]): WorkflowFile[] {
-  const namedBy = (file: WorkflowFile): number =>
-    files.filter((other) => other !== file && other.text.includes(`"${file.id}"`)).length;
-  return [...files].sort((a, b) => namedBy(b) - namedBy(a));
+  const depth = (file: WorkflowFile): number => {
+    const naming = files.filter((other) => other !== file && other.text.includes(`"${file.id}"`));
+    return Math.max(0, ...naming.map((other) => depth(other) + 1));
+  };
+  return [...files].sort((a, b) => depth(b) - depth(a));
 }
 
 /** n8n gives ids of its own here: what the files say about each other is rewritten to them. */

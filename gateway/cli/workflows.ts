@@ -53,13 +53,14 @@ function apiKey(options: Options): string {
   });
 }
 
-function summary({ imported, offered, unpublished }: Brought): string {
+function summary({ imported, offered, unpublished, unfinished }: Brought): string {
   const lines = [
     'Credential "Gatehouse API" is ready.',
     ...imported.map((name) => `Published "${name}".`),
     ...offered.map(
       ({ name }) => `"${name}" was edited in n8n and is kept. To take the newer version, add --replace.`,
     ),
+    ...unfinished.map(({ name, why }) => `"${name}" is there and not published yet: ${why}`),
     ...unpublished.map((name) => `"${name}" is not published in n8n: nothing reaches it.`),
   ];
   if (lines.length === 1) lines.push('The workflows are there already.');

@@ -35,6 +35,9 @@ export interface ImportResult {
 /** Remembered of a workflow before it is sent: an import that is killed half way is no builder's work. */
 export const interrupted: Imported['workflows'][string] = { source: '', stored: 'importing' };
 
+/** How many workflows are published at the same time. */
+const publishAtOnce = 3;
+
 /** What a later import compares a workflow's source with. */
 export const sourceOf = (text: string): string => createHash('sha256').update(text).digest('hex');
 
@@ -106,7 +109,14 @@ export async function importContent(
       await mkdir(sources);
       for (const workflow of wanted) await writeFile(join(sources, `${workflow.id}.json`), workflow.text);
       await n8nCommand(options, ['import:workflow', '--separate', `--input=${sources}`]);
-      for (const workflow of wanted) await n8nCommand(options, ['publish:workflow', `--id=${workflow.id}`]);
+      // Each is a program that takes seconds to start, and a few hundred megabytes.
+      for (let start = 0; start < wanted.length; start += publishAtOnce) {
+        await Promise.all(
+          wanted
+            .slice(start, start + publishAtOnce)
+            .map(({ id }) => n8nCommand(options, ['publish:workflow', `--id=${id}`])),
+        );
+      }
       const after = await stored(options);
       for (const workflow of wanted) {
         const row = after.get(workflow.id);

@@ -19,13 +19,19 @@ interface Node {
 interface WorkflowFile {
   id: string;
   nodes: Node[];
-  connections: Record<string, { main: Array<Array<{ node: string; index: number }>> }>;
+  connections: Record<string, Record<string, Array<Array<{ node: string; index: number }>>>>;
   settings: Record<string, unknown>;
   active: boolean;
 }
 
 const folder = fileURLToPath(new URL('../../../workflows-json', import.meta.url));
 const ours = 'n8n-nodes-gatehouse.';
+/** The tools that the catalogue has, by their files. */
+const catalogue = readdirSync(fileURLToPath(new URL('../../../policies/tools', import.meta.url))).map(
+  (file) => file.replace(/\.yaml$/, ''),
+);
+/** A node's type without what n8n adds for its forms that an agent sees. */
+const base = (type: string): string => type.replace(/(Hitl)?Tool$/, '');
 const read = (file: string) => JSON.parse(readFileSync(`${folder}/${file}`, 'utf8')) as WorkflowFile;
 
 /** How many outputs a node of ours has; undefined for another's. Some are worked out from the node's parameters. */
@@ -81,12 +87,12 @@ describe('The workflows', () => {
       });
 
       it('connects only outputs that exist to nodes that exist', () => {
-        for (const [from, { main }] of Object.entries(workflow.connections)) {
+        for (const [from, kinds] of Object.entries(workflow.connections)) {
           const node = workflow.nodes.find(({ name }) => name === from);
           assert.ok(node, from);
           const outputs = outputsOf(types.get(node.type), node.parameters);
-          if (outputs !== undefined) assert.ok(main.length <= outputs, from);
-          for (const { node: to } of main.flat())
+          if (outputs !== undefined) assert.ok((kinds.main ?? []).length <= outputs, from);
+          for (const { node: to } of Object.values(kinds).flat(2))
             assert.ok(
               workflow.nodes.some(({ name }) => name === to),
               to,
@@ -98,7 +104,7 @@ describe('The workflows', () => {
         for (const gate of workflow.nodes.filter(({ type }) =>
           /\.(policyCheck|approvalGate|envelopeNormaliser)$/.test(type),
         )) {
-          for (const { node: to } of workflow.connections[gate.name]?.main[0] ?? []) {
+          for (const { node: to } of workflow.connections[gate.name]?.main?.[0] ?? []) {
             const target = workflow.nodes.find(({ name }) => name === to);
             if (target?.type !== 'n8n-nodes-base.noOp')
               assert.equal(target?.parameters.tool, 'conversation.reply', to);
@@ -117,21 +123,65 @@ describe('The workflows', () => {
           ]) {
             assert.equal(node[setting], undefined, `${node.name} ${setting}`);
           }
-          const operations = types.get(node.type)?.properties.some(({ name }) => name === 'operation');
+          const operations = types.get(base(node.type))?.properties.some(({ name }) => name === 'operation');
           if (operations) assert.equal(typeof node.parameters.operation, 'string', node.name);
+        }
+      });
+
+      it('names tools and workflows that there are', () => {
+        const ids = readdirSync(folder).map((other) => read(other).id);
+        for (const { name, type, parameters } of workflow.nodes) {
+          const { tool, workflowId } = parameters;
+          if (typeof tool === 'string' && !tool.startsWith('=')) assert.ok(catalogue.includes(tool), name);
+          if (type !== 'n8n-nodes-base.executeWorkflow') continue;
+          const { value } = workflowId as { value: string };
+          assert.ok(value.startsWith('=') || ids.includes(value), name);
+        }
+      });
+
+      it('has one tool below each review, the one that it asks about', () => {
+        for (const gate of workflow.nodes.filter(({ type }) => type.endsWith('HitlTool'))) {
+          const below = workflow.nodes.filter(({ name }) =>
+            workflow.connections[name]?.ai_tool?.flat().some(({ node }) => node === gate.name),
+          );
+          assert.deepEqual(
+            below.map(({ type, parameters }) => [type, parameters.tool]),
+            [[`${ours}vaultCredentialTool`, gate.parameters.tool]],
+          );
         }
       });
 
       it('is drawn from left to right and explained by notes', () => {
         const at = new Map(workflow.nodes.map((node) => [node.name, node.position]));
-        for (const [from, { main }] of Object.entries(workflow.connections)) {
+        for (const [from, { main = [], ...served }] of Object.entries(workflow.connections)) {
           for (const { node: to } of main.flat())
             assert.ok((at.get(from)?.[0] ?? 0) < (at.get(to)?.[0] ?? 0), `${from} to ${to}`);
+          // Lines that leave in this order and end in this order do not cross.
+          const rows = main.flat().map(({ node: to }) => at.get(to)?.[1] ?? 0);
+          assert.deepEqual(
+            rows,
+            [...rows].sort((a, b) => a - b),
+            from,
+          );
+          for (const { node: to } of Object.values(served).flat(2))
+            assert.ok((at.get(from)?.[1] ?? 0) > (at.get(to)?.[1] ?? 0), `${from} below ${to}`);
         }
         assert.ok(workflow.nodes.some(({ type }) => type === 'n8n-nodes-base.stickyNote'));
       });
     });
   }
+
+  it('lists each example among the examples', () => {
+    const rows = read('examples.json').nodes.find(({ name }) => name === 'The Examples')?.parameters
+      .assignments as { assignments: { value: string }[] };
+    assert.deepEqual(
+      rows.assignments.map(({ value }) => value).sort(),
+      readdirSync(folder)
+        .filter((file) => file.startsWith('example-'))
+        .map((file) => read(file).id)
+        .sort(),
+    );
+  });
 
   it('start the chat at the webhook that the gateway calls, with the bytes that it signed', () => {
     const webhook = read('governed-chat.json').nodes.find(({ type }) => type === 'n8n-nodes-base.webhook');
