@@ -151,6 +151,21 @@ describe('The workflows', () => {
         }
       });
 
+      it('lays no note over a node', () => {
+        const isNote = ({ type }: Node): boolean => type === 'n8n-nodes-base.stickyNote';
+        for (const note of workflow.nodes.filter(isNote)) {
+          const [left, top] = note.position;
+          const { width, height } = note.parameters as { width: number; height: number };
+          for (const node of workflow.nodes.filter((each) => !isNote(each))) {
+            const [x, y] = node.position;
+            // A node with its name below it; an agent is drawn wider.
+            const wide = node.type.endsWith('.agent') ? 256 : 112;
+            const apart = x >= left + width || x + wide <= left || y >= top + height || y + 144 <= top;
+            assert.ok(apart, `${note.name} over ${node.name}`);
+          }
+        }
+      });
+
       it('is drawn from left to right and explained by notes', () => {
         const at = new Map(workflow.nodes.map((node) => [node.name, node.position]));
         for (const [from, { main = [], ...served }] of Object.entries(workflow.connections)) {
