@@ -1,5 +1,15 @@
 export type { ArgumentProblem } from './arguments.ts';
-export { loadCatalogue, type Catalogue } from './load.ts';
+export { faultLine, type Fault } from './faults.ts';
+export { checkCatalogue, loadCatalogue, type Catalogue, type NextCatalogue } from './load.ts';
+export { toolIndex, toolPage } from './page.ts';
 export { parseTool, type Tool } from './parse.ts';
-export { riskClasses, type ArgumentKind, type Connector, type Egress, type RiskClass } from './schema.ts';
+export {
+  ownHeaders,
+  riskClasses,
+  type ArgumentKind,
+  type Connector,
+  type Egress,
+  type HostEntry,
+  type RiskClass,
+} from './schema.ts';
 export { amountOf, renderSentence } from './sentence.ts';

@@ -2,40 +2,88 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { GatehouseError } from '../config/index.ts';
 import { digestOfText } from '../envelope/index.ts';
-import { parseTool, type Tool } from './parse.ts';
+import { unusable, type Fault } from './faults.ts';
+import { readTool, type Tool } from './parse.ts';
 
 /** Every tool that exists. What is not in it cannot be called. */
 export interface Catalogue {
   /** Digest of the files that it was read from; part of the policy version, so a changed tool voids its grants. */
   readonly version: string;
-  /** @param name case-exact */
+  /** @param name compared letter by letter: nothing is trimmed, folded or normalised */
   get(name: string): Tool | undefined;
   list(): Tool[];
-  /** Reads the files again; when one is broken it throws and the last good catalogue stays. */
-  reload(): void;
+  /**
+   * Reads the files again, beside what is in use; whoever has everything else ready then takes it.
+   * @throws GatehouseError as `loadCatalogue`; what is in use stays
+   */
+  read(): NextCatalogue;
 }
+
+/** Tools that were read and are not in use yet. */
+export interface NextCatalogue {
+  readonly version: string;
+  /** What the rules read of them as `data.tools`. */
+  readonly data: Record<string, Pick<Tool, 'risk' | 'kinds'>>;
+  /** Puts them in use, all at once. */
+  use(): void;
+}
+
+/** The files of a catalogue as they are: its good tools, and every fault of the others. */
+export interface CheckedCatalogue {
+  tools: Map<string, Tool>;
+  faults: Fault[];
+  version: string;
+}
+
+const unreadable = {
+  field: 'the file',
+  fault: 'cannot be read',
+  remedy: 'Let the user of the gateway read it, or remove it.',
+};
+const nameTaken = 'is declared in another file too';
 
 /**
  * Loads `tools/*.yaml`.
  * @param policiesDir the folder that holds `tools/`
- * @throws GatehouseError `GH-CATALOGUE-001` (a broken file), `GH-CATALOGUE-002` (a name used twice),
- *   `GH-CATALOGUE-003` (no such folder)
+ * @throws GatehouseError `GH-CATALOGUE-001` (broken files, each with all its faults), `GH-CATALOGUE-002` (only a name used
+ *   twice), `GH-CATALOGUE-003` (no such folder)
  */
 export function loadCatalogue(policiesDir: string): Catalogue {
-  let current = read(policiesDir);
+  let current = good(checkCatalogue(policiesDir));
   return {
     get version() {
       return current.version;
     },
     get: (name) => current.tools.get(name),
     list: () => [...current.tools.values()],
-    reload() {
-      current = read(policiesDir);
+    read() {
+      const next = good(checkCatalogue(policiesDir));
+      const data = [...next.tools.values()].map(({ name, risk, kinds }) => [name, { risk, kinds }] as const);
+      return {
+        version: next.version,
+        data: Object.fromEntries(data),
+        use: () => {
+          current = next;
+        },
+      };
     },
   };
 }
 
-function read(policiesDir: string): { version: string; tools: Map<string, Tool> } {
+function good(checked: CheckedCatalogue): CheckedCatalogue {
+  const { faults } = checked;
+  if (faults.length === 0) return checked;
+  throw unusable(
+    faults,
+    faults.every(({ fault }) => fault.endsWith(nameTaken)) ? 'GH-CATALOGUE-002' : undefined,
+  );
+}
+
+/**
+ * Reads every file, whatever is wrong with the others.
+ * @throws GatehouseError `GH-CATALOGUE-003` where the folder cannot be read
+ */
+export function checkCatalogue(policiesDir: string): CheckedCatalogue {
   const folder = join(policiesDir, 'tools');
   let names: string[];
   try {
@@ -50,23 +98,36 @@ function read(policiesDir: string): { version: string; tools: Map<string, Tool> 
     });
   }
   const tools = new Map<string, Tool>();
+  const faults: Fault[] = [];
   const texts: string[] = [];
   for (const name of names) {
-    const path = join(folder, name);
-    const text = readFileSync(path, 'utf8');
-    const tool = parseTool(path, text);
-    if (tools.has(tool.name)) {
-      throw new GatehouseError(
-        'GH-CATALOGUE-002',
-        `${path}: the tool ${tool.name} is declared in another file too.`,
-        {
-          status: 500,
-          next: 'Give one of the two another name.',
-        },
-      );
+    const file = join(folder, name);
+    const text = textOf(file);
+    if (text === null) {
+      faults.push({ file, line: 1, ...unreadable });
+      continue;
     }
-    tools.set(tool.name, tool);
+    const read = readTool(file, text);
     texts.push(text);
+    if ('faults' in read) faults.push(...read.faults);
+    else if (tools.has(read.tool.name)) {
+      const fault = `the tool ${read.tool.name} ${nameTaken}`;
+      faults.push({
+        file,
+        line: read.line,
+        field: 'name',
+        fault,
+        remedy: 'Give one of the two another name.',
+      });
+    } else tools.set(read.tool.name, read.tool);
   }
-  return { version: digestOfText(JSON.stringify(texts)), tools };
+  return { tools, faults, version: digestOfText(JSON.stringify(texts)) };
+}
+
+function textOf(file: string): string | null {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return null;
+  }
 }

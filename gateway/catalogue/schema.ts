@@ -14,9 +14,36 @@ export const riskClasses = [
 ] as const;
 export type RiskClass = (typeof riskClasses)[number];
 
-const argument = z.string().regex(/^[a-z][A-Za-z0-9]{0,39}$/);
+const argument = z
+  .string()
+  .regex(/^[a-z][A-Za-z0-9]{0,39}$/)
+  // Such a name means something to every object of JavaScript.
+  .refine((name) => !(name in {}), 'is a name that programs reserve');
 const secretName = z.string().regex(/^[a-z0-9][a-z0-9-]*(\/[a-z0-9][a-z0-9-]*)*$/);
-const host = z.string().regex(/^[a-z0-9.-]+(:[0-9]{1,5})?$|^\[[0-9a-f:.]+\](:[0-9]{1,5})?$/);
+// No wildcard, no empty label and no dot at the end: each of them would be another name for a host of the list below.
+const host = z.string().regex(/^([a-z0-9-]+\.)*[a-z0-9-]+(:[0-9]{1,5})?$|^\[[0-9a-f:.]+\](:[0-9]{1,5})?$/);
+const pathPrefix = z.string().regex(/^(\/(?!\.{1,2}(\/|$))[A-Za-z0-9._~@:+$-]+)+\/?$/);
+
+/** A host with the parts of it that may be reached; without `paths`, all of it. */
+const hostEntry = z.preprocess(
+  (entry) => (typeof entry === 'string' ? { host: entry } : entry),
+  z.strictObject({ host, paths: z.array(pathPrefix).min(1).optional() }),
+);
+
+/**
+ * What a call may not set: where it goes, how it is framed, what the gateway itself says; what makes another method or
+ * address of it than was decided; and what brings the answer back in pieces or packed, where a secret that the host echoes
+ * could not be found.
+ */
+export const ownHeaders = new RegExp(
+  `^(${[
+    'host|connection|content-length|transfer-encoding|upgrade|te|trailer|expect|idempotency-key|proxy-.*',
+    'x-http-method|x-http-method-override|x-method-override|x-original-url|x-rewrite-url',
+    'range|if-range|accept-encoding|accept-charset',
+  ].join('|')})$`,
+);
+
+const fromArgument = z.string().regex(/^args\.[a-z][A-Za-z0-9]*$/);
 
 const PostgresConnector = z.strictObject({
   kind: z.literal('postgres'),
@@ -31,6 +58,16 @@ const GatehouseConnector = z.strictObject({
 });
 const HttpConnector = z.strictObject({
   kind: z.literal('http'),
+  headers: z
+    .record(
+      z
+        .string()
+        .regex(/^[a-z0-9-]{1,60}$/)
+        .refine((name) => !ownHeaders.test(name), 'is a header that no call may set'),
+      fromArgument,
+    )
+    .default({})
+    .describe('headers that are filled from arguments, and that a call cannot set by itself'),
   maxResponseBytes: z.number().int().min(1).max(1_048_576).default(65_536),
 });
 const CodeConnector = z.strictObject({
@@ -54,7 +91,7 @@ export const ConnectorSchema = z.discriminatedUnion('kind', [
 
 /** Where a call may go. An empty list blocks everything. */
 const EgressSchema = z.strictObject({
-  hosts: z.array(host).default([]).describe('hosts reachable without a secret'),
+  hosts: z.array(hostEntry).default([]).describe('hosts reachable without a secret'),
   methods: z.array(z.enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'])).default(['GET', 'HEAD']),
   privateNetworks: z
     .array(z.union([z.cidrv4(), z.cidrv6()]))
@@ -64,7 +101,7 @@ const EgressSchema = z.strictObject({
     .array(
       z.strictObject({
         name: secretName,
-        hosts: z.array(host).min(1).describe('the only hosts that this secret is ever sent to'),
+        hosts: z.array(hostEntry).min(1).describe('the only hosts that this secret is ever sent to'),
         header: z
           .string()
           .regex(/^[a-z][a-z0-9-]*$/)
@@ -78,6 +115,16 @@ const EgressSchema = z.strictObject({
     )
     .default([]),
 });
+
+/** How the version of changeable content is fixed. */
+export const pinForms = ['sha256', 'commit', 'version', 'etag'] as const;
+const Pin = z.union([
+  z.strictObject({
+    by: argument.describe('the argument that says which version is meant'),
+    form: z.enum(pinForms).default('sha256'),
+  }),
+  z.strictObject({ immutable: z.string().min(1).max(200).describe('why it cannot change') }),
+]);
 
 const jsonSchema = z.looseObject({
   type: z.literal('object'),
@@ -101,6 +148,11 @@ export const ToolSchema = z.strictObject({
     .default({})
     .describe('argument values that the catalogue itself vouches for'),
   money: z.strictObject({ amount: argument, currency: argument }).optional(),
+  pins: z
+    .record(argument, Pin)
+    .default({})
+    .describe('arguments that name content which can change, and how its version is fixed'),
+  example: z.record(argument, z.json()).optional().describe('the arguments of a typical call'),
   usage: z.string().max(120).optional().describe('what a person types for it, shown by help'),
   sentence: z.string().min(1).max(300).describe('the call in words, for cards'),
   done: z.string().min(1).max(300).describe('the outcome in words, for replies'),
@@ -128,3 +180,6 @@ export type ToolFile = z.output<typeof ToolSchema>;
 export type Connector = ToolFile['connector'];
 export type Egress = z.output<typeof EgressSchema>;
 export type ArgumentKind = ToolFile['kinds'][string];
+export type PinForm = (typeof pinForms)[number];
+/** A host that a call may reach, and the paths of it where it is not all of them. */
+export type HostEntry = Egress['hosts'][number];

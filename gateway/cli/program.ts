@@ -8,7 +8,7 @@ import { policyCommand } from './policy.ts';
 import { resetCommand } from './reset.ts';
 import { runnerCommand } from './runner.ts';
 import { secretCommand } from './secret.ts';
-import { toolsCommand } from './tools.ts';
+import { toolsCommand } from './tools/index.ts';
 import { upCommand } from './up.ts';
 import { workflowsCommand } from './workflows.ts';
 

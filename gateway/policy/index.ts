@@ -1,4 +1,4 @@
-export type { ApprovalClass } from './approval-classes.ts';
+export { readApprovalClasses, type ApprovalClass } from './approval-classes.ts';
 export { buildPolicy, type PolicyManifest } from './build.ts';
 export { openEpoch, type Epoch } from './epoch.ts';
 export { findOpa, installOpa, opaVersion } from './opa.ts';

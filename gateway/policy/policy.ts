@@ -1,4 +1,4 @@
-import type { Catalogue } from '../catalogue/index.ts';
+import type { Catalogue, NextCatalogue } from '../catalogue/index.ts';
 import type { Settings } from '../config/index.ts';
 import { GroupCommit, type Pool, type Queryable, type Transaction } from '../db/index.ts';
 import { digestOfText } from '../envelope/index.ts';
@@ -57,6 +57,7 @@ export interface Policy {
 }
 
 interface Loaded {
+  catalogue: NextCatalogue;
   engine: Engine;
   classes: ApprovalClasses;
   version: string;
@@ -77,7 +78,9 @@ export async function createPolicy(deps: {
   settings: Pick<Settings, 'decisionSeconds' | 'approvalSeconds'>;
 }): Promise<Policy> {
   const { pool, policiesDir, catalogue, clock, epoch, settings } = deps;
-  let current = await load(policiesDir, catalogue);
+  const first = await load(policiesDir, catalogue);
+  first.catalogue.use();
+  let current = first;
   const binding = (): GrantBinding => ({ version: current.version, epoch: epoch.current() });
   const judgeAll = async (db: Queryable, loaded: Loaded, questions: Question[]): Promise<Judgement[]> => {
     const facts = await readFacts(db, catalogue, questions);
@@ -123,17 +126,20 @@ export async function createPolicy(deps: {
     setKillSwitch: (change) => setKillSwitch(pool, change),
     killSwitchOn: () => killSwitchOn(pool),
     async reload() {
-      current = await load(policiesDir, catalogue, () => catalogue.reload());
+      const next = await load(policiesDir, catalogue);
+      // In one go: no call may meet new tools under the old rules, or the other way round.
+      next.catalogue.use();
+      current = next;
       lane = openLane(current);
     },
   };
 }
 
-/** @param swap runs once everything else was read well; what it throws keeps the old state */
-async function load(policiesDir: string, catalogue: Catalogue, swap?: () => void): Promise<Loaded> {
+/** Reads everything and changes nothing. */
+async function load(policiesDir: string, current: Catalogue): Promise<Loaded> {
   const classes = await readApprovalClasses(policiesDir);
-  const { engine, wasm } = await loadEngine(policiesDir, { approvals: classes.data });
-  swap?.();
+  const catalogue = current.read();
+  const { engine, wasm } = await loadEngine(policiesDir, { approvals: classes.data, tools: catalogue.data });
   const version = digestOfText(JSON.stringify([wasm, classes.data, catalogue.version]));
-  return { engine, classes, version };
+  return { catalogue, engine, classes, version };
 }

@@ -29,7 +29,7 @@ export function questionOf(catalogue: Catalogue, run: RunContext, call: Call): Q
   const found = catalogue.get(call.tool);
   const problem = found?.check(call.args) ?? null;
   const { digest, args } = callDigest(call.tool, call.args);
-  const refusal = !found ? noSuchTool : problem && badArguments(found, problem);
+  const refusal = !found ? noSuchTool : problem ? badArguments(found, problem) : unpinned(found, call.args);
   return { run, call, digest, canonical: args, tool: refusal ? null : (found ?? null), refusal };
 }
 
@@ -41,6 +41,12 @@ const noSuchTool: Reason = {
 function badArguments(tool: Tool, problem: { field: string; text: string }): Reason {
   const example = tool.usage === undefined ? '' : ` (for example: ${tool.usage})`;
   return { code: 'args_invalid', text: `The argument ${problem.field} ${problem.text}${example}.` };
+}
+
+/** A reference to content that could change between its approval and the call. @param args kept the tool's schema */
+function unpinned(tool: Tool, args: unknown): Reason | null {
+  const text = tool.pinned(args as Record<string, unknown>);
+  return text === null ? null : { code: 'reference_not_pinned', text };
 }
 
 /** @throws GatehouseError `GH-POLICY-021` for a step that is not 1 to 300 printable characters */

@@ -18,6 +18,25 @@ export function isAllowedAddress(address: string, privateNetworks: readonly stri
 }
 
 /**
+ * Whether an address stays below one of the listed paths of its host. It is the parsed form that is sent, in which `.` and
+ * `..` are resolved already; what only the host might resolve (an encoded slash or dot, an empty segment, a path
+ * parameter) is refused, and so is an address that a person would read otherwise than the parser does.
+ * @param written as the call has it
+ * @param url the same, parsed
+ * @param paths prefixes of whole segments; undefined where all of the host may be reached
+ */
+export function isReachable(written: string, url: URL, paths: readonly string[] | undefined): boolean {
+  if (paths === undefined) return true;
+  if (/[\\\s\p{Cc}\p{Cf}]/u.test(written)) return false;
+  const { pathname } = url;
+  if (/\/\/|[;\\]|%(2e|2f|5c|25|3b|[01][0-9a-f]|7f)/i.test(pathname)) return false;
+  return paths.some((path) => {
+    const whole = path.replace(/\/$/, '');
+    return pathname === whole || pathname.startsWith(`${whole}/`);
+  });
+}
+
+/**
  * A resolver for sockets that hands out checked addresses only. The socket connects to exactly what was checked, so
  * a name that resolves to something else a moment later (DNS rebinding) gains nothing.
  * @param names the resolver below it, replaced in tests

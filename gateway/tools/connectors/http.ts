@@ -1,9 +1,9 @@
 import { isIP } from 'node:net';
 import { Agent, request, type Dispatcher } from 'undici';
-import type { Egress } from '../../catalogue/index.ts';
+import { ownHeaders, type Egress, type Tool } from '../../catalogue/index.ts';
 import { GatehouseError } from '../../config/index.ts';
 import type { Connector, ConnectorCall, Outcome } from '../types.ts';
-import { checkedLookup, EgressRefused, isAllowedAddress } from './egress.ts';
+import { checkedLookup, EgressRefused, isAllowedAddress, isReachable } from './egress.ts';
 import { scrub } from './scrub.ts';
 
 interface HttpArgs {
@@ -62,8 +62,12 @@ function permitted(args: HttpArgs, egress: Egress): Permit {
   const secret =
     args.secret === undefined ? null : egress.secrets.find((entry) => entry.name === args.secret);
   if (secret === undefined) throw refused('GH-TOOLS-013', 'The secret is not in the tool’s list.', 'secret');
-  if (!(secret?.hosts ?? egress.hosts).includes(url.host)) {
+  const entries = (secret?.hosts ?? egress.hosts).filter((entry) => entry.host === url.host);
+  if (entries.length === 0) {
     throw refused('GH-TOOLS-014', 'The host is not in the list of this tool and secret.', 'url');
+  }
+  if (!entries.some(({ paths }) => isReachable(args.url, url, paths))) {
+    throw refused('GH-TOOLS-020', 'The path is not below one that is listed for this host.', 'url');
   }
   if (secret && url.protocol === 'http:' && !secret.plainHttp) {
     throw refused('GH-TOOLS-019', 'The secret may only go out over https.', 'url');
@@ -102,6 +106,10 @@ async function send(
         result: { status: response.statusCode },
       };
     }
+    if (isStale(call.tool, response.statusCode)) {
+      const text = 'What the call refers to has changed since it was decided, so nothing was done.';
+      return { status: 'failed', reasons: [{ code: 'reference_changed', text }], result: { status: 412 } };
+    }
     // Compressed in spite of what was asked for: nothing could be found in it, so nothing of it is handed on.
     const body = isPlain(response.headers['content-encoding'])
       ? await readBody(response.body, maxBytes)
@@ -123,19 +131,6 @@ async function send(
   }
 }
 
-/**
- * What the caller may not set: where the call goes, how it is framed, what the gateway itself says; what makes another
- * method or address of it than was decided; and what brings the answer back in pieces or packed, where a secret that the
- * host echoes could not be found.
- */
-const ownHeaders = new RegExp(
-  `^(${[
-    'host|connection|content-length|transfer-encoding|upgrade|te|trailer|expect|idempotency-key|proxy-.*',
-    'x-http-method|x-http-method-override|x-method-override|x-original-url|x-rewrite-url',
-    'range|if-range|accept-encoding|accept-charset',
-  ].join('|')})$`,
-);
-
 function isPlain(encoding: string | string[] | undefined): boolean {
   return encoding === undefined || String(encoding).toLowerCase() === 'identity';
 }
@@ -151,11 +146,14 @@ function headersOf(
     'idempotency-key': call.attempt,
     'accept-encoding': 'identity',
   };
+  const fixed = headersOfTool(call);
+  Object.assign(headers, fixed);
   const given = new Set<string>();
   for (const [name, text] of Object.entries(args.headers ?? {})) {
     const lower = name.toLowerCase();
     if (
       given.has(lower) ||
+      Object.hasOwn(fixed, lower) ||
       !/^[a-z0-9-]{1,60}$/.test(lower) ||
       !/^[\x20-\x7e]*$/.test(text) ||
       ownHeaders.test(lower) ||
@@ -173,6 +171,24 @@ function headersOf(
   }
   return headers;
 }
+
+/** The headers that the tool's file fills from arguments, such as the version that was approved. */
+function headersOfTool({ tool, args }: ConnectorCall): Record<string, string> {
+  const declared = tool.connector.kind === 'http' ? Object.entries(tool.connector.headers) : [];
+  return Object.fromEntries(
+    declared.flatMap(([name, source]) => {
+      const key = source.slice('args.'.length);
+      if (!Object.hasOwn(args, key)) return [];
+      const text = String(args[key]);
+      if (!/^[\x20-\x7e]*$/.test(text))
+        throw refused('GH-TOOLS-015', 'A header of the call may not be set by it.', key);
+      return [[name, text]];
+    }),
+  );
+}
+
+/** The host compared what was pinned with what it has, and they differ (RFC 9110, 412). */
+const isStale = (tool: Tool, status: number): boolean => status === 412 && Object.keys(tool.pins).length > 0;
 
 async function readBody(
   body: AsyncIterable<Uint8Array>,

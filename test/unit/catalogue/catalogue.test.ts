@@ -88,12 +88,14 @@ test('the version follows the files, and a broken reload keeps the last good too
   const catalogue = loadCatalogue(folder);
   const { version } = catalogue;
   await cp(join(folder, 'tools', 'ledger.balance.yaml'), join(folder, 'tools', 'twin.yaml'));
-  assert.throws(() => catalogue.reload(), { code: 'GH-CATALOGUE-002' });
+  assert.throws(() => catalogue.read(), { code: 'GH-CATALOGUE-002' });
   assert.equal(catalogue.version, version);
   assert.ok(catalogue.get('ledger.balance'));
   await rm(join(folder, 'tools', 'twin.yaml'));
   await rm(join(folder, 'tools', 'ledger.balance.yaml'));
-  catalogue.reload();
+  const next = catalogue.read();
+  assert.ok(catalogue.get('ledger.balance'), 'what was read is not in use before it is taken');
+  next.use();
   assert.notEqual(catalogue.version, version);
   assert.equal(catalogue.get('ledger.balance'), undefined);
   assert.equal(catalogue.get('__proto__'), undefined);

@@ -1,0 +1,132 @@
+import type { Tool } from './parse.ts';
+import type { HostEntry } from './schema.ts';
+
+const decides: Record<Tool['kinds'][string], string> = {
+  redirects: 'where it goes',
+  selects: 'which record',
+  sizes: 'how much',
+  content: 'what it says',
+};
+
+const repeats: Record<Tool['idempotencyKey'], string> = {
+  attempt:
+    'Doing the call twice with one attempt id has one effect, so that a call without a clear end is tried again.',
+  none: 'A call without a clear end is not tried again; it stays unknown until somebody looks.',
+};
+
+/**
+ * One tool as a Markdown page, from its file alone.
+ * @param asked who is asked before it runs, one sentence
+ */
+export function toolPage(tool: Tool, asked: string): string {
+  return (
+    [
+      `# ${text(tool.title)}`,
+      `\`${tool.name}\` · risk \`${tool.risk}\``,
+      text(tool.description),
+      '## Arguments',
+      argumentTable(tool),
+      ...pinLines(tool),
+      '## Who is asked',
+      text(asked),
+      '## Where it may go',
+      reach(tool),
+      '## If it is repeated',
+      repeats[tool.idempotencyKey],
+      '## Example',
+      example(tool),
+    ].join('\n\n') + '\n'
+  );
+}
+
+/** The list of all tools as a Markdown page, with a link to the page of each. */
+export function toolIndex(tools: readonly Tool[]): string {
+  const rows = tools.map(
+    (tool) =>
+      `| [\`${tool.name}\`](${tool.name}.md) | \`${tool.risk}\` | ${text(tool.title)} | ${text(tool.description)} |`,
+  );
+  return `# Tools\n\n| name | risk | title | what it does |\n| --- | --- | --- | --- |\n${rows.join('\n')}\n`;
+}
+
+function argumentTable({ args, kinds }: Tool): string {
+  const names = Object.keys(args.properties);
+  if (names.length === 0) return 'None.';
+  const rows = names.map((name) => {
+    const schema = args.properties[name] ?? {};
+    const needed = args.required.includes(name) ? 'yes' : 'no';
+    const kind = kinds[name];
+    const role = kind === undefined ? '' : `${kind}: ${decides[kind]}`;
+    return `| \`${name}\` | ${text(shape(schema))} | ${needed} | ${role} | ${text(String(schema.description ?? ''))} |`;
+  });
+  return `| name | type | required | decides | meaning |\n| --- | --- | --- | --- | --- |\n${rows.join('\n')}`;
+}
+
+/** A schema in few words: its choices, or its type with its limits. */
+function shape(schema: Record<string, unknown>): string {
+  if (Array.isArray(schema.enum)) return schema.enum.map((value) => JSON.stringify(value)).join(' or ');
+  if (schema.const !== undefined) return JSON.stringify(schema.const);
+  const limits = [
+    'minLength',
+    'maxLength',
+    'minimum',
+    'maximum',
+    'minItems',
+    'maxItems',
+    'format',
+    'pattern',
+  ].flatMap((key) => (schema[key] === undefined ? [] : [`${key} ${String(schema[key])}`]));
+  const type = typeof schema.type === 'string' ? schema.type : 'any';
+  return limits.length > 0 ? `${type} (${limits.join(', ')})` : type;
+}
+
+function pinLines({ pins }: Tool): string[] {
+  const lines = Object.entries(pins).map(([name, pin]) =>
+    'by' in pin
+      ? `- \`${name}\` names content that can change; \`${pin.by}\` (${pin.form}) says which version is meant. Without it the call is denied.`
+      : `- \`${name}\` names content that cannot change: ${text(pin.immutable)}`,
+  );
+  return lines.length > 0 ? [lines.join('\n')] : [];
+}
+
+function reach({ connector, egress, secret }: Tool): string {
+  switch (connector.kind) {
+    case 'postgres':
+      return `One statement in the database whose address is the secret \`${secret}\`:\n\n${fenced('sql', connector.statement)}`;
+    case 'gatehouse':
+      return 'It stays in Gatehouse.';
+    case 'code':
+      return 'Nowhere: the code runs in a container without a network.';
+    case 'http': {
+      const lines = [
+        ...(egress?.hosts ?? []).map((entry) => `- ${place(entry)}`),
+        ...(egress?.secrets ?? []).flatMap(({ name, hosts }) =>
+          hosts.map((entry) => `- ${place(entry)}, with the secret \`${name}\``),
+        ),
+      ];
+      return lines.length > 0
+        ? `${lines.join('\n')}\n\nMethods: ${egress?.methods.join(', ')}.`
+        : 'Nowhere: no host is listed.';
+    }
+  }
+}
+
+const place = ({ host, paths }: HostEntry): string =>
+  paths === undefined ? `\`${host}\`` : paths.map((path) => `\`${host}${path}\``).join(', ');
+
+function example({ name, example: args, usage }: Tool): string {
+  const typed = usage === undefined ? [] : [`In a conversation: \`${usage.replaceAll('`', '')}\``];
+  const call = { tool: name, args: args ?? {} };
+  return [...typed, fenced('json', JSON.stringify(call, null, 2))].join('\n\n');
+}
+
+/** Text of the file as text of the page, on one line: it makes neither markup nor another heading. */
+function text(value: string): string {
+  return value
+    .replace(/\s+/g, ' ')
+    .replace(/[\\`*_[\]<>|#]/g, '\\$&')
+    .trim();
+}
+
+function fenced(language: string, value: string): string {
+  return `\`\`\`\`${language}\n${value.replaceAll('````', '')}\n\`\`\`\``;
+}
