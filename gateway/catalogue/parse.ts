@@ -13,7 +13,7 @@ export interface Tool extends ToolFile {
   readonly pinned: PinCheck;
 }
 
-/** A tool, or all that is wrong with its file; then `name` is what the file calls it, where that can be read. */
+/** A tool and the line of its name, or all that is wrong with its file. */
 export type ReadTool = { tool: Tool; line: number } | { faults: Fault[] };
 
 const fields = Object.keys(ToolSchema.shape);
@@ -63,7 +63,7 @@ export function readTool(path: string, text: string): ReadTool {
     const found = parsed.error.issues.map((issue) =>
       faultOfIssue(issue, fields, (where) => document.hasIn(where)),
     );
-    return { faults: found.map(placed) };
+    return { faults: inOrder(found.map(placed)) };
   }
   const tool = parsed.data;
   const faults = inconsistencies(tool).map(placed);
@@ -88,7 +88,7 @@ export function readTool(path: string, text: string): ReadTool {
       );
     }
   }
-  if (faults.length > 0 || typeof check === 'string') return { faults };
+  if (faults.length > 0 || typeof check === 'string') return { faults: inOrder(faults) };
   return {
     tool: Object.freeze({ ...tool, check, pinned: compilePins(tool.pins) }),
     line: lineOf(document, lines, ['name']),
@@ -104,6 +104,8 @@ export function parseTool(path: string, text: string): Tool {
   if ('faults' in read) throw unusable(read.faults);
   return read.tool;
 }
+
+const inOrder = (faults: Fault[]): Fault[] => faults.sort((one, other) => one.line - other.line);
 
 function compiled(tool: ToolFile): ArgumentCheck | string {
   try {

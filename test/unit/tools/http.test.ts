@@ -21,6 +21,7 @@ before(async () => {
     seen = { url: request.url, headers: request.headers };
     if (request.url === '/redirect')
       return void response.writeHead(302, { location: 'http://169.254.169.254/' }).end();
+    if (request.url === '/stale') return void response.writeHead(412).end();
     if (request.url === '/long') return void response.end('x'.repeat(100) + canary);
     if (request.url === '/gzip') {
       const packed = gzipSync(`you sent ${request.headers.authorization}`);
@@ -34,7 +35,9 @@ before(async () => {
 });
 after(() => new Promise((resolve) => server.close(resolve)));
 
-function tool(privateNetworks: string[], hosts: string[]): Tool {
+type Hosts = (string | { host: string; paths: string[] })[];
+
+function tool(privateNetworks: string[], hosts: Hosts): Tool {
   return parseTool(
     'http.request.yaml',
     JSON.stringify({
@@ -44,10 +47,11 @@ function tool(privateNetworks: string[], hosts: string[]): Tool {
       risk: 'unclassified',
       args: {
         type: 'object',
-        properties: { url: { type: 'string', maxLength: 99 } },
+        properties: { url: { type: 'string', maxLength: 99 }, version: { type: 'integer' } },
         additionalProperties: false,
       },
-      kinds: { url: 'redirects' },
+      kinds: { url: 'redirects', version: 'content' },
+      pins: { url: { by: 'version', form: 'version' } },
       sentence: 'x',
       done: 'x',
       idempotencyKey: 'none',
@@ -60,12 +64,16 @@ function tool(privateNetworks: string[], hosts: string[]): Tool {
           { name: 'demo/https', hosts: [host] },
         ],
       },
-      connector: { kind: 'http', maxResponseBytes: 64 },
+      connector: { kind: 'http', headers: { 'if-match': 'args.version' }, maxResponseBytes: 64 },
     }),
   );
 }
 
-const call = (args: Record<string, unknown>, hosts = [host], networks = ['127.0.0.0/8']): Promise<Outcome> =>
+const call = (
+  args: Record<string, unknown>,
+  hosts: Hosts = [host],
+  networks = ['127.0.0.0/8'],
+): Promise<Outcome> =>
   createHttpConnector().run({
     attempt: 'att_1',
     tool: tool(networks, hosts),
@@ -97,6 +105,108 @@ test('an answer in an encoding that cannot be searched for the secret is kept ba
 test('a redirect is not followed', async () => {
   const outcome = await call({ method: 'GET', url: `http://${host}/redirect` });
   assert.equal(outcome.status === 'failed' && outcome.reasons[0]?.code, 'redirect_refused');
+});
+
+test('a redirect out of the listed path is not followed either', async () => {
+  const outcome = await call({ method: 'GET', url: `http://${host}/redirect` }, [
+    { host, paths: ['/redirect'] },
+  ]);
+  assert.equal(outcome.status === 'failed' && outcome.reasons[0]?.code, 'redirect_refused');
+});
+
+test('a path below a listed one is reached, in the form that was checked', async () => {
+  const acme = [{ host, paths: ['/repos/acme/', '/orgs/acme'] }];
+  for (const [path, sent] of [
+    ['/repos/acme/site/issues?x=/../..', '/repos/acme/site/issues?x=/../..'],
+    ['/repos/acme', '/repos/acme'],
+    ['/orgs/acme', '/orgs/acme'],
+    ['/orgs/acme/teams', '/orgs/acme/teams'],
+    ['/repos/evil/../acme/./site', '/repos/acme/site'],
+    ['/repos/acme/gr%C3%BC%C3%9Fe', '/repos/acme/gr%C3%BC%C3%9Fe'],
+  ]) {
+    await call({ method: 'GET', url: `http://${host}${path}` }, acme);
+    assert.equal(seen.url, sent);
+  }
+});
+
+const escapes = [
+  '/',
+  '/repos/',
+  '/repos/acme-evil/site',
+  '/repos/ACME/site',
+  '/repos/%61cme/site',
+  '/orgs/acme-evil',
+  '/repos/acme/../evil/site',
+  '/repos/acme/..',
+  '/repos/acme/%2e%2e/evil',
+  '/repos/acme/.%2E/evil',
+  '/repos/acme/%2E./evil',
+  '/repos/acme/..%2fevil',
+  '/repos/acme/%2e%2e%2fevil',
+  '/repos/acme/%252e%252e/evil',
+  '/repos/acme/%252e%252e%252fevil',
+  '/repos/acme/..%5cevil',
+  '/repos/acme\\..\\evil',
+  '\\repos\\acme\\site',
+  '/repos/acme//evil',
+  '//repos/acme/site',
+  '/repos//acme/site',
+  '/repos/acme/..;/evil',
+  '/repos/acme;x/site',
+  '/repos/acme/%3b/evil',
+  '/repos/acme/site%00',
+  '/repos/acme/a%0d%0ab',
+  '/repos/acme/.\t./evil',
+  '/repos/acme/site\n',
+  '/repos/acme/\u200b../evil',
+  '/rep\u043es/acme/site',
+  '/repos/acme\uff0fsite',
+  '?/repos/acme/site',
+  '#/repos/acme/site',
+];
+for (const path of escapes) {
+  test(`a path that is not plainly below a listed one is refused: ${JSON.stringify(path)}`, async () => {
+    seen = { headers: {} };
+    const acme = [{ host, paths: ['/repos/acme/', '/orgs/acme'] }];
+    await assert.rejects(async () => call({ method: 'GET', url: `http://${host}${path}` }, acme), {
+      code: 'GH-TOOLS-020',
+    });
+    assert.equal(seen.url, undefined, 'nothing was sent');
+  });
+}
+
+test('a listed path lends its secret to nothing but itself', () => {
+  const connector = createHttpConnector();
+  const bound = tool([], []);
+  bound.egress?.secrets.push({
+    ...bound.egress.secrets[1]!,
+    name: 'acme/token',
+    hosts: [{ host: 'api.example.com', paths: ['/repos/acme/'] }],
+  });
+  const lent = (url: string): string | undefined =>
+    connector.secretFor?.(bound, { method: 'GET', url, secret: 'acme/token' });
+  assert.equal(lent('https://api.example.com/repos/acme/site'), 'acme/token');
+  for (const url of [
+    'https://api.example.com/repos/evil/site',
+    'https://api.example.com/repos/acme/../evil/site',
+    'https://api.example.com./repos/acme/site',
+    'https://api.example.com:8443/repos/acme/site',
+    'https://x:y@api.example.com/repos/acme/site',
+    'https://api.example.com@evil.example/repos/acme/site',
+    'http://api.example.com/repos/acme/site',
+  ])
+    assert.equal(lent(url), undefined, url);
+});
+
+test('the version that was approved goes out as a header that the call cannot set, and a changed one is a failure', async () => {
+  await call({ method: 'GET', url: `http://${host}/`, version: 7 });
+  assert.equal(seen.headers['if-match'], '7');
+  await assert.rejects(
+    async () => call({ method: 'GET', url: `http://${host}/`, version: 7, headers: { 'If-Match': '8' } }),
+    { code: 'GH-TOOLS-015' },
+  );
+  const outcome = await call({ method: 'GET', url: `http://${host}/stale`, version: 7 });
+  assert.equal(outcome.status === 'failed' && outcome.reasons[0]?.code, 'reference_changed');
 });
 
 const refusals: [string, Record<string, unknown>, string, string[]?, string[]?][] = [
