@@ -25,7 +25,7 @@ import {
   databaseCheck,
   internalApp,
   listen,
-  openApiDocument,
+  openApiDocuments,
   problemOf,
   publicApp,
   type Check,
@@ -42,6 +42,7 @@ import {
 } from './sessions/index.ts';
 import { createConnectors, createTools } from './tools/index.ts';
 import { createLeases, createSecretStore, type SecretStore } from './vault/index.ts';
+import { watchFolder } from './watch.ts';
 import { mountWeb, webErrorPages, webNotFound } from './web/index.ts';
 
 /** A gateway that was put together and listens. */
@@ -166,12 +167,14 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
   const reload = (): void => void reloader.reload();
   process.on('SIGHUP', reload);
   stops.push(() => process.off('SIGHUP', reload));
+  stops.push(watchFolder(settings.policiesDir, reload, log));
   await delivery.start();
   stops.push(() => delivery.stop());
   await approvals.start();
   stops.push(() => approvals.stop());
 
-  const internal = internalApp({ routes, clients, checks, url: settings.internalUrl, log });
+  const openapi = openApiDocuments(routes, settings.internalUrl, catalogue);
+  const internal = internalApp({ routes, clients, checks, openapi: () => openapi(true), log });
   const internalServer = await listen(
     internal,
     settings.internalHost,
@@ -179,7 +182,6 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
     'GATEHOUSE_INTERNAL_PORT',
   );
   stops.push(() => close(internalServer));
-  const document = openApiDocument(routes, settings.internalUrl);
   const pages = (app: Express): void => {
     const deps = {
       publicUrl: settings.publicUrl,
@@ -194,7 +196,7 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
       },
       approvals,
       audit: { listReceipts },
-      openapi: () => document,
+      openapi,
       problemOf,
       log,
     };

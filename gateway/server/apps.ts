@@ -5,7 +5,6 @@ import { GatehouseError, type Logger } from '../config/index.ts';
 import { healthRoutes, type Checks } from './health.ts';
 import { readBody } from './body.ts';
 import { jsonBody, readableAddress } from './json-body.ts';
-import { openApiDocument } from './openapi.ts';
 import { notFound, problemHandler } from './problem.ts';
 import { authenticate, mountRoutes, type Client, type Route } from './route.ts';
 
@@ -46,7 +45,8 @@ export function internalApp(options: {
   routes: readonly Route[];
   clients: { authenticate(token: string): Promise<Client | null> };
   checks: Checks;
-  url: string;
+  /** The OpenAPI document, as it is now. */
+  openapi(): object;
   log: Logger;
 }): Express {
   const app = bareApp();
@@ -59,9 +59,8 @@ export function internalApp(options: {
   app.get('/metrics', async (_request, response) => {
     response.type(register.contentType).send(await register.metrics());
   });
-  const document = openApiDocument(options.routes, options.url);
   app.get('/openapi.json', (_request, response) => {
-    response.json(document);
+    response.json(options.openapi());
   });
   app.use(notFound);
   app.use(problemHandler(options.log));

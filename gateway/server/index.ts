@@ -2,5 +2,5 @@ export { apiRoutes } from './api.ts';
 export { internalApp, publicApp, type VendorWebhook } from './apps.ts';
 export { databaseCheck, type Check, type Checks } from './health.ts';
 export { close, listen } from './listen.ts';
-export { openApiDocument } from './openapi.ts';
+export { openApiDocuments } from './openapi.ts';
 export { problemOf } from './problem.ts';

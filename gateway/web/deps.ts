@@ -103,8 +103,8 @@ export interface WebDeps {
   audit: {
     listReceipts(pool: Pool, filter: { principal: string } | { all: true }): Promise<readonly ReceiptRow[]>;
   };
-  /** The OpenAPI 3.1 document of the internal API. */
-  openapi(): unknown;
+  /** The OpenAPI 3.1 document of the internal API; with the tools of this installation only where that is asked for. */
+  openapi(withTools: boolean): unknown;
   /** Problem details of anything thrown; the listener's own mapping, which also knows an outage (503). */
   problemOf(error: unknown): Problem;
   log: Pick<Logger, 'error'>;

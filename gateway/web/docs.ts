@@ -44,15 +44,19 @@ interface FieldView {
 
 const methods = ['get', 'post', 'put', 'patch', 'delete'];
 
-/** `GET /docs` (to read) and `GET /openapi.json` (to import). Both say nothing that is not in the source. */
+/**
+ * `GET /docs` (to read) and `GET /openapi.json` (to import). To strangers both say nothing that is not in the source; who
+ * is signed in also sees the tools.
+ */
 export function docsRoutes(deps: WebDeps): Router {
   const router = Router();
-  router.get('/openapi.json', (_request, response) => {
-    response.json(deps.openapi());
+  router.get('/openapi.json', async (request, response) => {
+    response.json(deps.openapi((await findViewer(request, deps)) !== null));
   });
   router.get('/docs', async (request, response) => {
-    response.locals.viewer = await findViewer(request, deps);
-    const document = deps.openapi() as Document;
+    const viewer = await findViewer(request, deps);
+    response.locals.viewer = viewer;
+    const document = deps.openapi(viewer !== null) as Document;
     page(response, 'docs', {
       title: 'API',
       current: 'docs',
@@ -117,7 +121,8 @@ function typeOf(schema: Schema | undefined): TypeView {
   if (schema.const !== undefined) return { text: JSON.stringify(schema.const), ref: null };
   if (schema.enum) return { text: schema.enum.map((value) => JSON.stringify(value)).join(' | '), ref: null };
   const choices = schema.anyOf ?? schema.oneOf ?? schema.allOf;
-  if (choices) {
+  // Beside fields of its own, choices only say which of them go together.
+  if (choices && !schema.properties) {
     const views = choices.map(typeOf);
     const joiner = schema.allOf ? ' & ' : ' | ';
     return {

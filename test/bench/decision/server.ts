@@ -168,7 +168,7 @@ await serve<Data>(async (variant, data) => {
   ];
   const clients = createClients({ pool });
   const client = await clients.issue('bench', ['run']);
-  const app = internalApp({ routes, clients, checks: {}, url: 'http://localhost', log });
+  const app = internalApp({ routes, clients, checks: {}, openapi: () => ({}), log });
   const server = await listen(app, '127.0.0.1', 0, 'none');
   return {
     ready: {

@@ -19,7 +19,7 @@ describe('our own API, given what it cannot use', () => {
     const app = internalApp({
       clients: { authenticate: async (given) => (given === token ? { id: 'n8n', scopes: ['run'] } : null) },
       checks: {},
-      url: 'http://127.0.0.1:8081',
+      openapi: () => ({}),
       log: createLogger('silent'),
       routes: [
         route({

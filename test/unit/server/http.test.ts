@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { createLogger, GatehouseError } from '../../../gateway/config/index.ts';
 import { internalApp, publicApp } from '../../../gateway/server/apps.ts';
+import { openApiDocument } from '../../../gateway/server/openapi.ts';
 import { DecisionRequest } from '../../../gateway/server/requests.ts';
 import { route } from '../../../gateway/server/route.ts';
 import type { ChannelAdapter, Inbound } from '../../../gateway/channels/index.ts';
@@ -30,36 +31,37 @@ describe('the internal listener', () => {
     });
 
   before(async () => {
+    const routes = [
+      route({
+        method: 'post',
+        path: '/v1/decisions',
+        summary: 'decide',
+        scope: 'run',
+        body: DecisionRequest,
+        handle: async ({ body }) => ({ tool: body.tool }),
+      }),
+      route({ method: 'post', path: '/v1/admin', summary: 'x', scope: 'admin', handle: async () => ({}) }),
+      route({
+        method: 'get',
+        path: '/v1/away',
+        summary: 'x',
+        scope: 'run',
+        handle: () => Promise.reject(Object.assign(new Error('no'), { code: '57P03' })),
+      }),
+      route({
+        method: 'get',
+        path: '/v1/bug',
+        summary: 'x',
+        scope: 'run',
+        handle: () => Promise.reject(new Error('password=hunter2')),
+      }),
+    ];
     const app = internalApp({
       clients: { authenticate: async (given) => (given === token ? { id: 'n8n', scopes: ['run'] } : null) },
       checks: { n8n: () => ({ state: 'down', text: 'stopped' }) },
-      url: 'http://127.0.0.1:8081',
+      openapi: () => openApiDocument(routes, 'http://127.0.0.1:8081'),
       log,
-      routes: [
-        route({
-          method: 'post',
-          path: '/v1/decisions',
-          summary: 'decide',
-          scope: 'run',
-          body: DecisionRequest,
-          handle: async ({ body }) => ({ tool: body.tool }),
-        }),
-        route({ method: 'post', path: '/v1/admin', summary: 'x', scope: 'admin', handle: async () => ({}) }),
-        route({
-          method: 'get',
-          path: '/v1/away',
-          summary: 'x',
-          scope: 'run',
-          handle: () => Promise.reject(Object.assign(new Error('no'), { code: '57P03' })),
-        }),
-        route({
-          method: 'get',
-          path: '/v1/bug',
-          summary: 'x',
-          scope: 'run',
-          handle: () => Promise.reject(new Error('password=hunter2')),
-        }),
-      ],
+      routes,
     });
     ({ url, server } = await serve(app));
   });
