@@ -103,8 +103,10 @@ function reach({ connector, egress, secret }: Tool): string {
           hosts.map((entry) => `- ${place(entry)}, with the secret \`${name}\``),
         ),
       ];
+      const networks = egress?.privateNetworks ?? [];
+      const inside = networks.length > 0 ? ` Private addresses: ${networks.join(', ')}.` : '';
       return lines.length > 0
-        ? `${lines.join('\n')}\n\nMethods: ${egress?.methods.join(', ')}.`
+        ? `${lines.join('\n')}\n\nMethods: ${egress?.methods.join(', ')}.${inside}`
         : 'Nowhere: no host is listed.';
     }
   }

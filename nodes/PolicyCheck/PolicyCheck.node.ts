@@ -1,5 +1,6 @@
 import { NodeConnectionTypes } from 'n8n-workflow';
 import type { IExecuteFunctions, INodeExecutionData, INodeType, INodeTypeDescription } from 'n8n-workflow';
+import { getArguments } from '../shared/arguments';
 import { CREDENTIAL } from '../shared/gateway';
 import { mapItems, toOutputs } from '../shared/items';
 import { getTools } from '../shared/tools';
@@ -25,7 +26,7 @@ export class PolicyCheck implements INodeType {
     properties,
   };
 
-  methods = { loadOptions: { getTools } };
+  methods = { loadOptions: { getTools }, resourceMapping: { getArguments } };
 
   async execute(this: IExecuteFunctions): Promise<INodeExecutionData[][]> {
     const leaving = await mapItems(this.getInputData(), (item, index) => decideItem(this, item, index));

@@ -1,8 +1,9 @@
 import type { IDataObject, IExecuteFunctions, INodeExecutionData } from 'n8n-workflow';
+import { argumentsOf } from '../shared/arguments';
 import type { Decision } from '../shared/contract';
 import { callGateway } from '../shared/gateway';
 import { stepOf, type Leaving } from '../shared/items';
-import { isObject, objectOf, runOf, textOf } from '../shared/parameters';
+import { isObject, runOf, textOf } from '../shared/parameters';
 import { blockedJson, refusalOf, refusalOfError, type Refusal } from '../shared/refusal';
 
 const BLOCKED = 0;
@@ -42,7 +43,7 @@ function callOf(context: IExecuteFunctions, item: INodeExecutionData, index: num
   if (context.getNodeParameter('call', index) === 'fields') {
     const tool = textOf(context, 'tool', index);
     if (tool === undefined) return { code: 'tool_missing', text: 'No tool is chosen.' };
-    return { tool, args: objectOf(context, 'args', index) };
+    return { tool, args: argumentsOf(context, index) };
   }
   const { tool, args, ...others } = item.json;
   const extra = Object.keys(others);

@@ -1,4 +1,5 @@
 import type { INodeProperties } from 'n8n-workflow';
+import { argumentFields } from '../shared/arguments';
 import { runFromNormaliser } from '../shared/parameters';
 
 /** The fields of Policy Check, in the order of use. */
@@ -37,15 +38,18 @@ export const properties: INodeProperties[] = [
       'A tool of the catalogue. Choose from the list, or specify an ID using an <a href="https://docs.n8n.io/code/expressions/">expression</a>.',
     displayOptions: { show: { call: ['fields'] } },
   },
-  {
-    displayName: 'Arguments',
-    name: 'args',
-    type: 'json',
-    default: '{}',
-    hint: 'The decision holds for exactly these arguments; change one and it has to be decided again',
-    description: 'The arguments of the tool as a JSON object. Keep values as the person typed them.',
-    displayOptions: { show: { call: ['fields'] } },
-  },
+  ...argumentFields(
+    { show: { call: ['fields'] } },
+    {
+      displayName: 'Arguments',
+      name: 'args',
+      type: 'json',
+      default: '{}',
+      hint: 'The decision holds for exactly these arguments; change one and it has to be decided again',
+      description: 'The arguments of the tool as a JSON object. Keep values as the person typed them.',
+    },
+    'fields',
+  ),
   runFromNormaliser,
   {
     displayName:

@@ -1,5 +1,6 @@
 import { NodeConnectionTypes } from 'n8n-workflow';
 import type { IExecuteFunctions, INodeExecutionData, INodeType, INodeTypeDescription } from 'n8n-workflow';
+import { getArguments } from '../shared/arguments';
 import { CREDENTIAL } from '../shared/gateway';
 import { mapItems, toToolOutputs } from '../shared/items';
 import { getTools } from '../shared/tools';
@@ -26,7 +27,7 @@ export class VaultCredential implements INodeType {
     properties,
   };
 
-  methods = { loadOptions: { getTools } };
+  methods = { loadOptions: { getTools }, resourceMapping: { getArguments } };
 
   async execute(this: IExecuteFunctions): Promise<INodeExecutionData[][]> {
     const leaving = await mapItems(this.getInputData(), (_item, index) => executeItem(this, index));

@@ -1,4 +1,5 @@
 import type { IDataObject, IExecuteFunctions } from 'n8n-workflow';
+import { argumentsOf } from '../shared/arguments';
 import { runCall } from '../shared/execution';
 import { stepOf, type Leaving } from '../shared/items';
 import { isObject, objectOf, runOf, textOf } from '../shared/parameters';
@@ -22,7 +23,7 @@ export async function executeItem(context: IExecuteFunctions, index: number): Pr
     const call: IDataObject = {
       run,
       tool,
-      args: isRequest ? requestOf(context, index) : objectOf(context, 'args', index),
+      args: isRequest ? requestOf(context, index) : argumentsOf(context, index),
       step: stepOf(context, index),
     };
     const grant = textOf(context, 'grant', index);

@@ -1,4 +1,5 @@
 import type { INodeProperties } from 'n8n-workflow';
+import { argumentFields } from '../shared/arguments';
 import { runFields } from '../shared/parameters';
 
 const inWorkflow = { show: { operation: ['execute'] }, hide: { '@tool': [true] } };
@@ -38,15 +39,18 @@ export const properties: INodeProperties[] = [
       'A tool of the catalogue. Choose from the list, or specify an ID using an <a href="https://docs.n8n.io/code/expressions/">expression</a>.',
     displayOptions: inWorkflow,
   },
-  {
-    displayName: 'Arguments',
-    name: 'args',
-    type: 'json',
-    default: '={{ $json.args }}',
-    hint: 'A grant holds only for the arguments that were decided',
-    description: 'The arguments of the tool as a JSON object',
-    displayOptions: inWorkflow,
-  },
+  ...argumentFields(
+    inWorkflow,
+    {
+      displayName: 'Arguments',
+      name: 'args',
+      type: 'json',
+      default: '={{ $json.args }}',
+      hint: 'A grant holds only for the arguments that were decided',
+      description: 'The arguments of the tool as a JSON object',
+    },
+    'json',
+  ),
   {
     // No expressions: as a tool the item is the model's, and which tool it stands for is the builder's to say.
     displayName: 'Tool Name or ID',
@@ -58,14 +62,17 @@ export const properties: INodeProperties[] = [
     description: 'The tool of the catalogue that the agent may call. The policy decides each call.',
     displayOptions: asTool,
   },
-  {
-    displayName: 'Arguments',
-    name: 'args',
-    type: 'json',
-    default: "={{ $fromAI('args', 'The arguments of the tool as a JSON object', 'json') }}",
-    description: 'The arguments of the tool as a JSON object, chosen by the model',
-    displayOptions: asTool,
-  },
+  ...argumentFields(
+    asTool,
+    {
+      displayName: 'Arguments',
+      name: 'args',
+      type: 'json',
+      default: "={{ $fromAI('args', 'The arguments of the tool as a JSON object', 'json') }}",
+      description: 'The arguments of the tool as a JSON object, chosen by the model',
+    },
+    'json',
+  ),
   {
     displayName: 'Method',
     name: 'method',

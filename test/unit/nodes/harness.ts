@@ -29,6 +29,8 @@ export const EXECUTION_ID = '42';
 export interface Setup {
   folder: string;
   gatewayUrl: string;
+  /** The client token of the credential; the fake gateway's where there is none. */
+  token?: string;
   /** For example `PolicyCheck`. */
   node: string;
   parameters?: IDataObject;
@@ -95,6 +97,15 @@ export class Bench {
       },
     });
     return this.#process(workflow, data);
+  }
+
+  /** What the editor asks a node for: the tools of its drop-down, or the arguments of the one that is chosen. */
+  async editor<T>(kind: 'loadOptions' | 'resourceMapping', method: string): Promise<T> {
+    const workflow = this.#workflow();
+    const additional = { ...this.#additional(), currentNodeParameters: this.#setup.parameters ?? {} };
+    const context = new core.LoadOptionsContext(workflow, workflow.getNode('Gate')!, additional as never, '');
+    const methods = this.#type.methods?.[kind] as Record<string, (this: unknown) => Promise<unknown>>;
+    return (await methods[method]!.call(context)) as T;
   }
 
   /** What n8n does when a wait's time is over: the node counts as disabled and its stored input is passed on. */
@@ -232,12 +243,12 @@ export class Bench {
   }
 
   #additional(): object {
-    const { folder, gatewayUrl } = this.#setup;
+    const { folder, gatewayUrl, token = TOKEN } = this.#setup;
     const credential = load<{ authenticate: (...given: unknown[]) => Promise<unknown> }>(
       folder,
       'credentials/GatehouseApi.credentials.js',
     );
-    const secret = { baseUrl: gatewayUrl, token: TOKEN, signingSecret: SIGNING_SECRET };
+    const secret = { baseUrl: gatewayUrl, token, signingSecret: SIGNING_SECRET };
     return {
       executionId: EXECUTION_ID,
       hooks: new core.ExecutionLifecycleHooks('webhook', EXECUTION_ID, {} as never),
