@@ -129,3 +129,9 @@ test('a long answer is told whole, while a long argument is cut', () => {
   assert.equal(renderSentence('{result.text}', {}, { text: long }), long);
   assert.equal(renderSentence('Pay {payee}', { payee: long }).length, 'Pay '.length + 501);
 });
+
+test('the tool of the documentation is one', async () => {
+  const page = await readFile(join(policiesDir, '../docs/tools-and-rules.md'), 'utf8');
+  const sample = /```yaml\n(name: [\s\S]*?)```/.exec(page)?.[1] ?? '';
+  assert.equal(parseTool('tickets.close.yaml', sample).name, 'tickets.close');
+});

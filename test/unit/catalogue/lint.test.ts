@@ -106,9 +106,9 @@ const remedies: [string, string, string, RegExp][] = [
   ],
   [
     'an example that fails',
-    'usage: /pay',
-    'example: { amount: 1 }\nusage: /pay',
-    /example.* does not keep the schema/,
+    "example: { amount: '120.00'",
+    'example: { amount: 120',
+    /a\.yaml:\d+: example\.amount: the example does not keep the schema: amount must be string\. Correct/,
   ],
   ['a schema with a reference', 'pattern: ^[A-Z]{3}$', "$ref: '#/x'", /args: a \$ref is not followed/],
 ];
