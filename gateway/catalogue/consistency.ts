@@ -162,11 +162,11 @@ function egressFaults({ egress }: ToolFile): FoundFault[] {
     found ? [{ where, ...found }] : [];
   return [
     ...(egress?.hosts ?? []).flatMap((entry, index) =>
-      open(['egress', 'hosts', String(index)], unbound(entry, 'hosts')),
+      open(['egress', 'hosts', String(index)], unbound(entry, null)),
     ),
     ...(egress?.secrets ?? []).flatMap((secret, at) =>
       secret.hosts.flatMap((entry, index) =>
-        open(['egress', 'secrets', String(at), 'hosts', String(index)], unbound(entry, 'secrets')),
+        open(['egress', 'secrets', String(at), 'hosts', String(index)], unbound(entry, secret.header)),
       ),
     ),
   ];

@@ -4,7 +4,7 @@ import type { HostEntry } from './schema.ts';
 type Binding =
   /** The path names the owner; `:word` stands for one segment that does. */
   | { by: 'path'; shapes: string[] }
-  /** Only the token says whose account is meant, and the host takes it from its header alone. */
+  /** Only the token says whose account is meant, and the host takes it from `authorization` alone. */
   | { by: 'secret' }
   /** A call can carry another account's token past every check, or names its target in the body. */
   | { by: 'nothing'; instead: string };
@@ -38,6 +38,11 @@ const bindings = new Map<string, Binding>([
   ['api.eu.mailgun.net', path('/v3/:domain')],
   ['api.sendgrid.com', secret],
   ['api.twilio.com', path('/2010-04-01/Accounts/:account')],
+  ['graph.facebook.com', path('/:version/:id')],
+  ['graph.instagram.com', path('/:version/:id')],
+  // Money and models
+  ['api.stripe.com', secret],
+  ['api.openai.com', secret],
   // Documents and tasks
   ['api.notion.com', path('/v1/pages/:page', '/v1/databases/:database', '/v1/blocks/:block')],
   ['api.airtable.com', path('/v0/:base')],
@@ -45,8 +50,7 @@ const bindings = new Map<string, Binding>([
   ['api.atlassian.com', path('/ex/jira/:site', '/ex/confluence/:site')],
   ['api.linear.app', secret],
   ['app.asana.com', path('/api/1.0/workspaces/:workspace', '/api/1.0/projects/:project')],
-  ['.dropboxapi.com', secret],
-  ['dropboxapi.com', secret],
+  ['.dropboxapi.com', nothing(ownTool)],
   // Microsoft
   [
     'graph.microsoft.com',
@@ -105,13 +109,10 @@ const nobody =
 
 /**
  * What an egress entry lacks where its host is shared by many customers.
- * @param listed `secrets` for a host that one secret is bound to
+ * @param header the header of the secret that is bound to the host; null where none is
  * @returns null for an entry that can be told from every other customer's
  */
-export function unbound(
-  entry: HostEntry,
-  listed: 'hosts' | 'secrets',
-): { fault: string; remedy: string } | null {
+export function unbound(entry: HostEntry, header: string | null): { fault: string; remedy: string } | null {
   const name = entry.host.replace(/:\d+$/, '');
   const binding = bindingOf(name);
   if (!binding) return null;
@@ -123,9 +124,13 @@ export function unbound(
         remedy: binding.instead,
       };
     case 'secret':
-      return listed === 'secrets'
+      // Any other header would leave a call free to bring a token of its own.
+      return header === 'authorization'
         ? null
-        : { fault, remedy: 'List it under egress.secrets, with the secret whose account is meant.' };
+        : {
+            fault,
+            remedy: 'List it under egress.secrets, with the secret whose account is meant as authorization.',
+          };
     case 'path': {
       const good =
         (entry.paths ?? []).length > 0 && entry.paths?.every((path) => binds(path, binding.shapes));
@@ -150,13 +155,13 @@ function bindingOf(name: string): Binding | null {
 
 function binds(path: string, shapes: readonly string[]): boolean {
   const given = path.split('/').filter(Boolean);
-  return shapes.some((shape) => {
-    const wanted = shape.split('/').filter(Boolean);
-    return (
-      given.length >= wanted.length &&
-      wanted.every((part, index) =>
+  return shapes.some((shape) =>
+    shape
+      .split('/')
+      .filter(Boolean)
+      // A path that is shorter lacks an owner, as one does that names nobody.
+      .every((part, index) =>
         part.startsWith(':') ? !nobody.test(given[index] ?? '_') : part === given[index],
-      )
-    );
-  });
+      ),
+  );
 }

@@ -28,8 +28,8 @@ function withEgress(egress: object): string {
 }
 
 const hosts = (entry: unknown): string => withEgress({ hosts: [entry] });
-const secrets = (entry: unknown): string =>
-  withEgress({ hosts: [], secrets: [{ name: 'a/token', hosts: [entry] }] });
+const secrets = (entry: unknown, header = 'authorization'): string =>
+  withEgress({ hosts: [], secrets: [{ name: 'a/token', hosts: [entry], header }] });
 
 const refused: [unknown, RegExp][] = [
   ['api.github.com', /paths: \['\/repos\/<owner>\/'\]/],
@@ -57,7 +57,10 @@ const refused: [unknown, RegExp][] = [
   ['api.notion.com', /<page>/],
   ['gitlab.com', /<project>/],
   ['api.bitbucket.org', /<workspace>/],
-  ['content.dropboxapi.com', /egress\.secrets/],
+  ['content.dropboxapi.com', /service of your own/],
+  ['api.stripe.com', /egress\.secrets/],
+  ['graph.facebook.com', /<version>\/<id>/],
+  [{ host: 'graph.facebook.com', paths: ['/v21.0/me/'] }, /<version>\/<id>/],
   ['webhook.site', /<token>/],
 ];
 for (const [entry, remedy] of refused) {
@@ -125,8 +128,11 @@ for (const entry of bound) {
 }
 
 test('a host that takes its account from the token alone is bound by the secret that is listed for it', () => {
-  parseTool('http.yaml', secrets('api.dropboxapi.com'));
-  assert.throws(() => parseTool('http.yaml', hosts('api.dropboxapi.com')), { message: /egress\.secrets/ });
+  parseTool('http.yaml', secrets('api.stripe.com'));
+  assert.throws(() => parseTool('http.yaml', hosts('api.stripe.com')), { message: /egress\.secrets/ });
+  assert.throws(() => parseTool('http.yaml', secrets('api.stripe.com', 'x-token')), {
+    message: /as authorization/,
+  });
   assert.throws(() => parseTool('http.yaml', secrets('api.github.com')), {
     message: /egress\.secrets\.0\.hosts\.0: .*<owner>/,
   });
