@@ -56,10 +56,13 @@ function argumentTable({ args, kinds }: Tool): string {
     const needed = args.required.includes(name) ? 'yes' : 'no';
     const kind = kinds[name];
     const role = kind === undefined ? '' : `${kind}: ${decides[kind]}`;
-    return `| \`${name}\` | ${text(shape(schema))} | ${needed} | ${role} | ${text(String(schema.description ?? ''))} |`;
+    return `| \`${name}\` | ${text(shape(schema))} | ${needed} | ${role} | ${text(plain(schema.description))} |`;
   });
   return `| name | type | required | decides | meaning |\n| --- | --- | --- | --- | --- |\n${rows.join('\n')}`;
 }
+
+const plain = (value: unknown): string =>
+  typeof value === 'string' || typeof value === 'number' ? String(value) : '';
 
 /** A schema in few words: its choices, or its type with its limits. */
 function shape(schema: Record<string, unknown>): string {
@@ -74,7 +77,7 @@ function shape(schema: Record<string, unknown>): string {
     'maxItems',
     'format',
     'pattern',
-  ].flatMap((key) => (schema[key] === undefined ? [] : [`${key} ${String(schema[key])}`]));
+  ].flatMap((key) => (schema[key] === undefined ? [] : [`${key} ${plain(schema[key])}`]));
   const type = typeof schema.type === 'string' ? schema.type : 'any';
   return limits.length > 0 ? `${type} (${limits.join(', ')})` : type;
 }

@@ -96,7 +96,7 @@ describe('the arguments of a tool in n8n', () => {
       call: 'fields',
       tool: 'tickets.open',
       specify: 'fields',
-      fields: fields as unknown as IDataObject,
+      fields: fields,
       ...parameters,
     }).run([{ json: { said: 'broken', tries: '3' } }]);
     return { sent: gateway.calls[0]?.body.args, blocked: outputs(run)[0]?.[0] };
