@@ -55,8 +55,9 @@ export const event = toolOf('calendar.create', 'write', {
   day: 'sizes',
   guests: 'redirects',
 });
-export const edit = toolOf('files.append', 'write', { file: 'selects', text: 'content' });
-export const remove = toolOf('files.delete', 'delete', { file: 'selects' });
+const pins = 'pins: { file: { immutable: a file of the tests never changes } }';
+export const edit = toolOf('files.append', 'write', { file: 'selects', text: 'content' }, pins);
+export const remove = toolOf('files.delete', 'delete', { file: 'selects' }, pins);
 
 export const tools = new Map(
   [mail, pay, page, contacts, search, event, edit, remove].map((tool) => [tool.name, tool]),
