@@ -17,7 +17,7 @@ import type { Logger, Settings } from './config/index.ts';
 import { migrate, openPool, Signals } from './db/index.ts';
 import { createDelivery, type Delivery } from './delivery/index.ts';
 import { createPolicy, openEpoch } from './policy/index.ts';
-import { createReloader, type Reloader } from './reload.ts';
+import { createReloader, together, type Reloader } from './reload.ts';
 import { createSandbox } from './sandbox/index.ts';
 import {
   apiRoutes,
@@ -98,11 +98,13 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
     catalogue,
     clock,
     epoch,
+    people,
     settings,
   });
   const web = createWeb();
   const channels = vendorChannels(settings, (name) => store.get(name), log);
   const automations = await createAutomations({ policiesDir: settings.policiesDir });
+  const pairing = createPairing({ pool, people });
   const limits = await createLimits({ policiesDir: settings.policiesDir });
   const delivery = createDelivery({
     automations,
@@ -112,7 +114,7 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
     settings,
     adapters: new Map([web, ...channels].map((adapter) => [adapter.kind, adapter])),
     people,
-    pairing: createPairing({ pool, people }),
+    pairing,
     limits,
     signingSecret,
     sessionSecret: createSecretKey(await installationSecret(store, 'gateway/session-key', ''), 'base64'),
@@ -133,6 +135,7 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
     clock,
     log,
     executionState: executions ? (id) => executions.state(id) : undefined,
+    classOf: (tool) => policy.approvalClass(catalogue.get(tool)?.risk ?? ''),
     isStrict: (tool) => policy.approvalClass(catalogue.get(tool)?.risk ?? '')?.strict ?? true,
   });
   const sandbox = createSandbox({ runnerUrl: settings.runnerUrl, token: await store.get('runner/token') });
@@ -153,7 +156,7 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
   delivery.onAction((click) => approvals.click(click));
   const accept = acceptor(delivery);
   const routes = apiRoutes({ pool, policy, catalogue: () => catalogue, approvals, delivery, tools });
-  const reloader = createReloader({ policy, people, automations, limits }, log);
+  const reloader = createReloader({ ...together(policy, people), automations, limits }, log);
   const checks = readiness({ settings, database: databaseCheck(pool), delivery, reloader, sealer });
   const clients = createClients({ pool });
   const signIn = createSignIn({ pool, demo: settings.demo });
@@ -195,6 +198,12 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
         return outcome ?? 'dead';
       },
       approvals,
+      identities: {
+        question: (code: string, principal: string) => pairing.question(code, principal),
+        answer: async (code: string, principal: string, yes: boolean) =>
+          (await delivery.answerLink(code, { channel: 'web', account: 'local', id: principal }, yes)) !==
+          null,
+      },
       audit: { listReceipts },
       openapi,
       problemOf,

@@ -1,5 +1,7 @@
 import type { Logger } from './config/index.ts';
+import type { Policy } from './policy/index.ts';
 import type { Check } from './server/index.ts';
+import type { People } from './sessions/index.ts';
 
 /** A file that can be read again while the gateway runs. Where it is broken, `reload` throws and the last good stays. */
 interface Readable {
@@ -12,6 +14,31 @@ export interface Reloader {
   reload(): Promise<void>;
   /** For `/readyz`: ok, or a warning with the file, the line and the reason. */
   check(name: string): Check;
+}
+
+/**
+ * Approval classes name the groups of people.yaml, so each is held against the other as they will be: a group may move
+ * into both files at once, and neither comes into use with a group that would be empty.
+ */
+export function together(
+  policy: Pick<Policy, 'reload' | 'checkPeople'>,
+  people: Pick<People, 'read' | 'use' | 'byGroups'>,
+): { policy: Readable; people: Readable } {
+  return {
+    policy: {
+      async reload() {
+        // What is wrong with people.yaml itself is told in its own turn.
+        await policy.reload(await people.read().catch(() => people));
+      },
+    },
+    people: {
+      async reload() {
+        const draft = await people.read();
+        policy.checkPeople(draft);
+        await people.use(draft);
+      },
+    },
+  };
 }
 
 /** @param files by the name that `/readyz` shows */

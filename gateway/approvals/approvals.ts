@@ -6,6 +6,7 @@ import { buildCard } from './card.ts';
 import { handleClick } from './clicks.ts';
 import { closeStopped, expireLate } from './closing.ts';
 import { eligible } from './eligible.ts';
+import { takeSteps } from './escalation.ts';
 import { refusals } from './refusals.ts';
 import { register } from './register.ts';
 import { Resumer } from './resumer.ts';
@@ -14,6 +15,7 @@ import { findApprovals, lockApprovals, type ApprovalRow } from './store.ts';
 import { personalLink } from './tokens.ts';
 import type { ApprovalsDeps, Ballot, Card, Gate, Registered, Timing, Verdict, VoteResult } from './types.ts';
 import { vote, voteByToken } from './vote.ts';
+import { webIdentity } from './voter.ts';
 import { Worker } from './worker.ts';
 
 /** Requests, votes, deadlines, and the outcomes on their way back to n8n. */
@@ -59,12 +61,13 @@ export function createApprovals(deps: ApprovalsDeps): Approvals {
   const worker = new Worker(
     async () => {
       const deadline = await expireLate(deps);
+      const step = await takeSteps(deps);
       if (performance.now() - lookedAt >= times.executionPoll) {
         lookedAt = performance.now();
         await closeStopped(deps);
       }
       const delivery = await resumer.run();
-      return Math.min(times.poll, deadline ?? times.poll, delivery ?? times.poll);
+      return Math.min(times.poll, deadline ?? times.poll, step ?? times.poll, delivery ?? times.poll);
     },
     times.poll,
     deps.log,
@@ -108,7 +111,10 @@ async function showCard(deps: ApprovalsDeps, id: string, viewer: string | undefi
   if (!row || (viewer !== undefined && !concerns(deps, row, viewer))) throw refusals.unknown();
   const card = buildCard(deps, row, viewer);
   if (viewer !== undefined && card.mayVote && !row.superseded && !deps.isStrict?.(row.tool)) {
-    card.formUrl = await personalLink(deps, deps.pool, row, viewer);
+    card.formUrl = await personalLink(deps, deps.pool, row, {
+      principal: viewer,
+      identity: webIdentity(viewer),
+    });
   }
   return card;
 }

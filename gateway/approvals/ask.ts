@@ -1,11 +1,12 @@
 import type { Transaction } from '../db/index.ts';
 import { digestOfText } from '../envelope/index.ts';
 import type { RunContext } from '../policy/index.ts';
+import type { Identity } from '../sessions/index.ts';
 import { buildCard } from './card.ts';
-import { eligible } from './eligible.ts';
+import { seatCount, seatsOf } from './eligible.ts';
 import { askingNotice, waitingCard } from './notices.ts';
 import { noticeCard, settle } from './settle.ts';
-import type { ApprovalRow } from './store.ts';
+import { senderOf, type ApprovalRow } from './store.ts';
 import { personalLink } from './tokens.ts';
 import type { ApprovalsDeps } from './types.ts';
 
@@ -36,7 +37,7 @@ export async function ask(
   const body = waitingCard(asked.map((row) => buildCard(deps, row)));
   if (asked.length === 1 && first.kind === 'confirm' && run.channel.visibility === 'dm') {
     // Nobody but the requester reads a direct conversation; elsewhere the link would show others their token.
-    body.link = await linkFor(deps, tx, first, first.requester ?? '');
+    body.link = await confirmLink(deps, tx, first);
   }
   await deps.delivery.reply(tx, {
     message: { messageId: first.messageId },
@@ -53,37 +54,72 @@ async function askAbout(
   run: RunContext,
   row: ApprovalRow,
 ): Promise<string | null> {
-  const people = eligible(deps.people, row);
-  if (people.length < row.quorum) {
+  const seats = seatsOf(deps.people, row);
+  const people = [...seats.keys()];
+  const able = seatCount(seats, people);
+  if (able < row.quorum) {
     return row.kind === 'confirm'
       ? 'Nobody is known who could confirm it.'
-      : `It needs ${row.quorum} approvers other than the requester, and there are ${people.length}.`;
+      : `It needs ${row.quorum} approvers other than the requester, and there are ${able}.`;
   }
   if (row.kind === 'confirm' && run.channel.visibility === 'dm') return null;
+  const reached = await sendCards(deps, tx, row, people);
+  return seatCount(seats, reached) >= row.quorum
+    ? null
+    : `Only ${reached.length} of ${people.length} approvers can be reached.`;
+}
+
+/**
+ * Gives each of these people a card of their own, with a link that is theirs alone.
+ * @returns those who could be reached
+ */
+export async function sendCards(
+  deps: ApprovalsDeps,
+  tx: Transaction,
+  row: ApprovalRow,
+  people: readonly string[],
+): Promise<string[]> {
   const card = buildCard(deps, row);
-  let reached = 0;
-  for (const { principal } of people) {
+  const reached: string[] = [];
+  for (const principal of people) {
     const routes = await deps.delivery.notify(tx, {
       principal,
       id: `${row.id}:ask:${principal}:${generation(row)}`,
       card: noticeCard(row.id, principal),
-      body: askingNotice(card, principal, await linkFor(deps, tx, row, principal)),
+      body: async (identity) =>
+        askingNotice(card, principal, await linkFor(deps, tx, row, { principal, identity })),
     });
-    if (routes > 0) reached += 1;
+    if (routes > 0) reached.push(principal);
     else deps.log.warn({ approval: row.id, principal }, 'an approver has no channel');
   }
-  return reached >= row.quorum ? null : `Only ${reached} of ${people.length} approvers can be reached.`;
+  await tx.query(
+    'update approvals set asked = array(select distinct unnest(asked || $2::text[]) order by 1) where id = $1',
+    [row.id, reached],
+  );
+  return reached;
+}
+
+/** The link to a confirmation, for the conversation from which it was asked: the account there votes by it. */
+async function confirmLink(
+  deps: ApprovalsDeps,
+  tx: Transaction,
+  row: ApprovalRow,
+): Promise<{ label: string; url: string }> {
+  const principal = row.requester ?? '';
+  const identity = await senderOf(tx, row.messageId);
+  const page = { label: 'Sign in and decide', url: `${deps.settings.publicUrl}/approvals/${row.id}` };
+  return identity ? linkFor(deps, tx, row, { principal, identity }) : page;
 }
 
 async function linkFor(
   deps: ApprovalsDeps,
   tx: Transaction,
   row: ApprovalRow,
-  principal: string,
+  to: { principal: string; identity: Identity },
 ): Promise<{ label: string; url: string }> {
   if (deps.isStrict?.(row.tool))
     return { label: 'Sign in and decide', url: `${deps.settings.publicUrl}/approvals/${row.id}` };
-  return { label: 'Open the request', url: await personalLink(deps, tx, row, principal) };
+  return { label: 'Open the request', url: await personalLink(deps, tx, row, to) };
 }
 
 // A redispatched run waits at another address, so people get the new link under a new id.

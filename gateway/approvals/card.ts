@@ -83,7 +83,15 @@ export function visible(text: string): string {
 }
 
 function votesOf(deps: Pick<ApprovalsDeps, 'people'>, row: ApprovalRow): CardVote[] {
-  return row.votes.map((vote) => ({ ...vote, display: displayOf(deps, vote.principal) }));
+  return row.votes.map(({ principal, verdict, comment, channel, at, seat }) => ({
+    principal,
+    display: displayOf(deps, principal),
+    verdict,
+    comment,
+    channel,
+    at,
+    standsInFor: seat === null || seat === principal ? null : displayOf(deps, seat),
+  }));
 }
 
 function whyNotVote(row: ApprovalRow, approvers: string[], viewer: string | undefined): string | null {

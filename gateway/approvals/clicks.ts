@@ -20,6 +20,7 @@ export async function handleClick(deps: ApprovalsDeps, click: Click): Promise<Ou
       principal: click.principal,
       verdict: match[1] as Verdict,
       channel: click.channel,
+      identity: click.identity,
       shownDigest: match[3] ?? '',
     });
     return { text: result.message, tone: result.state === 'pending' ? 'waiting' : 'done' };

@@ -33,6 +33,15 @@ export function askingNotice(card: Card, viewer: string, link: { label: string; 
   };
 }
 
+/** A word to those who were asked and have not voted; what it is about stands on the card that they have. */
+export function reminderNotice(card: Card, url: string): Outgoing {
+  return {
+    text: `Reminder: ${card.sentence}. Your decision is awaited until ${moment(card.deadline)}.`,
+    link: { label: 'Open the request', url },
+    tone: 'waiting',
+  };
+}
+
 /** The requester's card once people were asked. `votable` draws the buttons of a confirmation on it. */
 export function waitingCard(cards: readonly Card[]): Outgoing {
   const confirm = cards.length === 1 && cards[0]?.kind === 'confirm' ? cards[0] : undefined;

@@ -1,13 +1,16 @@
 import { recordReceipts } from '../audit/index.ts';
 import { transaction, type Queryable, type Transaction } from '../db/index.ts';
 import type { RunContext } from '../policy/index.ts';
+import type { Identity } from '../sessions/index.ts';
 import { ask } from './ask.ts';
 import { outcomeOf } from './card.ts';
 import { eligible } from './eligible.ts';
+import { stepsOf } from './escalation.ts';
 import { refusals } from './refusals.ts';
-import { lockApprovals, type ApprovalRow } from './store.ts';
+import { lockApprovals, senderOf, type ApprovalRow } from './store.ts';
 import { settle } from './settle.ts';
 import type { ApprovalsDeps, Gate, Registered } from './types.ts';
+import { webIdentity } from './voter.ts';
 
 /** How much longer than the last deadline the gate waits: an outage that is shorter still ends as `expired`. */
 const graceMs = 15 * 60_000;
@@ -15,6 +18,7 @@ const graceMs = 15 * 60_000;
 interface DecisionRow {
   id: string;
   effect: string;
+  tool: string;
   principal: string | null;
   approvers: { groups?: string[]; quorum?: number } | null;
 }
@@ -65,7 +69,7 @@ function checkResumePath(deps: ApprovalsDeps, gate: Gate, item: Gate['items'][nu
 
 async function decisionsOf(tx: Queryable, run: RunContext, gate: Gate): Promise<DecisionRow[]> {
   const { rows } = await tx.query<DecisionRow>(
-    `select id, effect, principal, approvers from decisions
+    `select id, effect, tool, principal, approvers from decisions
      where id = any($1) and message_id = $2 and effect in ('confirm', 'approve')`,
     [gate.items.map((item) => item.decision), run.messageId],
   );
@@ -108,11 +112,14 @@ async function upsert(
   gate: Gate,
   decisions: readonly DecisionRow[],
 ): Promise<void> {
+  const identities = JSON.stringify(await identitiesOf(deps, tx, run));
   for (const [index, decision] of decisions.entries()) {
+    const first = decision.effect === 'approve' ? stepsOf(deps, decision.tool)[0] : undefined;
     await tx.query(
       `insert into approvals (id, kind, groups, quorum, requester, run_id, execution_id, node_id, item_index,
-         resume_path, deadline)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, clock_timestamp() + $11 * interval '1 s')
+         resume_path, deadline, requester_identities, next_step_at)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, clock_timestamp() + $11 * interval '1 s', $12,
+         clock_timestamp() + $11 * $13::float8 * interval '1 s')
        on conflict (id) do update set run_id = excluded.run_id, execution_id = excluded.execution_id,
          node_id = excluded.node_id, item_index = excluded.item_index, resume_path = excluded.resume_path,
          superseded = false, delivered_at = null, delivery_attempts = 0, refused_since = null, next_attempt_at = now()`,
@@ -120,7 +127,7 @@ async function upsert(
         decision.id,
         decision.effect,
         decision.approvers?.groups ?? [],
-        decision.effect === 'confirm' ? 1 : (decision.approvers?.quorum ?? 1),
+        quorumOf(deps, decision),
         decision.principal,
         run.runId,
         gate.executionId,
@@ -128,9 +135,29 @@ async function upsert(
         index,
         gate.items[index]?.resumePath,
         deps.settings.approvalSeconds,
+        identities,
+        first?.after ?? null,
       ],
     );
   }
+}
+
+/** Four eyes need two people; where no person asked, both of them are approvers. */
+function quorumOf(deps: ApprovalsDeps, { effect, principal, tool, approvers }: DecisionRow): number {
+  if (effect === 'confirm') return 1;
+  const asker = principal === null ? undefined : deps.people.get(principal);
+  const least = asker === undefined && deps.classOf?.(tool)?.fourEyes ? 2 : 1;
+  return Math.max(least, approvers?.quorum ?? 1);
+}
+
+/** Every account of the requester now: none of them decides this, whoever may hold it by then. */
+async function identitiesOf(deps: ApprovalsDeps, tx: Queryable, run: RunContext): Promise<Identity[]> {
+  if (run.principal === null) return [];
+  const known = await deps.people.identitiesOf(run.principal, tx);
+  const sender = await senderOf(tx, run.messageId);
+  return [webIdentity(run.principal), ...known, ...(sender ? [sender] : [])].map(
+    ({ channel, account, id }) => ({ channel, account, id }),
+  );
 }
 
 async function askAnew(

@@ -1,5 +1,5 @@
 import { recordReceipts } from '../audit/index.ts';
-import type { Queryable, Transaction } from '../db/index.ts';
+import type { Transaction } from '../db/index.ts';
 import { buildCard } from './card.ts';
 import { closedNotice, endedTone, outcomeText } from './notices.ts';
 import { findApprovals, type ApprovalRow } from './store.ts';
@@ -73,7 +73,8 @@ async function tellEverybody(
     },
     final,
   });
-  for (const principal of await askedPeople(tx, row)) {
+  // A confirmation is shown on the requester's own card, which the reply just edited.
+  for (const principal of row.kind === 'confirm' ? [] : row.asked) {
     await deps.delivery.notify(tx, {
       principal,
       id: `${row.id}:${row.state}:${principal}`,
@@ -86,14 +87,4 @@ async function tellEverybody(
 /** The card that groups all notices to one person about one approval. */
 export function noticeCard(id: string, principal: string): string {
   return `${id}:${principal}`;
-}
-
-// A confirmation is shown on the requester's own card, which the reply just edited.
-async function askedPeople(db: Queryable, row: ApprovalRow): Promise<string[]> {
-  if (row.kind === 'confirm') return [];
-  const { rows } = await db.query<{ principal: string }>(
-    'select distinct principal from approval_tokens where approval_id = $1 order by principal',
-    [row.id],
-  );
-  return rows.map((entry) => entry.principal);
 }

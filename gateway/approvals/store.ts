@@ -1,6 +1,19 @@
 import type { Queryable } from '../db/index.ts';
 import type { Reason, TracedLeaf } from '../policy/index.ts';
+import type { Identity } from '../sessions/index.ts';
 import type { ApprovalState, Verdict } from './types.ts';
+
+/** A vote as it was given. `seat` is whose vote it counts as: the voter's own, or of the person they stood in for. */
+export interface StoredVote {
+  principal: string;
+  verdict: Verdict;
+  comment: string | null;
+  channel: string;
+  at: string;
+  seat: string | null;
+  identity: Identity | null;
+  authenticator: string | null;
+}
 
 /** An approval with its decision and votes. */
 export interface ApprovalRow {
@@ -11,6 +24,10 @@ export interface ApprovalRow {
   quorum: number;
   requester: string | null;
   requesterDisplay: string | null;
+  /** The accounts of the requester when it was asked. */
+  requesterIdentities: Identity[];
+  /** Who got a card of it. */
+  asked: string[];
   runId: string;
   executionId: string;
   nodeId: string;
@@ -21,6 +38,12 @@ export interface ApprovalRow {
   deadline: Date;
   /** Whether the deadline has passed, by Postgres's clock. */
   late: boolean;
+  /** When this was read, by Postgres's clock. */
+  now: Date;
+  /** How many of the reminders and escalations of its class were done. */
+  stepsDone: number;
+  /** Whether the next of them is due. */
+  stepDue: boolean;
   createdAt: Date;
   decidedAt: Date | null;
   deliveredAt: Date | null;
@@ -32,19 +55,21 @@ export interface ApprovalRow {
   reasons: Reason[];
   provenance: TracedLeaf[];
   grant: string | null;
-  votes: { principal: string; verdict: Verdict; comment: string | null; channel: string; at: string }[];
+  votes: StoredVote[];
 }
 
 const columns = `
   a.id, a.state, a.kind, a.groups, a.quorum, a.requester, a.run_id as "runId", a.execution_id as "executionId",
   a.node_id as "nodeId", a.item_index as "itemIndex", a.resume_path as "resumePath", a.superseded, a.reason,
-  a.deadline, a.deadline <= clock_timestamp() as late, a.created_at as "createdAt", a.decided_at as "decidedAt",
+  a.deadline, a.deadline <= clock_timestamp() as late, clock_timestamp() as now,
+  a.requester_identities as "requesterIdentities", a.asked, a.steps_done as "stepsDone",
+  coalesce(a.next_step_at <= clock_timestamp(), false) as "stepDue", a.created_at as "createdAt", a.decided_at as "decidedAt",
   a.delivered_at as "deliveredAt", a.delivery_attempts as attempts, d.message_id as "messageId", d.tool, d.args,
   d.digest, d.reasons, d.provenance,
   (select r.actor ->> 'display' from runs r where r.id = d.run_id) as "requesterDisplay",
   (select g.id from grants g where g.decision_id = d.id) as "grant",
   (select coalesce(jsonb_agg(jsonb_build_object('principal', v.principal, 'verdict', v.verdict, 'comment', v.comment,
-     'channel', v.channel, 'at', to_char(v.voted_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))
+     'channel', v.channel, 'seat', v.seat, 'identity', v.identity, 'authenticator', v.authenticator, 'at', to_char(v.voted_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))
      order by v.voted_at), '[]') from votes v where v.approval_id = a.id) as votes`;
 
 /**
@@ -61,6 +86,17 @@ export async function findApprovals(
     parameters,
   );
   return rows;
+}
+
+/** @returns the account that a message came from, or null where its envelope is past its retention */
+export async function senderOf(db: Queryable, messageId: string): Promise<Identity | null> {
+  const { rows } = await db.query<{ [Part in keyof Identity]: string | null }>(
+    `select envelope #>> '{data,channel,kind}' as channel, envelope #>> '{data,channel,account}' as account,
+       envelope #>> '{data,sender,nativeId}' as id from messages where id = $1`,
+    [messageId],
+  );
+  const { channel, account, id } = rows[0] ?? {};
+  return channel && account && id ? { channel, account, id } : null;
 }
 
 /**

@@ -2,8 +2,8 @@ import type { Catalogue } from '../catalogue/index.ts';
 import type { Logger, Settings } from '../config/index.ts';
 import type { Pool, Signals } from '../db/index.ts';
 import type { Delivery } from '../delivery/index.ts';
-import type { Policy, Reason } from '../policy/index.ts';
-import type { People } from '../sessions/index.ts';
+import type { ApprovalClass, Policy, Reason } from '../policy/index.ts';
+import type { Identity, People } from '../sessions/index.ts';
 
 export type ApprovalState = 'pending' | 'approved' | 'rejected' | 'expired' | 'cancelled' | 'undeliverable';
 export type Verdict = 'approve' | 'reject';
@@ -19,7 +19,7 @@ export interface ApprovalsDeps {
   signals: Pick<Signals, 'on'>;
   policy: Pick<Policy, 'issueGrant'>;
   catalogue: Pick<Catalogue, 'get'>;
-  people: Pick<People, 'get' | 'byGroups'>;
+  people: Pick<People, 'get' | 'byGroups' | 'holder' | 'identitiesOf' | 'standIns'>;
   delivery: Pick<Delivery, 'reply' | 'notify' | 'runWaiting' | 'runResumed' | 'runAgain' | 'runDone'>;
   settings: Pick<Settings, 'publicUrl' | 'n8nUrl' | 'approvalSeconds'>;
   /** `whsec_<base64>`, shared with the Approval Gate's credential. */
@@ -30,6 +30,8 @@ export interface ApprovalsDeps {
   executionState?: (executionId: string) => Promise<ExecutionState>;
   /** Whether calls of this tool may only be decided signed in or by a platform-signed button, not on the n8n form. */
   isStrict?: (tool: string) => boolean;
+  /** Who else is asked about this tool's calls and when, as `approvals.yaml` says. */
+  classOf?: (tool: string) => Pick<ApprovalClass, 'escalate' | 'remindAt' | 'fourEyes'> | undefined;
   timing?: Partial<Timing>;
 }
 
@@ -61,6 +63,10 @@ export interface Ballot {
   verdict: Verdict;
   comment?: string | null;
   channel: string;
+  /** The account that gave it, as its channel proved it; a web session is its person's web account. */
+  identity?: Identity;
+  /** A stable id of the second factor that confirmed it, such as a passkey's; it counts once, whoever used it. */
+  authenticator?: string;
   /** The digest, or the hex start of it, that was on the button; absent where the page itself was bound to the id. */
   shownDigest?: string;
 }
@@ -92,6 +98,8 @@ export interface CardVote {
   comment: string | null;
   channel: string;
   at: string;
+  /** Whom they stood in for. */
+  standsInFor: string | null;
 }
 
 /** One approval as a person is shown it; the order of the fields is the order on the card. */

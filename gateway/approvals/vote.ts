@@ -1,14 +1,15 @@
 import { recordReceipts } from '../audit/index.ts';
 import { transaction, type Transaction } from '../db/index.ts';
 import { GatehouseError } from '../config/index.ts';
+import { digest } from '../envelope/index.ts';
 import { buildCard } from './card.ts';
-import { eligible } from './eligible.ts';
 import { outcomeText, progressText, waitingCard } from './notices.ts';
 import { refusals } from './refusals.ts';
 import { settle } from './settle.ts';
 import { findApprovals, lockApprovals, type ApprovalRow } from './store.ts';
 import { holderOf } from './tokens.ts';
 import type { ApprovalsDeps, Ballot, Verdict, VoteResult } from './types.ts';
+import { countedVotes, freeSeat, relayed, voterOf, type Voter } from './voter.ts';
 
 /** What one transaction found: a counted vote, or a refusal that is thrown once what it wrote is committed. */
 type Counted = { result: VoteResult } | { refusal: GatehouseError };
@@ -43,13 +44,13 @@ export async function voteByToken(
   verdict: Verdict,
   comment?: string | null,
 ): Promise<VoteResult> {
-  const principal = await holderOf(deps.pool, approvalId, token);
-  if (principal === null) throw refusals.token();
+  const holder = await holderOf(deps.pool, approvalId, token);
+  if (holder === null) throw refusals.token();
   const row = (await findApprovals(deps.pool, 'a.id = $1', [approvalId]))[0];
   if (row && deps.isStrict?.(row.tool)) {
     throw refusals.signInFirst(`${deps.settings.publicUrl}/approvals/${approvalId}`);
   }
-  return vote(deps, { approvalId, principal, verdict, comment, channel: 'n8n-form' });
+  return vote(deps, { approvalId, ...holder, verdict, comment, channel: relayed });
 }
 
 async function count(
@@ -59,9 +60,8 @@ async function count(
   ballot: Ballot,
 ): Promise<Counted> {
   // Who may not decide learns nothing about how it stands.
-  if (row.kind === 'approve' && row.requester === ballot.principal) return { refusal: refusals.ownRequest() };
-  const allowed = new Set(eligible(deps.people, row).map((person) => person.principal));
-  if (!allowed.has(ballot.principal)) return { refusal: refusals.notAnApprover() };
+  const voter = await voterOf(deps, tx, row, ballot);
+  if (voter instanceof GatehouseError) return { refusal: voter };
   if (ballot.shownDigest !== undefined && !sameDigest(row.digest, ballot.shownDigest)) {
     return { refusal: refusals.changed() };
   }
@@ -74,10 +74,12 @@ async function count(
     return { refusal: refusals.late() };
   }
   if (earlier) return { refusal: refusals.votedOtherwise() };
-  await store(tx, row, ballot);
+  const seat = freeSeat(deps, row, voter, ballot, await countedVotes(deps, tx, row));
+  if (seat instanceof GatehouseError) return { refusal: seat };
+  await store(tx, row, ballot, voter, seat);
   const after = (await findApprovals(tx, 'a.id = $1', [row.id]))[0] ?? row;
   try {
-    return { result: await conclude(deps, tx, after, ballot, allowed) };
+    return { result: await conclude(deps, tx, after, ballot) };
   } catch (error) {
     if (!(error instanceof GatehouseError)) throw error;
     // No later vote could be granted either, so the question ends here instead of refusing everybody in turn.
@@ -86,12 +88,29 @@ async function count(
   }
 }
 
-async function store(tx: Transaction, row: ApprovalRow, ballot: Ballot): Promise<void> {
+async function store(
+  tx: Transaction,
+  row: ApprovalRow,
+  ballot: Ballot,
+  { identity }: Voter,
+  seat: string,
+): Promise<void> {
   const comment = ballot.comment?.replaceAll('\0', '').toWellFormed().trim().slice(0, 2000) ?? '';
   await tx.query(
-    `insert into votes (approval_id, principal, verdict, comment, channel, shown_digest, voted_at)
-     values ($1, $2, $3, $4, $5, $6, clock_timestamp())`,
-    [row.id, ballot.principal, ballot.verdict, comment === '' ? null : comment, ballot.channel, row.digest],
+    `insert into votes (approval_id, principal, verdict, comment, channel, shown_digest, seat, identity, authenticator,
+       voted_at)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, clock_timestamp())`,
+    [
+      row.id,
+      ballot.principal,
+      ballot.verdict,
+      comment === '' ? null : comment,
+      ballot.channel,
+      row.digest,
+      seat,
+      JSON.stringify(identity),
+      ballot.authenticator ?? null,
+    ],
   );
   recordReceipts(tx, [
     {
@@ -102,6 +121,9 @@ async function store(tx: Transaction, row: ApprovalRow, ballot: Ballot): Promise
         principal: ballot.principal,
         verdict: ballot.verdict,
         channel: ballot.channel,
+        seat,
+        identity: digest([identity.channel, identity.account, identity.id]),
+        authenticator: ballot.authenticator === undefined ? null : digest(ballot.authenticator),
         shown: row.digest,
         commented: comment !== '',
       },
@@ -114,15 +136,12 @@ async function conclude(
   tx: Transaction,
   row: ApprovalRow,
   ballot: Ballot,
-  allowed: ReadonlySet<string>,
 ): Promise<VoteResult> {
   if (ballot.verdict === 'reject') {
     const settled = await settle(deps, tx, row, { state: 'rejected', reason: 'An approver rejected it.' });
     return standing(deps, settled ?? row);
   }
-  // Somebody who has left the group since voting does not make up the quorum.
-  const approvals = row.votes.filter((entry) => entry.verdict === 'approve' && allowed.has(entry.principal));
-  if (approvals.length >= row.quorum) {
+  if ((await countedVotes(deps, tx, row)).length >= row.quorum) {
     return standing(deps, (await settle(deps, tx, row, { state: 'approved' })) ?? row);
   }
   await deps.delivery.reply(tx, {

@@ -7,6 +7,8 @@ export type ReceiptKind =
   | 'decision'
   | 'approval.requested'
   | 'approval.vote'
+  | 'approval.escalated'
+  | 'approval.reminded'
   | 'approval.outcome'
   | 'secret.lease'
   | 'attempt'

@@ -31,21 +31,33 @@ export function peopleCommand(): Command {
       );
       process.stdout.write('\n');
       printTable(
-        ['CHANNEL', 'ACCOUNT', 'ID', 'NAME'],
-        waiting.map((sender) => [sender.channel, sender.account, sender.nativeId, sender.display]),
+        ['CHANNEL', 'ACCOUNT', 'ID', 'NAME', 'WAITS FOR'],
+        waiting.map((sender) => [
+          sender.channel,
+          sender.account,
+          sender.nativeId,
+          sender.display,
+          sender.principal === null ? 'the code' : `the word of ${sender.principal}`,
+        ]),
         'No sender waits to be paired.',
       );
     });
   command
     .command('pair <code> <principal>')
-    .description('confirm the code that a sender got: their identity then belongs to this person')
+    .description(
+      'confirm the code that a sender got: their identity then belongs to this person, who has to agree where they have one already',
+    )
     .action(async (code: string, principal: string) => {
       const settings = commandSettings({ database: true });
-      await withPool(settings, async (pool) => {
+      const { linked } = await withPool(settings, async (pool) => {
         const people = await createPeople({ pool, policiesDir: settings.policiesDir });
-        await createPairing({ pool, people }).confirm(code, principal, `cli:${userInfo().username}`);
+        return createPairing({ pool, people }).confirm(code, principal, `cli:${userInfo().username}`);
       });
-      process.stdout.write(`Paired with ${principal}.\n`);
+      process.stdout.write(
+        linked
+          ? `Paired with ${principal}.\n`
+          : `${principal} has an account already and is asked there; it is paired once they agree, within a day.\n`,
+      );
     });
   command
     .command('link <principal>')

@@ -1,6 +1,7 @@
 import type { Outgoing, Route } from '../channels/index.ts';
 import { transaction } from '../db/index.ts';
 import type { Envelope } from '../envelope/index.ts';
+import type { Identity } from '../sessions/index.ts';
 import { Loop } from './loop.ts';
 import { post } from './outbox.ts';
 import { texts } from './texts.ts';
@@ -14,6 +15,11 @@ interface Stored {
   reply_route: Route | null;
   envelope: Envelope | null;
   late: boolean;
+}
+
+/** The account that clicked, as its channel proved it when the click was stored. */
+function identityOf({ data: { channel, sender } }: Envelope): Identity {
+  return { channel: channel.kind, account: channel.account, id: sender.nativeId };
 }
 
 /**
@@ -47,12 +53,19 @@ export class Actions {
   }
 
   async #handle(stored: Stored): Promise<void> {
-    const action = stored.envelope?.data.content.action;
+    const { envelope } = stored;
+    const action = envelope?.data.content.action;
     let answer: Outgoing | null = texts.clickFailed();
-    if (action && this.#handler) {
+    if (envelope && action && this.#handler) {
       const { id: messageId, principal, channel } = stored;
       try {
-        answer = await this.#handler({ ...action, principal, channel, messageId });
+        answer = await this.#handler({
+          ...action,
+          principal,
+          channel,
+          messageId,
+          identity: identityOf(envelope),
+        });
       } catch (error) {
         this.#deps.log.warn({ err: error, message: messageId }, 'a click could not be handled');
         // An outage is waited out for a while; a click that still fails then is closed with a word to the clicker.

@@ -6,6 +6,7 @@ import { Actions } from './actions.ts';
 import { actorOf, Dispatcher } from './dispatcher.ts';
 import { triggerEnvelope } from './envelope.ts';
 import { Inbox } from './inbox.ts';
+import { Linking } from './linking.ts';
 import { runOver } from './live-runs.ts';
 import { N8n } from './n8n.ts';
 import { Outbox, post, postReply, type Parcel } from './outbox.ts';
@@ -28,6 +29,7 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
   const dispatcher = new Dispatcher(deps, queue, runs, n8n);
   const outbox = new Outbox(deps);
   const actions = new Actions(deps);
+  const linking = new Linking(deps, (tx, notice) => sendNotice(tx, deps, notice));
   const inbox = new Inbox(deps, queue, (stored) => {
     if (stored === 'turn') dispatcher.loop.wake();
     else actions.loop.wake();
@@ -35,6 +37,7 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
   const silence = [
     deps.signals.on('delivery_queue', () => dispatcher.loop.wake()),
     deps.signals.on('delivery_outbox', () => outbox.loop.wake()),
+    deps.signals.on('delivery_links', () => linking.loop.wake()),
     deps.signals.on('delivery_run', (runId) => runs.live.doubt(runId)),
   ];
   let sweeper: NodeJS.Timeout | undefined;
@@ -51,7 +54,9 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
     runDone: (tx, runId) => runs.done(tx, { runId }),
     reply: (tx, reply) => sendReply(tx, runs, reply),
     notify: (tx, notice) => sendNotice(tx, deps, notice),
-    onAction: (handler) => actions.handleWith(handler),
+    onAction: (handler) =>
+      actions.handleWith(async (click) => (await linking.click(click)) ?? handler(click)),
+    answerLink: (code, by, yes) => linking.answer(code, by, yes),
     pong: (id) => n8n.pong(id),
     ping: () => n8n.ping(pingTimeoutMs),
     requeue: async (id) => {
@@ -76,6 +81,7 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
       dispatcher.loop.start();
       outbox.loop.start();
       actions.loop.start();
+      linking.loop.start();
       const sweep = (): void =>
         void sweepRetention(deps).catch((error: unknown) =>
           deps.log.warn({ err: error }, 'the retention sweep failed'),
@@ -88,7 +94,7 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
     async stop() {
       clearInterval(sweeper);
       for (const end of silence.splice(0)) end();
-      await Promise.all([dispatcher.stop(), outbox.stop(), actions.loop.stop()]);
+      await Promise.all([dispatcher.stop(), outbox.stop(), actions.loop.stop(), linking.loop.stop()]);
       await runs.live.stop();
       await n8n.close();
     },
@@ -162,9 +168,10 @@ async function sendReply(tx: Transaction, runs: Runs, reply: Reply): Promise<str
 }
 
 async function sendNotice(tx: Transaction, deps: DeliveryDeps, notice: Notice): Promise<number> {
-  const identities = await deps.people.identitiesOf(notice.principal);
+  const identities = await deps.people.identitiesOf(notice.principal, tx);
+  const { body, to = (identity) => identity.mayVote } = notice;
   const parcels: Parcel[] = [];
-  for (const { channel, account, id } of identities) {
+  for (const { channel, account, id } of identities.filter(to)) {
     const adapter = deps.adapters.get(channel);
     const route = adapter?.account() === account ? adapter.directRoute(id) : null;
     if (!route) continue;
@@ -181,7 +188,7 @@ async function sendNotice(tx: Transaction, deps: DeliveryDeps, notice: Notice): 
       channel,
       route,
       card: notice.card,
-      body: notice.body,
+      body: typeof body === 'function' ? await body({ channel, account, id }) : body,
     });
   }
   await post(tx, parcels);

@@ -192,6 +192,10 @@ export class Inbox {
       await this.#refuseUnknown(entry, message, verdict.verdict === 'go');
       return;
     }
+    if (message.event === 'action' && message.sender.isBot) {
+      close(entry, 'refused', 'GH-DELIVERY-010', 'A program clicked; only people do.');
+      return;
+    }
     if (message.event === 'action' && message.content.action !== null) {
       entry.result = 'handled';
       return;

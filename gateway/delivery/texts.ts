@@ -1,10 +1,36 @@
 import type { Outgoing } from '../channels/index.ts';
+import type { PendingPairing } from '../sessions/index.ts';
+
+/** An account as a person knows it; the name is the sender's own word. */
+const account = (sender: Pick<PendingPairing, 'channel' | 'display' | 'nativeId'>): string =>
+  `the ${sender.channel} account ${sender.nativeId}, which calls itself “${sender.display}”`;
 
 /** What the gateway itself says to a sender, in one place. */
 export const texts = {
   pair: (code: string): Outgoing => ({
     text: `I do not know you yet. Ask an administrator to confirm the pairing code ${code}, then write again.`,
     tone: 'waiting',
+  }),
+  linkAsked: (
+    code: string,
+    sender: Pick<PendingPairing, 'channel' | 'display' | 'nativeId'>,
+    url: string,
+  ): Outgoing => ({
+    text: `Is ${account(sender)}, yours? An administrator says so. If you agree, it acts in your name. Agree only if you wrote from it just now.`,
+    buttons: [
+      { label: 'Yes, it is mine', value: `link:yes:${code}`, style: 'primary' },
+      { label: 'No', value: `link:no:${code}`, style: 'danger' },
+    ],
+    link: { label: 'Read and answer', url },
+    tone: 'waiting',
+  }),
+  linkAnswered: (linked: boolean): Outgoing =>
+    linked
+      ? { text: 'It was linked to you. It may vote on approvals in 24 hours.', tone: 'done' }
+      : { text: 'It was not linked to you.', tone: 'cancelled' },
+  linked: (channel: string): Outgoing => ({
+    text: `A new ${channel} account was linked to you. It may vote on approvals in 24 hours. If it is not yours, tell an administrator now.`,
+    tone: 'info',
   }),
   unknown: (): Outgoing => ({
     text: 'I do not know you, so I have not read your message. Write to me in a direct message to be paired.',

@@ -5,7 +5,7 @@ import type { Logger, Settings } from '../config/index.ts';
 import type { Pool, Signals, Transaction } from '../db/index.ts';
 import type { Envelope } from '../envelope/index.ts';
 import type { RunContext } from '../policy/index.ts';
-import type { Automations, Limits, Pairing, People } from '../sessions/index.ts';
+import type { Automations, Identity, Limits, NewLink, Pairing, People } from '../sessions/index.ts';
 
 /** What became of one inbound message. */
 export type Ingested = 'accepted' | 'duplicate' | 'dead' | 'refused' | 'handled';
@@ -17,6 +17,8 @@ export interface Click {
   principal: string;
   channel: string;
   messageId: string;
+  /** The account that clicked, as its channel proved it. */
+  identity?: Identity;
 }
 
 /** A delivery that its channel authenticated but could not turn into a message. */
@@ -61,7 +63,10 @@ export interface Notice {
   id: string;
   /** Notices of one card are shown as edits of one message, on each route of its own. */
   card: string;
-  body: Outgoing;
+  /** What is said; made for each account where links are personal. */
+  body: Outgoing | ((identity: Identity) => Promise<Outgoing>);
+  /** Which accounts are told; by default those that may vote, because a notice may carry what votes. */
+  to?: (identity: Identity & { mayVote: boolean }) => boolean;
 }
 
 export interface DeliveryHealth {
@@ -79,6 +84,7 @@ export interface DeliveryDeps {
   boss: PgBoss;
   settings: Pick<
     Settings,
+    | 'publicUrl'
     | 'n8nUrl'
     | 'n8nWebhookPath'
     | 'n8nInflight'
@@ -135,6 +141,13 @@ export interface Delivery {
   notify(tx: Transaction, notice: Notice): Promise<number>;
   /** Registers who handles clicks. The handler may see a click twice (after a crash) and must not act twice. */
   onAction(handler: (click: Click) => Promise<Outgoing | null>): void;
+  /**
+   * A person's answer to the question whether an identity is theirs.
+   * @param by the identity that answers
+   * @returns what was linked, or null where they refused it
+   * @throws GatehouseError as `Pairing.answer`
+   */
+  answerLink(code: string, by: Identity, yes: boolean): Promise<NewLink | null>;
   /** A workflow answered the ping `id`. */
   pong(id: string): void;
   /** Sends a signed ping through the workflow's webhook. @returns whether its answer came within 10 s */

@@ -16,23 +16,45 @@ const cents = z.string().transform((amount, context) => {
   });
   return z.NEVER;
 });
-const ApprovalClass = z.strictObject({
-  groups: z.array(z.string().min(1)),
-  quorum,
+const groups = z.array(z.string().min(1)).min(1, 'name at least one group; nobody is asked otherwise');
+const share = z.number().gt(0).lt(1).describe('of the time until the deadline');
+const shares = z.array(share).max(10).default([]);
+const ClassSchema = z.strictObject({
+  groups,
+  quorum: quorum.optional(),
+  fourEyes: z.boolean().optional(),
   from: z
     .array(z.strictObject({ currency: z.string().regex(/^[A-Z]{3}$/), amount: cents, quorum }))
     .default([]),
+  escalate: z
+    .array(z.strictObject({ after: share, groups }))
+    .max(10)
+    .default([]),
+  remindAt: shares,
   strict: z.boolean().default(false),
 });
-const ApprovalsFile = z.strictObject({ classes: z.partialRecord(z.enum(riskClasses), ApprovalClass) });
+const ApprovalsFile = z.strictObject({ classes: z.partialRecord(z.enum(riskClasses), ClassSchema) });
+
+/** Classes of which no one person decides alone, unless approvals.yaml says so. */
+const fourEyed: readonly string[] = ['payment', 'prod_write'];
 
 /** Who is asked for one risk class. */
-export type ApprovalClass = z.output<typeof ApprovalClass>;
+export type ApprovalClass = z.output<typeof ClassSchema> & { quorum: number; fourEyes: boolean };
+
+/** Who belongs to which group. */
+export interface Members {
+  byGroups(groups: readonly string[]): readonly unknown[];
+}
 
 /** `approvals.yaml`, and the form of it that the rules read. */
 export interface ApprovalClasses {
   get(risk: string): ApprovalClass | undefined;
   readonly data: Record<string, unknown>;
+  /**
+   * Holds the classes against the people: a group without a member, or a quorum that its groups cannot reach.
+   * @throws GatehouseError `GH-POLICY-011` that names file, line and fault
+   */
+  check(people: Members): void;
 }
 
 /**
@@ -54,23 +76,29 @@ export async function readApprovalClasses(policiesDir: string): Promise<Approval
   );
   if (faults.length > 0) throw unusable(faults);
   const parsed = ApprovalsFile.safeParse(document.toJS());
+  const describe = ({ at, text }: Fault): string => {
+    const node = document.getIn(at, true) as { range?: [number, number, number] } | undefined;
+    const line = node?.range ? lines.linePos(node.range[0]).line : 1;
+    return `${path}:${line}: ${at.join('.')}: ${text}`;
+  };
   if (!parsed.success) {
-    throw unusable(
-      parsed.error.issues.map((issue) => {
-        const node = document.getIn(issue.path.map(String), true) as
-          { range?: [number, number, number] } | undefined;
-        const line = node?.range ? lines.linePos(node.range[0]).line : 1;
-        return `${path}:${line}: ${issue.path.join('.')}: ${issue.message}`;
-      }),
-    );
+    const faults = parsed.error.issues.map(({ path: at, message }) => ({
+      at: at.map(String),
+      text: message,
+    }));
+    throw unusable(faults.map(describe));
   }
-  const classes = new Map(Object.entries(parsed.data.classes));
+  const classes = new Map(
+    Object.entries(parsed.data.classes).map(([risk, entry]): [string, ApprovalClass] => {
+      const fourEyes = entry.fourEyes ?? fourEyed.includes(risk);
+      return [risk, { ...entry, fourEyes, quorum: entry.quorum ?? (fourEyes ? 2 : 1) }];
+    }),
+  );
   const data = Object.fromEntries(
     [...classes].map(([risk, entry]) => [
       risk,
       {
-        groups: entry.groups,
-        quorum: entry.quorum,
+        ...entry,
         from: entry.from.map((step) => ({
           currency: step.currency,
           cents: step.amount,
@@ -80,7 +108,45 @@ export async function readApprovalClasses(policiesDir: string): Promise<Approval
       },
     ]),
   );
-  return { get: (risk) => classes.get(risk), data };
+  return {
+    get: (risk) => classes.get(risk),
+    data,
+    check(people) {
+      const faults = [...classes].flatMap(([risk, entry]) => faultsOf(risk, entry, people));
+      if (faults.length > 0) throw unusable(faults.map(describe));
+    },
+  };
+}
+
+interface Fault {
+  at: (string | number)[];
+  text: string;
+}
+
+function faultsOf(risk: string, entry: ApprovalClass, people: Members): Fault[] {
+  const at = ['classes', risk];
+  const lists = [
+    { at: [...at, 'groups'], groups: entry.groups },
+    ...entry.escalate.map((step, index) => ({
+      at: [...at, 'escalate', index, 'groups'],
+      groups: step.groups,
+    })),
+  ];
+  const empty = lists.flatMap((list) =>
+    list.groups.flatMap((group, index) =>
+      people.byGroups([group]).length > 0
+        ? []
+        : [{ at: [...list.at, index], text: `nobody in people.yaml belongs to the group ${group}` }],
+    ),
+  );
+  const size = people.byGroups(entry.groups).length;
+  const quorums: Fault[] = [
+    { at: [...at, 'quorum'], quorum: entry.quorum },
+    ...entry.from.map((step, index) => ({ at: [...at, 'from', index, 'quorum'], quorum: step.quorum })),
+  ]
+    .filter((one) => empty.length === 0 && one.quorum > size)
+    .map((one) => ({ at: one.at, text: `${one.quorum} have to agree, and its groups have ${size} members` }));
+  return [...empty, ...quorums];
 }
 
 function unusable(faults: string[], cause?: unknown): GatehouseError {

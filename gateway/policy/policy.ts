@@ -2,7 +2,12 @@ import type { Catalogue, NextCatalogue } from '../catalogue/index.ts';
 import type { Settings } from '../config/index.ts';
 import { GroupCommit, type Pool, type Queryable, type Transaction } from '../db/index.ts';
 import { digestOfText } from '../envelope/index.ts';
-import { readApprovalClasses, type ApprovalClass, type ApprovalClasses } from './approval-classes.ts';
+import {
+  readApprovalClasses,
+  type ApprovalClass,
+  type ApprovalClasses,
+  type Members,
+} from './approval-classes.ts';
 import { loadEngine, type Engine } from './engine.ts';
 import type { Epoch } from './epoch.ts';
 import { askPolicy } from './fail-closed.ts';
@@ -49,11 +54,14 @@ export interface Policy {
   setKillSwitch(change: { engaged: boolean; reason: string; by: string }): Promise<void>;
   /** Whether the kill switch is on, for a call that would be tried again; spending a grant asks by itself. */
   killSwitchOn(): Promise<boolean>;
+  /** Holds the approval classes in use against these people. @throws GatehouseError `GH-POLICY-011` */
+  checkPeople(people: Members): void;
   /**
    * Reads catalogue, approval classes and rules again. Where one is broken, all of the last good ones stay.
+   * @param people against whom the approval classes are held
    * @throws GatehouseError as `createPolicy`
    */
-  reload(): Promise<void>;
+  reload(people?: Members): Promise<void>;
 }
 
 interface Loaded {
@@ -65,6 +73,7 @@ interface Loaded {
 
 /**
  * Loads the rules and starts deciding.
+ * @param deps.people against whom the approval classes are held; without them nobody looks whether a group is empty
  * @param deps.policiesDir folder with `rego/`, `policy.wasm`, `policy.wasm.json` and `approvals.yaml`
  * @param deps.settings seconds that an allowed call waits for its execution, and a question for its answer
  * @throws GatehouseError `GH-POLICY-001` to `-003` and `-011`, each naming the file and the remedy
@@ -75,10 +84,11 @@ export async function createPolicy(deps: {
   catalogue: Catalogue;
   clock: () => Date;
   epoch: Epoch;
+  people?: Members;
   settings: Pick<Settings, 'decisionSeconds' | 'approvalSeconds'>;
 }): Promise<Policy> {
   const { pool, policiesDir, catalogue, clock, epoch, settings } = deps;
-  const first = await load(policiesDir, catalogue);
+  const first = await load(policiesDir, catalogue, deps.people);
   first.catalogue.use();
   let current = first;
   const binding = (): GrantBinding => ({ version: current.version, epoch: epoch.current() });
@@ -125,8 +135,9 @@ export async function createPolicy(deps: {
     approvalClass: (risk) => current.classes.get(risk),
     setKillSwitch: (change) => setKillSwitch(pool, change),
     killSwitchOn: () => killSwitchOn(pool),
-    async reload() {
-      const next = await load(policiesDir, catalogue);
+    checkPeople: (people) => current.classes.check(people),
+    async reload(people = deps.people) {
+      const next = await load(policiesDir, catalogue, people);
       // In one go: no call may meet new tools under the old rules, or the other way round.
       next.catalogue.use();
       current = next;
@@ -136,8 +147,9 @@ export async function createPolicy(deps: {
 }
 
 /** Reads everything and changes nothing. */
-async function load(policiesDir: string, current: Catalogue): Promise<Loaded> {
+async function load(policiesDir: string, current: Catalogue, people: Members | undefined): Promise<Loaded> {
   const classes = await readApprovalClasses(policiesDir);
+  if (people) classes.check(people);
   const catalogue = current.read();
   const { engine, wasm } = await loadEngine(policiesDir, { approvals: classes.data, tools: catalogue.data });
   const version = digestOfText(JSON.stringify([wasm, classes.data, catalogue.version]));

@@ -1,8 +1,9 @@
 export { createAutomations, type Automation, type Automations } from './automations.ts';
 export { createClients, type Client, type Clients } from './clients.ts';
 export { createLimits, type Allowance, type Consumer, type Limits } from './limits.ts';
-export { createPairing, type Pairing, type PendingPairing } from './pairing.ts';
-export { createPeople, type People, type Resolution, type Standing } from './people.ts';
-export { type Identity, type Person } from './people-file.ts';
+export { type Linked } from './identity-links.ts';
+export { createPairing, type NewLink, type Pairing, type PendingPairing } from './pairing.ts';
+export { createPeople, type People, type PeopleDraft, type Resolution, type Standing } from './people.ts';
+export { identityKey, type Identity, type Person, type StandIn } from './people-file.ts';
 export { createSignIn, type SignIn, type WebSession } from './sign-in.ts';
 export { readYamlFile } from './yaml-file.ts';

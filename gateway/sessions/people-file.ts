@@ -27,9 +27,19 @@ const PersonSchema = z.strictObject({
   identities: z.array(IdentitySchema).max(32).default([]),
 });
 
+const StandInSchema = z.strictObject({
+  for: name.describe('the principal who is away'),
+  by: name.describe('the principal who decides for them meanwhile'),
+  from: z.iso.date().describe('first day, in UTC'),
+  until: z.iso.date().describe('last day, in UTC'),
+});
+
 /** `policies/people.yaml`: who may be somebody here, and by which immutable ids. */
 export const PeopleFileSchema = z
-  .strictObject({ people: z.array(PersonSchema).max(10_000) })
+  .strictObject({
+    people: z.array(PersonSchema).max(10_000),
+    standIns: z.array(StandInSchema).max(1000).default([]),
+  })
   .superRefine((file, context) => {
     const principals = new Set<string>();
     const identities = new Map<string, string>();
@@ -55,11 +65,30 @@ export const PeopleFileSchema = z
         identities.set(key, person.principal);
       });
     });
+    file.standIns.forEach((entry, index) => {
+      const fault = faultOf(entry, principals);
+      if (fault !== null) context.addIssue({ code: 'custom', message: fault, path: ['standIns', index] });
+    });
   });
+
+function faultOf(entry: z.output<typeof StandInSchema>, principals: ReadonlySet<string>): string | null {
+  const stranger = [entry.for, entry.by].find((principal) => !principals.has(principal));
+  if (stranger !== undefined) return `there is no principal ${stranger}`;
+  if (entry.for === entry.by) return 'nobody stands in for themselves';
+  return entry.from <= entry.until ? null : 'it ends before it begins';
+}
 
 /** One person as `people.yaml` describes them. */
 export type Person = z.output<typeof PersonSchema>;
-export type Identity = z.output<typeof IdentitySchema>;
+export type StandIn = z.output<typeof StandInSchema>;
+export type PeopleFile = z.output<typeof PeopleFileSchema>;
+
+/** One account of a channel, by the vendor's immutable id. */
+export interface Identity {
+  channel: string;
+  account: string;
+  id: string;
+}
 
 /** One unambiguous name for (channel, account, id): vendors' ids may hold any separator. */
 export function identityKey(channel: string, account: string, id: string): string {

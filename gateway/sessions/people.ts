@@ -1,6 +1,14 @@
 import { join } from 'node:path';
 import type { Queryable } from '../db/index.ts';
-import { PeopleFileSchema, identityKey, type Identity, type Person } from './people-file.ts';
+import { linksOf, recordLinks, type Linked } from './identity-links.ts';
+import {
+  PeopleFileSchema,
+  identityKey,
+  type Identity,
+  type PeopleFile,
+  type Person,
+  type StandIn,
+} from './people-file.ts';
 import { readYamlFile } from './yaml-file.ts';
 
 /** How far a sender is known. `unknown` has no person; the person of a `guest` has the role of that name. */
@@ -10,6 +18,13 @@ export type Standing = 'owner' | 'member' | 'paired' | 'guest' | 'unknown';
 export interface Resolution {
   person: Person | null;
   standing: Standing;
+}
+
+/** A people.yaml that was read and is not in use yet. */
+export interface PeopleDraft {
+  /** @returns everybody in at least one of `groups`; nobody for an empty list */
+  byGroups(groups: readonly string[]): Person[];
+  readonly file: PeopleFile;
 }
 
 /** The people of this installation and the identities that prove them. */
@@ -22,8 +37,19 @@ export interface People {
   byGroups(groups: readonly string[]): Person[];
   /** Finds who is behind an immutable id. It is never guessed: no exact identity means `unknown`. */
   resolve(channel: string, account: string, nativeId: string): Promise<Resolution>;
-  /** @returns where the person can be reached, from people.yaml and pairings */
-  identitiesOf(principal: string): Promise<{ channel: string; account: string; id: string }[]>;
+  /**
+   * @param db the open transaction of the caller: one that waited for a second connection could wait for itself
+   * @returns where the person can be reached, from people.yaml and pairings, and which of it may vote already
+   */
+  identitiesOf(principal: string, db?: Queryable): Promise<(Identity & { mayVote: boolean })[]>;
+  /** Who holds an identity at this moment, for a vote: never from a cache. @returns null for nobody */
+  holder(db: Queryable, identity: Identity): Promise<Linked | null>;
+  /** @returns who stands in for whom at `now`; the days of people.yaml are whole days in UTC */
+  standIns(now: Date): StandIn[];
+  /** Reads people.yaml without using it. @throws GatehouseError `GH-SESSIONS-001` */
+  read(): Promise<PeopleDraft>;
+  /** Puts a file that was read in use. */
+  use(draft: PeopleDraft): Promise<void>;
   /** Reads people.yaml again. @throws GatehouseError `GH-SESSIONS-001`; the last good file then stays in use */
   reload(): Promise<void>;
 }
@@ -31,6 +57,7 @@ export interface People {
 interface Directory {
   people: Map<string, Person>;
   identities: Map<string, Person>;
+  standIns: StandIn[];
 }
 
 const nobody: Resolution = { person: null, standing: 'unknown' };
@@ -45,8 +72,8 @@ const pairingCacheSize = 10_000;
  */
 export async function createPeople(options: { pool: Queryable; policiesDir: string }): Promise<People> {
   const { pool } = options;
-  const file = join(options.policiesDir, 'people.yaml');
-  let directory = index((await readYamlFile(file, PeopleFileSchema)).people);
+  const path = join(options.policiesDir, 'people.yaml');
+  let directory = index({ people: [], standIns: [] });
   const paired = new Map<string, { principal: string | null; until: number }>();
 
   async function pairedPrincipal(key: string, identity: [string, string, string]): Promise<string | null> {
@@ -62,15 +89,29 @@ export async function createPeople(options: { pool: Queryable; policiesDir: stri
     return principal;
   }
 
+  const read = async (): Promise<PeopleDraft> => {
+    const file = await readYamlFile(path, PeopleFileSchema);
+    return { file, byGroups: (groups) => membersOf(file.people, groups) };
+  };
+  const use = async ({ file }: PeopleDraft): Promise<void> => {
+    const next = index(file);
+    const { rows } = await pool.query<Identity & { principal: string }>(
+      'select channel, account, native_id as id, principal from identities order by paired_at',
+    );
+    const own = rows.filter((row) => !next.identities.has(keyOf(row)));
+    // Before anybody can act by them, so that no identity is in use that is not remembered.
+    await recordLinks(pool, [...linksOf(file.people), ...own]);
+    directory = next;
+    paired.clear();
+  };
+  await use(await read());
+
   return {
     get: (principal) => directory.people.get(principal),
 
     list: () => [...directory.people.values()],
 
-    byGroups: (groups) =>
-      [...directory.people.values()].filter((person) =>
-        person.groups.some((group) => groups.includes(group)),
-      ),
+    byGroups: (groups) => membersOf(directory.people.values(), groups),
 
     async resolve(channel, account, nativeId) {
       const key = identityKey(channel, account, nativeId);
@@ -83,25 +124,60 @@ export async function createPeople(options: { pool: Queryable; policiesDir: stri
       return person ? { person, standing: standingOf(person, 'paired') } : nobody;
     },
 
-    async identitiesOf(principal) {
+    async identitiesOf(principal, db = pool) {
       const person = directory.people.get(principal);
       if (!person) return [];
-      const { rows } = await pool.query<Identity>(
-        'select channel, account, native_id as id from identities where principal = $1 order by paired_at',
+      const { rows } = await db.query<Identity & { paired: boolean; mayVote: boolean }>(
+        `select channel, account, native_id as id, votes_from <= clock_timestamp() as "mayVote",
+           coalesce(paired.principal = $1, false) as paired
+         from identity_links link left join identities paired using (channel, account, native_id)
+         where link.principal = $1 order by since`,
         [principal],
       );
+      const ripe = new Set(rows.filter((row) => row.mayVote).map(keyOf));
       // A paired id that people.yaml meanwhile gives to somebody else is theirs.
-      const own = rows.filter(
-        (row) => !directory.identities.has(identityKey(row.channel, row.account, row.id)),
-      );
-      return [...person.identities, ...own];
+      const own = rows.filter((row) => row.paired && !directory.identities.has(keyOf(row)));
+      return [...person.identities, ...own].map(({ channel, account, id }) => ({
+        channel,
+        account,
+        id,
+        mayVote: ripe.has(keyOf({ channel, account, id })),
+      }));
     },
 
-    async reload() {
-      directory = index((await readYamlFile(file, PeopleFileSchema)).people);
-      paired.clear();
+    async holder(db, identity) {
+      const listed = directory.identities.get(keyOf(identity))?.principal ?? null;
+      const { rows } = await db.query<Linked & { paired: string | null }>(
+        `select link.channel, link.account, link.native_id as id, link.principal, link.votes_from as "votesFrom",
+           link.votes_from <= clock_timestamp() as "mayVote", paired.principal as paired
+         from identity_links link left join identities paired using (channel, account, native_id)
+         where (channel, account, native_id) = ($1, $2, $3)`,
+        [identity.channel, identity.account, identity.id],
+      );
+      const row = rows[0];
+      const principal = listed ?? (identity.channel === 'web' ? null : (row?.paired ?? null));
+      if (!row || row.principal !== principal || !directory.people.has(row.principal)) return null;
+      const { paired: _paired, ...link } = row;
+      return link;
     },
+
+    standIns(now) {
+      const today = now.toISOString().slice(0, 10);
+      return directory.standIns.filter((entry) => entry.from <= today && today <= entry.until);
+    },
+
+    read,
+    use,
+    reload: async () => use(await read()),
   };
+}
+
+function keyOf({ channel, account, id }: Identity): string {
+  return identityKey(channel, account, id);
+}
+
+function membersOf(people: Iterable<Person>, groups: readonly string[]): Person[] {
+  return [...people].filter((person) => person.groups.some((group) => groups.includes(group)));
 }
 
 function standingOf(person: Person, otherwise: 'member' | 'paired'): Standing {
@@ -110,12 +186,12 @@ function standingOf(person: Person, otherwise: 'member' | 'paired'): Standing {
   return otherwise;
 }
 
-function index(people: readonly Person[]): Directory {
+function index({ people, standIns }: PeopleFile): Directory {
   const identities = new Map<string, Person>();
   for (const person of people) {
     for (const identity of person.identities) {
       identities.set(identityKey(identity.channel, identity.account, identity.id), person);
     }
   }
-  return { people: new Map(people.map((person) => [person.principal, person])), identities };
+  return { people: new Map(people.map((person) => [person.principal, person])), identities, standIns };
 }

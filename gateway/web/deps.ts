@@ -42,6 +42,8 @@ export interface ApprovalCard {
     comment: string | null;
     channel: string;
     at: Date | string;
+    /** Whom they stood in for. */
+    standsInFor?: string | null;
   }[];
   /** Whether this viewer may vote now; `whyNot` says why not, in words. */
   mayVote: boolean;
@@ -81,6 +83,22 @@ export interface ReceiptRow {
   hash: string | null;
 }
 
+/** An account that an administrator says belongs to the viewer, who has yet to agree. */
+export interface IdentityQuestion {
+  code: string;
+  channel: string;
+  account: string;
+  nativeId: string;
+  /** The sender's own word. */
+  display: string;
+}
+
+export interface WebIdentities {
+  question(code: string, principal: string): Promise<IdentityQuestion | null>;
+  /** @returns whether it was linked. @throws GatehouseError 400 or 403 in words for the viewer */
+  answer(code: string, principal: string, yes: boolean): Promise<boolean>;
+}
+
 export interface WebSignIn {
   redeem(token: string): Promise<{ session: string; csrf: string; principal: string } | null>;
   session(token: string): Promise<{ principal: string; csrf: string } | null>;
@@ -100,6 +118,7 @@ export interface WebDeps {
   /** Hands a typed message to delivery as `principal`; resolves once it is stored. */
   submit(principal: string, text: string): Promise<SubmitOutcome>;
   approvals: WebApprovals;
+  identities: WebIdentities;
   audit: {
     listReceipts(pool: Pool, filter: { principal: string } | { all: true }): Promise<readonly ReceiptRow[]>;
   };

@@ -1,5 +1,6 @@
 export type {
   ApprovalCard,
+  IdentityQuestion,
   ReceiptRow,
   SubmitOutcome,
   WebApprovals,

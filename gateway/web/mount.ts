@@ -3,13 +3,15 @@ import { approvalRoutes } from './approvals.ts';
 import { chatRoutes } from './chat.ts';
 import type { WebDeps } from './deps.ts';
 import { docsRoutes } from './docs.ts';
+import { identityRoutes } from './identities.ts';
 import { loginRoutes } from './login.ts';
 import { receiptRoutes } from './receipts.ts';
 import { assetRoutes } from './render.ts';
 import { pageHeaders } from './security.ts';
 
 /** Addresses of the pages; other routes of the same listener keep their own headers. */
-const paths = /^\/(?:(?:login|logout|events|messages|approvals(?:\/.*)?|receipts|docs|openapi\.json)\/?)?$/;
+const paths =
+  /^\/(?:(?:login|logout|events|messages|approvals(?:\/.*)?|identities\/.*|receipts|docs|openapi\.json)\/?)?$/;
 
 /**
  * Puts the pages on the public listener: chat, sign-in, approvals, receipts, API docs.
@@ -22,7 +24,14 @@ export function mountWeb(app: Express, deps: WebDeps): { stop(): void } {
   const web = Router();
   web.use(assetRoutes());
   web.all(paths, headers);
-  web.use(loginRoutes(deps), chat.router, approvalRoutes(deps), receiptRoutes(deps), docsRoutes(deps));
+  web.use(
+    loginRoutes(deps),
+    chat.router,
+    approvalRoutes(deps),
+    identityRoutes(deps),
+    receiptRoutes(deps),
+    docsRoutes(deps),
+  );
   app.use(web);
   return { stop: () => chat.stop() };
 }

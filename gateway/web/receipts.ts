@@ -17,6 +17,8 @@ const names: Record<string, string> = {
   decision: 'Policy decided',
   'approval.requested': 'Approval asked',
   'approval.vote': 'Vote',
+  'approval.escalated': 'More people asked',
+  'approval.reminded': 'People reminded',
   'approval.outcome': 'Approval settled',
   'secret.lease': 'Secret lent for the call',
   attempt: 'Call started',

@@ -215,7 +215,7 @@ test('looking at a card again and again keeps the number of living links small',
   await house.approvals.register(run, gateOf([{ id }]));
   for (let look = 0; look < 10; look += 1) await house.approvals.card(id, 'approver-a');
   const { rowCount } = await house.database.pool.query(
-    `select 1 from approval_tokens where approval_id = $1 and principal = 'approver-a'`,
+    `select 1 from approval_tokens where approval_id = $1 and identity @> '{"channel":"web","id":"approver-a"}'`,
     [id],
   );
   assert.ok((rowCount ?? 0) <= 4);

@@ -1,10 +1,13 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createApprovals, type Approvals, type ApprovalsDeps } from '../../../gateway/approvals/index.ts';
 import { loadCatalogue } from '../../../gateway/catalogue/index.ts';
 import { createLogger } from '../../../gateway/config/index.ts';
 import { Signals } from '../../../gateway/db/index.ts';
 import { digest, newToken, uuidv7 } from '../../../gateway/envelope/index.ts';
 import type { RunContext, TracedLeaf } from '../../../gateway/policy/index.ts';
-import type { Person } from '../../../gateway/sessions/index.ts';
+import { createPeople, type Identity, type People } from '../../../gateway/sessions/index.ts';
 import { testDatabase, type TestDatabase } from '../../support/postgres.ts';
 
 type Delivery = ApprovalsDeps['delivery'];
@@ -35,7 +38,9 @@ export interface House {
   database: TestDatabase;
   approvals: Approvals;
   seen: Seen;
-  people: Map<string, Person>;
+  people: People;
+  /** Writes people.yaml anew, as JSON, and has it read. */
+  setPeople(file: object): Promise<void>;
   /** Principals without any channel. */
   unreachable: Set<string>;
   /** Set, it is what the policy throws in place of a grant. */
@@ -60,27 +65,37 @@ export interface DecisionOptions {
   visibility?: string;
 }
 
-const person = (principal: string, display: string, groups: string[]): Person => ({
+/** A person with an account on the web and one in Slack. */
+export const person = (principal: string, display: string, groups: string[] = []) => ({
   principal,
   display,
-  roles: [],
   groups,
-  identities: [],
+  identities: [{ channel: 'web', account: 'local', id: principal }, slack(principal)],
 });
+
+/** The Slack account of a person. */
+export function slack(principal: string): Identity {
+  return { channel: 'slack', account: 'T1', id: `U-${principal}` };
+}
+
+export const everybody = [
+  person('requester', 'Robin Requester'),
+  person('approver-a', 'Alex Approver', ['approvers']),
+  person('approver-b', 'Blake Approver', ['approvers']),
+  person('stranger', 'Sam Stranger'),
+];
 
 /** The approvals room over a real database. Delivery and policy are stand-ins that write down what they were told. */
 export async function openHouse(more: Partial<ApprovalsDeps> = {}): Promise<House> {
   const database = await testDatabase();
   const signals = new Signals(database.url);
   await signals.start();
-  const people = new Map(
-    [
-      person('requester', 'Robin Requester', []),
-      person('approver-a', 'Alex Approver', ['approvers']),
-      person('approver-b', 'Blake Approver', ['approvers']),
-      person('stranger', 'Sam Stranger', []),
-    ].map((entry) => [entry.principal, entry]),
-  );
+  const policiesDir = await mkdtemp(join(tmpdir(), 'approvals-'));
+  // JSON is YAML.
+  const writePeople = (file: object): Promise<void> =>
+    writeFile(join(policiesDir, 'people.yaml'), JSON.stringify(file));
+  await writePeople({ people: everybody });
+  const people = await createPeople({ pool: database.pool, policiesDir });
   const unreachable = new Set<string>();
   const policy: House['policy'] = { refusal: null };
   const startsOver = { allowed: true };
@@ -92,10 +107,17 @@ export async function openHouse(more: Partial<ApprovalsDeps> = {}): Promise<Hous
       seen.replies.push({ messageId, id, text: body.text, final, buttons, link: body.link?.url });
       return Promise.resolve(uuidv7());
     },
-    notify: (_tx, { principal, id, card, body }) => {
-      const buttons = (body.buttons ?? []).map((button) => button.value);
-      seen.notices.push({ principal, id, card, text: body.text, buttons, link: body.link?.url });
-      return Promise.resolve(unreachable.has(principal) ? 0 : 1);
+    // Like delivery, to each account that may vote; what is said on the first of them is kept.
+    notify: async (tx, { principal, id, card, body }) => {
+      const accounts = (await people.identitiesOf(principal, tx)).filter((account) => account.mayVote);
+      if (unreachable.has(principal)) return 0;
+      for (const account of accounts) {
+        const said = typeof body === 'function' ? await body(account) : body;
+        const buttons = (said.buttons ?? []).map((button) => button.value);
+        if (account === accounts[0])
+          seen.notices.push({ principal, id, card, text: said.text, buttons, link: said.link?.url });
+      }
+      return accounts.length;
     },
     runWaiting: async (tx, runId) => {
       seen.waiting.push(runId);
@@ -136,11 +158,7 @@ export async function openHouse(more: Partial<ApprovalsDeps> = {}): Promise<Hous
       },
     },
     catalogue: loadCatalogue(new URL('../../../policies', import.meta.url).pathname),
-    people: {
-      get: (principal) => people.get(principal),
-      byGroups: (groups) =>
-        [...people.values()].filter((entry) => entry.groups.some((name) => groups.includes(name))),
-    },
+    people,
     delivery,
     settings: { publicUrl, n8nUrl: 'http://127.0.0.1:9', approvalSeconds: 600 },
     signingSecret,
@@ -160,6 +178,10 @@ export async function openHouse(more: Partial<ApprovalsDeps> = {}): Promise<Hous
     approvals: another(),
     seen,
     people,
+    async setPeople(file) {
+      await writePeople(file);
+      await people.reload();
+    },
     unreachable,
     policy,
     startsOver,
@@ -169,6 +191,7 @@ export async function openHouse(more: Partial<ApprovalsDeps> = {}): Promise<Hous
       for (const approvals of opened) await approvals.stop();
       await signals.stop();
       await database.drop();
+      await rm(policiesDir, { recursive: true });
     },
   };
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
-import { gateOf, openHouse, stateOf, tokenFor, type DecisionOptions, type House } from './support.ts';
+import { gateOf, openHouse, slack, stateOf, tokenFor, type DecisionOptions, type House } from './support.ts';
 
 let house: House;
 before(async () => {
@@ -41,6 +41,7 @@ test('ten clicks at once over several channels give one outcome and one grant', 
             value: `reject:${id}:${prefix}`,
             principal: 'approver-b',
             channel: 'slack',
+            identity: slack('approver-b'),
             messageId: 'm',
           }),
     ),
@@ -85,8 +86,9 @@ test('a button that shows another digest than the decision has does not count', 
     id: 'c',
     value: `approve:${id}:00000000`,
     principal: 'approver-a',
-    channel: 'telegram',
+    channel: 'slack',
     messageId: 'm',
+    identity: slack('approver-a'),
   });
   assert.match(answer?.text ?? '', /not what this request is about/);
   assert.equal(await votes(id), 0);
@@ -97,7 +99,8 @@ test("a button of our own fits Telegram's 64 bytes and carries its own approval"
   const [approve] = house.seen.notices[0]?.buttons ?? [];
   assert.ok(approve && Buffer.byteLength(approve) <= 64);
   assert.ok(approve.startsWith(`approve:${id}:`));
-  const click = { id: 'c', value: approve, principal: 'approver-b', channel: 'telegram', messageId: 'm' };
+  const by = { principal: 'approver-b', channel: 'slack', identity: slack('approver-b') };
+  const click = { id: 'c', value: approve, messageId: 'm', ...by };
   assert.match((await house.approvals.click(click))?.text ?? '', /approved by Blake/);
   // The channel may hand the same click in again after a crash.
   assert.match((await house.approvals.click(click))?.text ?? '', /approved by Blake/);

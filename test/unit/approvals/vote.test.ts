@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import { GatehouseError } from '../../../gateway/config/index.ts';
-import { gateOf, openHouse, stateOf, type DecisionOptions, type House } from './support.ts';
+import { gateOf, openHouse, slack, stateOf, type DecisionOptions, type House } from './support.ts';
 
 let house: House;
 before(async () => {
@@ -87,6 +87,7 @@ test('a quorum of two is two different people', async () => {
     principal: 'approver-a',
     verdict: 'approve',
     channel: 'slack',
+    identity: slack('approver-a'),
   });
   assert.equal(again.state, 'pending');
   assert.equal(await votes(id), 1);

@@ -200,6 +200,7 @@ describe('who and what gets past the inbox', () => {
         principal: 'ann',
         channel: 'slack',
         messageId: 'slack:T1:C1:c1:0',
+        identity: { channel: 'slack', account: 'T1', id: 'U1' },
       },
     ]);
     assert.equal(stage.n8n.dispatches.length, 0);

@@ -144,6 +144,7 @@ export class Stage {
   database!: TestDatabase;
   delivery!: Delivery;
   readonly settings = {
+    publicUrl: 'https://gate.example.com',
     n8nUrl: '',
     n8nWebhookPath: 'gatehouse-chat',
     n8nInflight: 10,
@@ -235,7 +236,12 @@ export class Stage {
         resolve: async (_channel, _account, id) =>
           id.startsWith('X') ? { person: null, standing: 'unknown' } : { person: ann, standing: 'member' },
         list: () => [ann],
-        identitiesOf: async (principal) => (principal === 'ann' ? ann.identities : []),
+        identitiesOf: async (principal) =>
+          principal === 'ann' ? ann.identities.map((identity) => ({ ...identity, mayVote: true })) : [],
+        holder: async () => null,
+        standIns: () => [],
+        read: () => Promise.reject(new Error('not used')),
+        use: () => Promise.reject(new Error('not used')),
         reload: async () => undefined,
       },
       automations: {
@@ -250,6 +256,10 @@ export class Stage {
           return { code: 'PAIR2345', expiresAt: new Date() };
         },
         confirm: () => Promise.reject(new Error('not used')),
+        answer: () => Promise.reject(new Error('not used')),
+        question: async () => null,
+        takeUnasked: async () => [],
+        takeUntold: async () => [],
         list: async () => [],
       },
       limits: {

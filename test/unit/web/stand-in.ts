@@ -8,6 +8,7 @@ import { hashToken, newToken } from '../../../gateway/envelope/index.ts';
 import { mountWeb, webErrorPages, webNotFound } from '../../../gateway/web/index.ts';
 import type {
   ApprovalCard,
+  IdentityQuestion,
   ReceiptRow,
   SubmitOutcome,
   WebDeps,
@@ -77,6 +78,8 @@ export async function startWeb(options: { publicUrl?: (port: number) => string }
   const state = {
     cards: new Map<string, ApprovalCard>(),
     votes: [] as unknown[],
+    questions: new Map<string, IdentityQuestion>(),
+    answers: [] as unknown[],
     submitted: [] as string[],
     outcome: 'accepted' as SubmitOutcome | GatehouseError,
     receipts: [] as ReceiptRow[],
@@ -109,6 +112,13 @@ export async function startWeb(options: { publicUrl?: (port: number) => string }
       state.submitted.push(text);
       await addMessage(principal, text, 'queued');
       return 'accepted';
+    },
+    identities: {
+      question: async (code) => state.questions.get(code) ?? null,
+      async answer(code, principal, yes) {
+        state.answers.push({ code, principal, yes });
+        return yes;
+      },
     },
     approvals: {
       card: async (id) => state.cards.get(id) ?? null,
