@@ -46,7 +46,31 @@ const faults: Record<string, Fault> = {
     file: 'approvals.yaml',
     check: 'policy',
     damage: replace('quorum: 1\n', 'quorum: 0\n'),
-    told: /approvals\.yaml:7: classes\.payment\.quorum: .*>=1/,
+    told: /approvals\.yaml:9: classes\.payment\.quorum: .*>=1/,
+  },
+  'an approval class whose group nobody belongs to': {
+    file: 'approvals.yaml',
+    check: 'policy',
+    damage: replace('payment:\n    groups: [approvers]', 'payment:\n    groups: [approvers, bosses]'),
+    told: /approvals\.yaml:8: classes\.payment\.groups\.1: nobody .* belongs to the group bosses/,
+  },
+  'an escalation to a group that nobody belongs to': {
+    file: 'approvals.yaml',
+    check: 'policy',
+    damage: replace('    strict: false\n', '    escalate: [{ after: 0.5, groups: [bosses] }]\n'),
+    told: /approvals\.yaml:12: classes\.payment\.escalate\.0\.groups\.0: nobody/,
+  },
+  'a quorum that its group is too small for': {
+    file: 'approvals.yaml',
+    check: 'policy',
+    damage: replace("'1000.00', quorum: 2", "'1000.00', quorum: 3"),
+    told: /approvals\.yaml:11: classes\.payment\.from\.0\.quorum: 3 .* have 2 members/,
+  },
+  'a class that asks no group': {
+    file: 'approvals.yaml',
+    check: 'policy',
+    damage: replace('delete: { groups: [approvers]', 'delete: { groups: []'),
+    told: /approvals\.yaml:\d+: classes\.delete\.groups: name at least one group/,
   },
   'approvals that are no YAML': {
     file: 'approvals.yaml',
@@ -64,7 +88,7 @@ const faults: Record<string, Fault> = {
     file: 'people.yaml',
     check: 'people',
     damage: replace('display: Robin Requester', "display: ''"),
-    told: /people\.yaml:7: people\.0\.display: /,
+    told: /people\.yaml:10: people\.0\.display: /,
   },
   'people that are no YAML': {
     file: 'people.yaml',
@@ -148,6 +172,25 @@ describe('a running gateway that is asked to read its policy files again', { tim
       await gateway.readiness('an end of the warning', (seen) => seen.checks[check]?.state === 'ok');
     });
   }
+
+  it('keeps people whose leaving would empty a group, and takes a group that comes into both files at once', async () => {
+    const files = [join(folder.policiesDir, 'people.yaml'), join(folder.policiesDir, 'approvals.yaml')];
+    const [people = '', approvals = ''] = await Promise.all(files.map((path) => readFile(path, 'utf8')));
+    const [peoplePath = '', approvalsPath = ''] = files;
+    await writeFile(peoplePath, people.replaceAll('groups: [approvers]', 'groups: [bosses]'));
+    gateway.reload();
+    const { checks } = await gateway.readiness('a warning', (seen) => seen.checks.people?.state === 'warn');
+    assert.match(checks.people?.text ?? '', /approvals\.yaml:8: .* belongs to the group approvers/);
+    await writeFile(approvalsPath, approvals.replaceAll('[approvers]', '[bosses]'));
+    gateway.reload();
+    const good = (name: string) => (seen: { checks: Record<string, { state: string } | undefined> }) =>
+      seen.checks[name]?.state === 'ok' && seen.checks.policy?.state === 'ok';
+    await gateway.readiness('an end of the warning', good('people'));
+    await writeFile(peoplePath, people);
+    await writeFile(approvalsPath, approvals);
+    gateway.reload();
+    await gateway.readiness('the way back', good('people'));
+  });
 
   it('takes what is good: a tool, a person and a limit of one message', async () => {
     const { policiesDir } = folder;

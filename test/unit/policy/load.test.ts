@@ -97,6 +97,47 @@ test('a fault in approvals.yaml names file and line', async () => {
   });
 });
 
+test('payments and production writes need two people where approvals.yaml says no number', async () => {
+  await writeFile(
+    join(folder, 'approvals.yaml'),
+    `classes:
+  payment: { groups: [a] }
+  prod_write: { groups: [a] }
+  delete: { groups: [a] }
+  access: { groups: [a], fourEyes: true }
+  code: { groups: [a], fourEyes: true, quorum: 1 }
+`,
+  );
+  const policy = await open();
+  const seen = ['payment', 'prod_write', 'delete', 'access', 'code'].map((risk) => {
+    const found = policy.approvalClass(risk);
+    return [risk, found?.quorum, found?.fourEyes];
+  });
+  assert.deepEqual(seen, [
+    ['payment', 2, true],
+    ['prod_write', 2, true],
+    ['delete', 1, false],
+    ['access', 2, true],
+    ['code', 1, true],
+  ]);
+});
+
+test('who is asked later belongs to the version of the policy, and shares lie within the deadline', async () => {
+  const { version } = await open();
+  const file = join(folder, 'approvals.yaml');
+  const good = await readFile(file, 'utf8');
+  const change = (text: string): Promise<void> =>
+    writeFile(file, good.replace('    strict: false\n', `    ${text}\n`));
+  await change('escalate: [{ after: 0.5, groups: [approvers] }]');
+  assert.notEqual((await open()).version, version);
+  for (const share of ['0', '1', '-0.5', '1.5', '.nan']) {
+    await change(`remindAt: [${share}]`);
+    await assert.rejects(open(), { code: 'GH-POLICY-011', message: /payment\.remindAt\.0/ });
+    await change(`escalate: [{ after: ${share}, groups: [approvers] }]`);
+    await assert.rejects(open(), { code: 'GH-POLICY-011', message: /payment\.escalate\.0\.after/ });
+  }
+});
+
 test('a reload that fails keeps rules and tools until one works', async () => {
   const policy = await open();
   const { version } = policy;
