@@ -179,6 +179,32 @@ describe('who and what gets past the inbox', () => {
     assert.deepEqual(rows, [{ raw: null }, { raw: null }]);
   });
 
+  it('hands no click of a program to anybody', async () => {
+    const clicks: unknown[] = [];
+    stage.delivery.onAction(async (click) => {
+      clicks.push(click);
+      return null;
+    });
+    const bot = message({
+      event: 'action',
+      nativeId: 'cb',
+      isBot: true,
+      action: { id: 'vote', value: 'dec_1:approve' },
+    });
+    assert.deepEqual(await stage.delivery.ingest([bot]), ['refused']);
+    const person = message({
+      event: 'action',
+      nativeId: 'cp',
+      action: { id: 'vote', value: 'dec_2:approve' },
+    });
+    await stage.delivery.ingest([person]);
+    await until('the click of a person', () => clicks.length > 0);
+    assert.deepEqual(
+      clicks.map((click) => (click as { value: string }).value),
+      ['dec_2:approve'],
+    );
+  });
+
   it('hands a click to its handler and never to n8n', async () => {
     const clicks: unknown[] = [];
     stage.delivery.onAction(async (click) => {

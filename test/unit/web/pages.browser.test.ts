@@ -208,6 +208,7 @@ describe('the pages in a browser', { skip }, () => {
       ['approvals', 'approver-a', '/approvals'],
       ['approvals-empty', 'requester', '/approvals'],
       ['approval', 'approver-a', '/approvals/dec_0193fd0a4c1e7b12'],
+      ['identity', 'requester', '/identities/PAIR2345'],
       ['approval-closed', 'requester', '/approvals/dec_0193fd0a4c1e7b13'],
       ['receipts', 'approver-a', '/receipts'],
       ['docs', 'requester', '/docs'],
@@ -313,6 +314,13 @@ async function fillForLooks(web: WebStandIn): Promise<void> {
         at: new Date(),
       },
     ],
+  });
+  web.state.questions.set('PAIR2345', {
+    code: 'PAIR2345',
+    channel: 'telegram',
+    account: '7012345678',
+    nativeId: '123456789',
+    display: `Robin ${'a-very-long-name'.repeat(8)}`,
   });
   web.state.cards.clear();
   const card = paymentCard({

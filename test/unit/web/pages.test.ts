@@ -86,6 +86,49 @@ describe('signing in', () => {
   });
 });
 
+describe('the question whether an account is one’s own', () => {
+  const path = '/identities/PAIR2345';
+  const question = {
+    code: 'PAIR2345',
+    channel: 'slack',
+    account: 'T1',
+    nativeId: 'U9',
+    display: '<b>Robin</b>',
+  };
+  beforeEach(() => {
+    web.state.questions.set('PAIR2345', question);
+    web.state.answers.length = 0;
+  });
+
+  it('names the account, escapes what it calls itself, and is never answered by a GET', async () => {
+    const { cookie } = web.signInAs('requester');
+    const page = await get(`${path}?answer=yes`, { cookie });
+    assert.equal(page.status, 200);
+    assert.match(page.text, /Is this account yours\?[\s\S]*slack[\s\S]*U9[\s\S]*&lt;b&gt;Robin/);
+    assert.deepEqual(web.state.answers, []);
+    assert.equal((await get(path)).status, 401);
+    assert.equal((await get('/identities/UNKNOWN2', { cookie })).status, 404);
+  });
+
+  it('takes a yes and a no from the form of the person who is signed in, and nothing else', async () => {
+    const { cookie, csrf } = web.signInAs('requester');
+    const agreed = await post(path, { csrf, answer: 'yes' }, { cookie });
+    assert.match(agreed.text, /linked to you[\s\S]*24 hours/);
+    assert.match((await post(path, { csrf, answer: 'no' }, { cookie })).text, /was not linked/);
+    assert.deepEqual(web.state.answers, [
+      { code: 'PAIR2345', principal: 'requester', yes: true },
+      { code: 'PAIR2345', principal: 'requester', yes: false },
+    ]);
+    assert.equal((await post(path, { csrf, answer: 'perhaps' }, { cookie })).status, 400);
+    assert.equal((await post(path, { csrf: 'csrf_stolen', answer: 'yes' }, { cookie })).status, 403);
+    assert.equal(
+      (await post(path, { csrf, answer: 'yes' }, { cookie, origin: 'https://evil.example' })).status,
+      403,
+    );
+    assert.equal(web.state.answers.length, 2);
+  });
+});
+
 describe('behind https', () => {
   it('keeps the session cookie to this host and to https, and takes forms from the public origin only', async () => {
     const secure = await startWeb({ publicUrl: () => 'https://gate.example' });
