@@ -87,7 +87,7 @@ export const refusals = {
     new GatehouseError('GH-APPROVAL-011', 'Only the person who asked can cancel a request.', { status: 403 }),
   notTheirs: () =>
     new GatehouseError(
-      'GH-APPROVAL-031',
+      'GH-APPROVAL-041',
       'This account is not linked to the person it votes for, so nothing was counted.',
       {
         status: 403,
@@ -96,24 +96,24 @@ export const refusals = {
     ),
   tooNew: (votesFrom: Date) =>
     new GatehouseError(
-      'GH-APPROVAL-032',
+      'GH-APPROVAL-042',
       `This account was linked to you lately and may vote from ${votesFrom.toISOString().slice(0, 16).replace('T', ' ')} UTC on.`,
       { status: 403, next: 'Decide with an account that you had before.' },
     ),
   sourceVoted: () =>
     new GatehouseError(
-      'GH-APPROVAL-033',
+      'GH-APPROVAL-043',
       'This account or authenticator gave a vote on this request already; it counts once.',
       { status: 409, next: 'A second person has to decide with an account of their own.' },
     ),
   seatTaken: (display: string) =>
-    new GatehouseError('GH-APPROVAL-034', `The vote of ${display} is in already.`, {
+    new GatehouseError('GH-APPROVAL-044', `The vote of ${display} is in already.`, {
       status: 409,
       next: 'A person and who stands in for them have one vote together.',
     }),
   oneRelayed: (url: string) =>
     new GatehouseError(
-      'GH-APPROVAL-035',
+      'GH-APPROVAL-045',
       'One vote came through the n8n form already, and only one of a quorum may.',
       { status: 409, next: `Decide it signed in at ${url}, or with the button of your message.` },
     ),

@@ -87,7 +87,7 @@ test('a vote without an account, or with one of nobody or of somebody else, does
     { ...slack('approver-a'), account: 'T2' },
     { ...slack('approver-a'), channel: 'telegram' },
   ]) {
-    await assert.rejects(onSlack(id, 'approver-a', { identity }), { code: 'GH-APPROVAL-031', status: 403 });
+    await assert.rejects(onSlack(id, 'approver-a', { identity }), { code: 'GH-APPROVAL-041', status: 403 });
   }
   assert.deepEqual(await votes(id), []);
 });
@@ -95,15 +95,15 @@ test('a vote without an account, or with one of nobody or of somebody else, does
 test('a sign-in as somebody without an account on the web does not vote', async () => {
   await house.setPeople(withAccounts({ 'approver-a': [slack('approver-a')] }));
   const { id } = await asked();
-  await assert.rejects(onWeb(id, 'approver-a'), { code: 'GH-APPROVAL-031' });
+  await assert.rejects(onWeb(id, 'approver-a'), { code: 'GH-APPROVAL-041' });
 });
 
 test('neither an automation nor a client of the API nor a model has a vote, whatever account they name', async () => {
   const { id } = await asked();
   for (const principal of ['automation:nightly', 'client:n8n', 'client:cli', 'model', 'agent', '', 'bot']) {
     for (const identity of [undefined, web(principal), slack(principal), slack('approver-a')]) {
-      await assert.rejects(onSlack(id, principal, { identity }), { code: 'GH-APPROVAL-031' });
-      await assert.rejects(onWeb(id, principal, identity ? { identity } : {}), { code: 'GH-APPROVAL-031' });
+      await assert.rejects(onSlack(id, principal, { identity }), { code: 'GH-APPROVAL-041' });
+      await assert.rejects(onWeb(id, principal, identity ? { identity } : {}), { code: 'GH-APPROVAL-041' });
     }
   }
   assert.deepEqual(await votes(id), []);
@@ -155,7 +155,7 @@ test('an account of an approver that moved to the requester has no vote, and wha
   await assert.rejects(onSlack(id, 'requester', { identity: slack('approver-a') }), {
     code: 'GH-APPROVAL-003',
   });
-  await assert.rejects(onSlack(id, 'approver-a'), { code: 'GH-APPROVAL-031' });
+  await assert.rejects(onSlack(id, 'approver-a'), { code: 'GH-APPROVAL-041' });
   assert.equal((await onSlack(id, 'approver-b')).state, 'pending');
 });
 
@@ -177,7 +177,7 @@ test('an account that was linked today is refused with the time from which it ma
   );
   const { id } = await asked();
   await assert.rejects(onSlack(id, 'approver-a', { identity: slack('new') }), {
-    code: 'GH-APPROVAL-032',
+    code: 'GH-APPROVAL-042',
     status: 403,
     message: /may vote from 20\d\d-\d\d-\d\d \d\d:\d\d UTC on/,
   });
@@ -197,11 +197,11 @@ test('an account that is too new neither confirms what it asked nor gets a link 
   ]);
   await house.approvals.register(decision.run, gateOf([decision]));
   await assert.rejects(onSlack(decision.id, 'requester', { identity: slack('new') }), {
-    code: 'GH-APPROVAL-032',
+    code: 'GH-APPROVAL-042',
   });
   const link = new URL(house.seen.replies[0]?.link ?? 'http://none/');
   await assert.rejects(house.approvals.voteByToken(decision.id, link.hash.slice(1), 'approve'), {
-    code: 'GH-APPROVAL-032',
+    code: 'GH-APPROVAL-042',
   });
   assert.equal((await onWeb(decision.id, 'requester')).state, 'approved');
 });
@@ -212,14 +212,14 @@ test('a link votes as the account that it was sent to, and no more once that has
   await house.setPeople(
     withAccounts({ 'approver-a': [slack('approver-a')], stranger: [web('stranger'), web('approver-a')] }),
   );
-  await assert.rejects(house.approvals.voteByToken(id, token, 'approve'), { code: 'GH-APPROVAL-031' });
+  await assert.rejects(house.approvals.voteByToken(id, token, 'approve'), { code: 'GH-APPROVAL-041' });
 });
 
 test('one account and one authenticator count once in a quorum, whoever uses them', async () => {
   const { id } = await asked({ quorum: 2 });
   await onSlack(id, 'approver-a', { authenticator: 'passkey-1' });
   await assert.rejects(onSlack(id, 'approver-b', { authenticator: 'passkey-1' }), {
-    code: 'GH-APPROVAL-033',
+    code: 'GH-APPROVAL-043',
     status: 409,
   });
   await house.setPeople(
@@ -227,7 +227,7 @@ test('one account and one authenticator count once in a quorum, whoever uses the
   );
   await ripen();
   await assert.rejects(onSlack(id, 'approver-b', { identity: slack('approver-a') }), {
-    code: 'GH-APPROVAL-033',
+    code: 'GH-APPROVAL-043',
   });
   assert.equal((await stateOf(house, id)).state, 'pending');
 });
@@ -249,7 +249,7 @@ test('votes that n8n relays fill one seat of a quorum; a rejection by its form s
     house.approvals.voteByToken(id, tokenFor(house.seen, principal, id), verdict);
   assert.equal((await by('approver-a', 'approve')).state, 'pending');
   await assert.rejects(by('approver-b', 'approve'), {
-    code: 'GH-APPROVAL-035',
+    code: 'GH-APPROVAL-045',
     next: /https:\/\/gate\.example\.com\/approvals\/dec_/,
   });
   assert.equal((await stateOf(house, id)).state, 'pending');
@@ -291,7 +291,7 @@ test('a person and their stand-in have one vote together', async () => {
     await withStandIns(standIn('approver-a', 'stranger'));
     const { id } = await asked({ quorum: 2 });
     await onWeb(id, first);
-    await assert.rejects(onWeb(id, second), { code: 'GH-APPROVAL-034', status: 409 });
+    await assert.rejects(onWeb(id, second), { code: 'GH-APPROVAL-044', status: 409 });
     assert.equal((await stateOf(house, id)).state, 'pending');
     assert.equal((await onWeb(id, 'approver-b')).state, 'approved');
   }
