@@ -61,12 +61,12 @@ export function createApprovals(deps: ApprovalsDeps): Approvals {
   const worker = new Worker(
     async () => {
       const deadline = await expireLate(deps);
-      const step = await takeSteps(deps);
       if (performance.now() - lookedAt >= times.executionPoll) {
         lookedAt = performance.now();
         await closeStopped(deps);
       }
       const delivery = await resumer.run();
+      const step = await takeSteps(deps);
       return Math.min(times.poll, deadline ?? times.poll, step ?? times.poll, delivery ?? times.poll);
     },
     times.poll,
