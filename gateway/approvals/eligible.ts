@@ -28,12 +28,11 @@ export function seatsOf(people: Directory, approval: Asked): Map<string, string[
     return new Map(known ? [[requester, [requester]]] : []);
   }
   const standIns = people.standIns(approval.now);
-  const partial = new Set(standIns.filter((entry) => entry.for === requester).map((entry) => entry.by));
+  const partial = new Set([
+    requester,
+    ...standIns.filter((entry) => entry.for === requester).map((entry) => entry.by),
+  ]);
   const members = new Set(people.byGroups(approval.groups).map((person) => person.principal));
-  if (requester !== null) {
-    members.delete(requester);
-    partial.add(requester);
-  }
   const seats = new Map([...members].filter((one) => !partial.has(one)).map((one) => [one, [one]]));
   for (const { for: away, by } of standIns) {
     if (members.has(away) && !members.has(by) && !partial.has(by))

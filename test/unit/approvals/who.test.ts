@@ -336,6 +336,11 @@ test('who stands in for the requester does not decide what the requester asked, 
 test('the requester does not decide their own request by standing in for an approver', async () => {
   await withStandIns(standIn('approver-a', 'requester'));
   const { id } = await asked();
+  assert.ok(!house.seen.notices.some((notice) => notice.principal === 'requester'));
+  assert.deepEqual(
+    (await house.approvals.card(id)).approvers.map((one) => one.principal),
+    ['approver-a', 'approver-b'],
+  );
   await assert.rejects(onWeb(id, 'requester'), { code: 'GH-APPROVAL-003' });
   assert.deepEqual(await votes(id), []);
 });
