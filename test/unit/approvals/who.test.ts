@@ -307,6 +307,14 @@ test('who stands in for two people has one vote, and a member who stands in has 
   const other = await asked({ quorum: 2 });
   await onWeb(other.id, 'approver-b');
   assert.equal((await votes(other.id))[0]?.seat, 'approver-b');
+  assert.equal((await onWeb(other.id, 'approver-a')).state, 'approved', 'two members are two people');
+});
+
+test('a member whose vote is in through a stand-in does not vote again as somebody else’s stand-in', async () => {
+  await withStandIns(standIn('approver-b', 'stranger'), standIn('approver-a', 'approver-b'));
+  const { id } = await asked({ quorum: 2 });
+  await onWeb(id, 'stranger');
+  await assert.rejects(onWeb(id, 'approver-b'), { code: 'GH-APPROVAL-044' });
 });
 
 test('a stand-in rejects although the person they stand in for approved', async () => {
@@ -326,7 +334,11 @@ test('once the days are over, a stand-in’s vote counts no more and the person 
 });
 
 test('who stands in for the requester does not decide what the requester asked, not even as a member', async () => {
-  await withStandIns(standIn('requester', 'stranger'), standIn('requester', 'approver-a'));
+  await withStandIns(
+    standIn('requester', 'stranger'),
+    standIn('approver-b', 'stranger'),
+    standIn('requester', 'approver-a'),
+  );
   const { id } = await asked();
   await assert.rejects(onWeb(id, 'stranger'), { code: 'GH-APPROVAL-005' });
   await assert.rejects(onWeb(id, 'approver-a'), { code: 'GH-APPROVAL-005' });
