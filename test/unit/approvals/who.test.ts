@@ -35,6 +35,13 @@ async function asked(options?: DecisionOptions) {
 const ripen = () =>
   house.database.pool.query('update identity_links set votes_from = since where votes_from > since');
 
+/** Makes a message one that this account sent. */
+const from = (messageId: string, { channel: kind, account, id: nativeId }: Identity) =>
+  house.database.pool.query('update messages set envelope = $2 where id = $1', [
+    messageId,
+    JSON.stringify({ data: { channel: { kind, account }, sender: { nativeId } } }),
+  ]);
+
 const web = (principal: string): Identity => ({ channel: 'web', account: 'local', id: principal });
 
 /** A vote of a person on Slack, with the account that is theirs unless said otherwise. */
@@ -189,12 +196,7 @@ test('an account that was linked today is refused with the time from which it ma
 test('an account that is too new neither confirms what it asked nor gets a link that would', async () => {
   await house.setPeople(withAccounts({ requester: [web('requester'), slack('new')] }));
   const decision = await house.decision({ effect: 'confirm' });
-  await house.database.pool.query('update messages set envelope = $2 where id = $1', [
-    decision.run.messageId,
-    JSON.stringify({
-      data: { channel: { kind: 'slack', account: 'T1' }, sender: { nativeId: slack('new').id } },
-    }),
-  ]);
+  await from(decision.run.messageId, slack('new'));
   await house.approvals.register(decision.run, gateOf([decision]));
   await assert.rejects(onSlack(decision.id, 'requester', { identity: slack('new') }), {
     code: 'GH-APPROVAL-042',
@@ -206,8 +208,25 @@ test('an account that is too new neither confirms what it asked nor gets a link 
   assert.equal((await onWeb(decision.id, 'requester')).state, 'approved');
 });
 
+test('the account from which it was asked has no vote, even where it left the requester before the question', async () => {
+  const decision = await house.decision();
+  await from(decision.run.messageId, slack('approver-b'));
+  await house.approvals.register(decision.run, gateOf([decision]));
+  await assert.rejects(onSlack(decision.id, 'approver-b'), { code: 'GH-APPROVAL-003' });
+});
+
 test('a link votes as the account that it was sent to, and no more once that has moved', async () => {
   const { id } = await asked();
+  const { rows } = await house.database.pool.query<{ channel: string }>(
+    `select identity ->> 'channel' as channel from approval_tokens
+     where approval_id = $1 and principal = 'approver-a' order by 1`,
+    [id],
+  );
+  assert.deepEqual(
+    rows.map((row) => row.channel),
+    ['slack', 'web'],
+    'each account has a link of its own',
+  );
   const token = tokenFor(house.seen, 'approver-a', id);
   await house.setPeople(
     withAccounts({ 'approver-a': [slack('approver-a')], stranger: [web('stranger'), web('approver-a')] }),
