@@ -67,9 +67,9 @@ describe('the doors of a vote', { timeout: 170_000 }, () => {
     );
     await pool.query(
       `insert into decisions (id, message_id, run_id, session_key, principal, step, tool, args, digest, effect, reasons,
-         policy_version, expires_at)
+         provenance, policy_version, expires_at)
        values ($1, $2, $3, 's', $4, $1, 'ledger.transfer', '{"amount":"5000.00","currency":"EUR","payee":"ACME"}', $5,
-         'approve', '[]', 'v1', now() + interval '1 h')`,
+         'approve', '[]', '[]', 'v1', now() + interval '1 h')`,
       [id, messageId, runId, requester, digest],
     );
     await pool.query(
