@@ -156,7 +156,7 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
   delivery.onAction((click) => approvals.click(click));
   const accept = acceptor(delivery);
   const routes = apiRoutes({ pool, policy, catalogue: () => catalogue, approvals, delivery, tools });
-  const reloader = createReloader({ ...together(policy, people), automations, limits }, log);
+  const reloader = createReloader({ automations, limits, ...together(policy, people) }, log);
   const checks = readiness({ settings, database: databaseCheck(pool), delivery, reloader, sealer });
   const clients = createClients({ pool });
   const signIn = createSignIn({ pool, demo: settings.demo });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -28,6 +28,7 @@ function lint(...args: string[]): { code: number | null; out: string; err: strin
 }
 
 test('without files and without an n8n it looks at the workflows that ship, and finds nothing', () => {
+  cpSync(join(repository, 'policies/workflows.yaml'), join(dir, 'workflows.yaml'));
   const { code, out } = lint();
   assert.equal(code, 0);
   assert.match(out, /^\d+ workflows, and a gate stands before each risky node\.\n$/);

@@ -214,6 +214,8 @@ describe('a running gateway that is asked to read its policy files again', { tim
     gateway.reload();
     const link = await createSignIn({ pool: database.pool, demo: true }).issueLogin('newcomer', 600);
     await until('the new risk', 10_000, async () => (await tools())['ledger.balance'] === 'delete');
+    // The people are read last.
+    await gateway.readiness('an end of the reading', (seen) => seen.checks.people?.state === 'ok');
     const links = { requester: `${gateway.publicUrl}/login?token=${link}` };
     const newcomer = await person({ links }, 'requester');
     await newcomer.say('the first');
