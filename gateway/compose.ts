@@ -101,6 +101,7 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
     people,
     settings,
   });
+  stops.push(() => policy.stop());
   const web = createWeb();
   const channels = vendorChannels(settings, (name) => store.get(name), log);
   const automations = await createAutomations({ policiesDir: settings.policiesDir });

@@ -52,6 +52,10 @@ const SettingsSchema = z.strictObject({
   telegramMode: z.enum(['off', 'polling', 'webhook']).default('off'),
   telegramApiRoot: z.url().default('https://api.telegram.org'),
   demo: z.stringbool().default(false).describe('demo accounts and demo systems of record'),
+  opaUrl: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .describe('an OPA beside the gateway that decides; without it the rules run in the gateway'),
   runnerUrl: z
     .url()
     .optional()

@@ -1,145 +1,126 @@
-import { execFile } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { mkdtemp, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
+import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { GatehouseError } from '../config/index.ts';
+import { hintFor } from './builtins/index.ts';
+import { supportedCapabilities } from './capabilities.ts';
+import { runOpa } from './opa.ts';
+import { checkPackages, ownAnswer } from './packages.ts';
+import { hashSources, ruleFiles, sha256, type PolicyManifest, type RulesFolder } from './sources.ts';
 
 const run = promisify(execFile);
-const sdk = '@open-policy-agent/opa-wasm';
 
 /** The rule that is asked, as OPA names an entrypoint. */
 export const entrypoint = 'gatehouse/decision';
-
-/** What `policy.wasm.json` says about the binary beside it. */
-export interface PolicyManifest {
-  opa: string;
-  entrypoint: string;
-  wasm: string;
-  sources: Record<string, string>;
-  /** For each rule file, four hex digits a line: they tell which line was changed after the build. */
-  lines: Record<string, string>;
-}
-
-/** SHA-256 of each rule file and of its lines, by name. Tests of rules (`*_test.rego`) are not part of the binary. */
-export async function hashSources(policiesDir: string): Promise<Pick<PolicyManifest, 'sources' | 'lines'>> {
-  const folder = join(policiesDir, 'rego');
-  const names = (await readdir(folder)).filter(isSource).sort();
-  const texts = await Promise.all(
-    names.map(async (name) => [name, await readFile(join(folder, name), 'utf8')] as const),
-  );
-  return {
-    sources: Object.fromEntries(texts.map(([name, text]) => [name, sha256(Buffer.from(text))])),
-    lines: Object.fromEntries(texts.map(([name, text]) => [name, hashLines(text)])),
-  };
-}
-
-function hashLines(text: string): string {
-  return text
-    .split('\n')
-    .map((line) => sha256(Buffer.from(line)).slice(0, 4))
-    .join('');
-}
-
-/** @returns the number of the first line in which two files differ, by their {@link PolicyManifest.lines} */
-export function firstChange(before: string, after: string): number {
-  let line = 1;
-  for (let at = 0; at < Math.max(before.length, after.length); at += 4, line += 1) {
-    if (before.slice(at, at + 4) !== after.slice(at, at + 4)) return line;
-  }
-  return line;
-}
-
-/** SHA-256 in hex. */
-export function sha256(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
-}
-
-const isSource = (name: string): boolean => name.endsWith('.rego') && !name.endsWith('_test.rego');
+/** Who would be asked, for a call that only an own rule wants approved. */
+export const approversEntrypoint = 'gatehouse/would_ask';
+/** What the rules of the installation add. */
+export const ownEntrypoint = 'local_rules/answer';
 
 /**
- * Builds `policy.wasm` and its manifest from `rego/*.rego`.
+ * Builds `policy.wasm` from `rego/*.rego` and, where there are any, `local.wasm` from `local/*.rego`, each with its manifest
+ * beside it. Two binaries: whatever an own rule does, it does not reach into the rules that ship.
  * @param opaPath the OPA program
  * @param policiesDir the folder that holds `rego/`; written only after OPA accepted every file
- * @throws GatehouseError `GH-POLICY-010` with OPA's own text, which names file, line and reason
+ * @returns the manifest of the rules that ship
+ * @throws GatehouseError `GH-POLICY-010` with OPA's own text, which names file, line and reason; `GH-POLICY-014` (packages),
+ *   `GH-POLICY-015` (a built-in that no engine of ours has)
  */
 export async function buildPolicy(opaPath: string, policiesDir: string): Promise<PolicyManifest> {
   const work = await mkdtemp(join(tmpdir(), 'gatehouse-policy-'));
   try {
     const capabilities = join(work, 'capabilities.json');
-    await writeFile(capabilities, JSON.stringify(await supportedCapabilities()));
-    const bundle = join(work, 'bundle.tar.gz');
-    const hashes = await hashSources(policiesDir);
-    const files = Object.keys(hashes.sources).map((name) => join('rego', name));
-    await opa(opaPath, ['check', '--strict', ...files], policiesDir);
-    await opa(
-      opaPath,
-      [
-        'build',
-        '-t',
-        'wasm',
-        '-O',
-        '1',
-        '-e',
-        entrypoint,
-        '--capabilities',
-        capabilities,
-        '-o',
-        bundle,
-        ...files,
-      ],
-      policiesDir,
-    );
-    await run('tar', ['-xzf', bundle, '-C', work, '/policy.wasm']);
-    const wasm = await readFile(join(work, 'policy.wasm'));
-    const { stdout } = await run(opaPath, ['version']);
-    const manifest = {
-      opa: /^Version: (\S+)/m.exec(stdout)?.[1] ?? 'unknown',
-      entrypoint,
-      wasm: sha256(wasm),
-      ...hashes,
+    await writeFile(capabilities, JSON.stringify(await supportedCapabilities(opaPath)));
+    const version = /^Version: (\S+)/m.exec(await runOpa(opaPath, ['version']))?.[1] ?? 'unknown';
+    const build = async (
+      folder: RulesFolder,
+      entrypoints: [string, ...string[]],
+      more: string[] = [],
+    ): Promise<{ wasm: Buffer; manifest: PolicyManifest }> => {
+      const hashes = await hashSources(policiesDir, folder);
+      const files = [...Object.keys(hashes.sources).map((name) => join(folder, name)), ...more];
+      await checkRules(opaPath, policiesDir, files, capabilities);
+      const wasm = await compile(opaPath, policiesDir, { files, entrypoints, capabilities, work });
+      return { wasm, manifest: { opa: version, entrypoint: entrypoints[0], wasm: sha256(wasm), ...hashes } };
     };
-    await replace(join(policiesDir, 'policy.wasm'), wasm);
-    await replace(join(policiesDir, 'policy.wasm.json'), `${JSON.stringify(manifest, null, 2)}\n`);
-    return manifest;
+    const shipped = await build('rego', [entrypoint, approversEntrypoint]);
+    const packages = await checkPackages(opaPath, policiesDir);
+    const generated = join(work, 'local_rules.rego');
+    await writeFile(generated, ownAnswer(packages));
+    const hasOwn = (await ruleFiles(policiesDir, 'local')).length > 0;
+    const own = hasOwn ? await build('local', [ownEntrypoint], [generated]) : null;
+    await replace(join(policiesDir, 'policy'), shipped);
+    await replace(join(policiesDir, 'local'), own);
+    return shipped.manifest;
   } finally {
     await rm(work, { recursive: true, force: true });
   }
 }
 
-/**
- * What the SDK can run: its own list of built-ins. It was written for the language before 1.0, whose successor is a
- * matter of the parser only, so that feature is added.
- */
-async function supportedCapabilities(): Promise<unknown> {
-  const path = createRequire(import.meta.url)
-    .resolve(sdk)
-    .replace(/src[\\/]index\.cjs$/, 'capabilities.json');
-  const listed = JSON.parse(await readFile(path, 'utf8')) as { features?: string[] };
-  return { ...listed, features: [...new Set([...(listed.features ?? []), 'rego_v1'])] };
-}
-
-async function opa(path: string, parameters: string[], cwd: string): Promise<void> {
+/** @throws GatehouseError `GH-POLICY-010` and `GH-POLICY-015` */
+async function checkRules(
+  opaPath: string,
+  cwd: string,
+  files: string[],
+  capabilities: string,
+): Promise<void> {
+  await runOpa(opaPath, ['check', '--strict', ...files], cwd);
   try {
-    await run(path, parameters, { cwd });
+    await runOpa(opaPath, ['check', '--strict', '--capabilities', capabilities, ...files], cwd);
   } catch (cause) {
-    const { stderr, code } = cause as { stderr?: string; code?: unknown };
-    const missing = code === 'ENOENT';
-    throw new GatehouseError(
-      'GH-POLICY-010',
-      missing ? `There is no OPA at ${path}.` : `OPA refuses the rules:\n${stderr}`,
-      {
-        status: 500,
-        next: missing ? 'Install OPA 1.22 or give its path.' : 'Correct the lines that OPA names.',
-        cause,
-      },
+    // OPA itself accepted the rules a moment ago: a function that it does not know now is one that we do not have.
+    const missing = [...String(cause).matchAll(/^(\S+?:\d+): rego_type_error: undefined function (\S+)$/gm)];
+    if (missing.length === 0) throw cause;
+    const lines = missing.map(
+      ([, where, name = '']) => `${where}: ${name} is not available. ${hintFor(name)}`,
     );
+    throw new GatehouseError('GH-POLICY-015', `Rules use what no engine has:\n  ${lines.join('\n  ')}`, {
+      status: 500,
+      next: 'Change the lines named above; docs/policy.md lists the built-ins.',
+      cause,
+    });
   }
 }
 
-async function replace(path: string, content: string | Uint8Array): Promise<void> {
-  await writeFile(`${path}.new`, content);
-  await rename(`${path}.new`, path);
+/**
+ * Compiles rules to wasm.
+ * @param options.capabilities a file, as `opa build --capabilities` takes it
+ * @param options.work a folder for what lies between
+ */
+export async function compile(
+  opaPath: string,
+  cwd: string,
+  options: { files: string[]; entrypoints: string[]; capabilities: string; work: string },
+): Promise<Buffer> {
+  const { files, entrypoints, capabilities, work } = options;
+  const bundle = join(work, 'bundle.tar.gz');
+  const asked = entrypoints.flatMap((name) => ['-e', name]);
+  // Not optimised: the optimiser takes data that is not there yet, such as the approval classes, for undefined.
+  await runOpa(
+    opaPath,
+    ['build', '-t', 'wasm', ...asked, '--capabilities', capabilities, '-o', bundle, ...files],
+    cwd,
+  );
+  await run('tar', ['-xzf', bundle, '-C', work, '/policy.wasm']);
+  return readFile(join(work, 'policy.wasm'));
+}
+
+/** Writes a binary and its manifest, or removes what is there of an earlier build. */
+async function replace(
+  path: string,
+  built: { wasm: Buffer; manifest: PolicyManifest } | null,
+): Promise<void> {
+  const files: [string, string | Uint8Array][] = built
+    ? [
+        [`${path}.wasm`, built.wasm],
+        [`${path}.wasm.json`, `${JSON.stringify(built.manifest, null, 2)}\n`],
+      ]
+    : [];
+  if (!built) await Promise.all(['wasm', 'wasm.json'].map((end) => rm(`${path}.${end}`, { force: true })));
+  for (const [file, content] of files) {
+    await writeFile(`${file}.new`, content);
+    await rename(`${file}.new`, file);
+  }
 }

@@ -1,24 +1,32 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type * as Sdk from '@open-policy-agent/opa-wasm';
 import { z } from 'zod';
 import { GatehouseError } from '../config/index.ts';
-import { entrypoint, firstChange, hashSources, sha256, type PolicyManifest } from './build.ts';
+import { approversEntrypoint, entrypoint, ownEntrypoint } from './build.ts';
+import { builtins } from './builtins/index.ts';
+import { EngineFault } from './fail-closed.ts';
 import { complaintOfOpa } from './opa.ts';
-import type { PolicyInput } from './types.ts';
+import { opaEngine } from './opa-engine.ts';
+import { revisionOf } from './revision.ts';
+import {
+  firstChange,
+  hashSources,
+  ruleFiles,
+  sha256,
+  type PolicyManifest,
+  type RulesFolder,
+} from './sources.ts';
+import type { Engine, PolicyInput } from './types.ts';
+
+export type { Engine } from './types.ts';
 
 // As an ES module the package lacks the named exports that its types declare; as CommonJS it has them.
 export const { loadPolicySync } = createRequire(import.meta.url)('@open-policy-agent/opa-wasm') as typeof Sdk;
 
 const encoder = new TextEncoder();
-
-/** Anything that evaluates the rules. Its answer is not trusted: `askPolicy` checks it. */
-export interface Engine {
-  readonly name: string;
-  /** @returns the answer, or a promise of it */
-  evaluate(input: PolicyInput): unknown;
-}
 
 const Manifest = z.strictObject({
   opa: z.string(),
@@ -29,22 +37,32 @@ const Manifest = z.strictObject({
 }) satisfies z.ZodType<PolicyManifest>;
 
 /**
- * Loads `policy.wasm` after checking that it was built from the rules beside it.
- * @param policiesDir the folder that holds `rego/`, `policy.wasm` and `policy.wasm.json`
+ * Loads the rules, and checks that the binaries were built from the rules beside them.
+ * @param policiesDir the folder that holds `rego/`, `policy.wasm` and `policy.wasm.json`, and perhaps the same of `local/`
  * @param data what the rules read as `data`
- * @returns the engine and the binary's SHA-256
+ * @param opaUrl an OPA that is asked instead; it has to serve these very rules and data
+ * @returns the engine, and a digest of the binaries
  * @throws GatehouseError `GH-POLICY-001` (a missing file), `GH-POLICY-002` (source and binary differ),
- *   `GH-POLICY-003` (not a policy of ours)
+ *   `GH-POLICY-003` (not a policy of ours), `GH-POLICY-016` (that OPA does not serve it)
  */
 export async function loadEngine(
   policiesDir: string,
   data: object,
+  opaUrl?: string,
 ): Promise<{ engine: Engine; wasm: string }> {
-  const bytes = await readWasm(policiesDir);
-  const wasm = sha256(bytes);
-  await checkSources(policiesDir, wasm);
+  const bytes = await readWasm(policiesDir, 'policy');
+  await checkSources(policiesDir, 'rego', sha256(bytes));
+  const hasOwn = (await ruleFiles(policiesDir, 'local')).length > 0;
+  const own = hasOwn ? await readWasm(policiesDir, 'local') : null;
+  if (own) await checkSources(policiesDir, 'local', sha256(own));
+  else checkNoneLeft(policiesDir);
+  const wasm = own ? sha256(Buffer.concat([bytes, own])) : sha256(bytes);
+  if (opaUrl !== undefined) {
+    const revision = await revisionOf(policiesDir, data);
+    return { engine: await opaEngine({ url: opaUrl, revision, own: hasOwn }), wasm };
+  }
   try {
-    return { engine: wasmEngine(bytes, data), wasm };
+    return { engine: wasmEngine(bytes, data, own), wasm };
   } catch (cause) {
     throw new GatehouseError(
       'GH-POLICY-003',
@@ -58,29 +76,57 @@ export async function loadEngine(
   }
 }
 
-/** Runs a compiled policy. After an exception it starts from a fresh memory. */
-export function wasmEngine(wasm: Uint8Array, data: object): Engine {
-  const fresh = (): Sdk.LoadedPolicy => {
-    const loaded = loadPolicySync(wasm);
-    loaded.setData(data);
-    return loaded;
-  };
-  let policy: Sdk.LoadedPolicy | undefined = fresh();
+/**
+ * Runs compiled rules. After an exception it starts from a fresh memory.
+ * @param own the compiled rules of the installation, which run in a memory of their own
+ */
+export function wasmEngine(wasm: Uint8Array, data: object, own: Uint8Array | null = null): Engine {
+  const ask = instance(wasm, data);
+  if (!own) return { name: 'opa-wasm', evaluate: (input) => ask(encode(input), entrypoint) };
+  const askOwn = instance(own, data);
   return {
     name: 'opa-wasm',
+    own: true,
     evaluate(input) {
-      const loaded = policy ?? fresh();
-      policy = undefined;
-      // The SDK takes JSON as bytes too; one encoder for all calls is cheaper than its one a call.
-      const answer: unknown = loaded.evaluate(encoder.encode(JSON.stringify(input)).buffer, entrypoint);
-      policy = loaded;
-      return answer;
+      const bytes = encode(input);
+      const answer = ask(bytes, entrypoint) as { result?: unknown }[];
+      if (!Array.isArray(answer) || answer.length !== 1) return answer;
+      let added: unknown;
+      try {
+        added = firstResult(askOwn(bytes, ownEntrypoint));
+      } catch (cause) {
+        throw new EngineFault('own_rules_failed', { cause });
+      }
+      // Who would approve is known for any call; it matters where an own rule is the one that asks.
+      return [{ ...answer[0], own: added, approvers: firstResult(ask(bytes, approversEntrypoint)) ?? null }];
     },
   };
 }
 
-async function readWasm(policiesDir: string): Promise<Buffer> {
-  const path = join(policiesDir, 'policy.wasm');
+const firstResult = (answer: unknown): unknown =>
+  Array.isArray(answer) ? (answer as { result?: unknown }[])[0]?.result : undefined;
+
+// The SDK takes JSON as bytes too; one encoder for all calls is cheaper than its one a call.
+const encode = (input: PolicyInput): ArrayBuffer => encoder.encode(JSON.stringify(input)).buffer;
+
+function instance(wasm: Uint8Array, data: object): (input: ArrayBuffer, rule: string) => unknown {
+  const fresh = (): Sdk.LoadedPolicy => {
+    const loaded = loadPolicySync(wasm, {}, builtins);
+    loaded.setData(data);
+    return loaded;
+  };
+  let policy: Sdk.LoadedPolicy | undefined = fresh();
+  return (input, rule) => {
+    const loaded = policy ?? fresh();
+    policy = undefined;
+    const answer: unknown = loaded.evaluate(input, rule);
+    policy = loaded;
+    return answer;
+  };
+}
+
+async function readWasm(policiesDir: string, name: string): Promise<Buffer> {
+  const path = join(policiesDir, `${name}.wasm`);
   try {
     return await readFile(path);
   } catch (cause) {
@@ -92,10 +138,21 @@ async function readWasm(policiesDir: string): Promise<Buffer> {
   }
 }
 
-async function checkSources(policiesDir: string, wasm: string): Promise<void> {
-  const path = join(policiesDir, 'policy.wasm.json');
+/** Rules that were taken away and not built without are a mistake, and not a wish to be without them. */
+function checkNoneLeft(policiesDir: string): void {
+  const path = join(policiesDir, 'local.wasm');
+  if (!existsSync(path)) return;
+  throw new GatehouseError('GH-POLICY-002', `${path} is there, and its rules are gone.`, {
+    status: 500,
+    next: 'Run gatehouse policy build.',
+  });
+}
+
+async function checkSources(policiesDir: string, folder: RulesFolder, wasm: string): Promise<void> {
+  const binary = folder === 'rego' ? 'policy.wasm' : 'local.wasm';
+  const path = join(policiesDir, `${binary}.json`);
   const differ = (what: string, cause?: unknown): GatehouseError =>
-    new GatehouseError('GH-POLICY-002', `The rules and policy.wasm do not belong together: ${what}.`, {
+    new GatehouseError('GH-POLICY-002', `The rules and ${binary} do not belong together: ${what}.`, {
       status: 500,
       next: 'Run gatehouse policy build.',
       cause,
@@ -106,14 +163,17 @@ async function checkSources(policiesDir: string, wasm: string): Promise<void> {
   } catch (cause) {
     throw differ(`${path} cannot be read`, cause);
   }
-  if (manifest.wasm !== wasm) throw differ('policy.wasm is not the file that its manifest names');
-  const { sources, lines } = await hashSources(policiesDir);
+  if (manifest.wasm !== wasm) throw differ(`${binary} is not the file that its manifest names`);
+  const { sources, lines } = await hashSources(policiesDir, folder);
   for (const name of new Set([...Object.keys(sources), ...Object.keys(manifest.sources)])) {
     if (sources[name] === manifest.sources[name]) continue;
-    const file = join(policiesDir, 'rego', name);
+    const file = join(policiesDir, folder, name);
     if (sources[name] === undefined) throw differ(`${file} is gone`);
     const line = firstChange(manifest.lines[name] ?? '', lines[name] ?? '');
-    const complaint = await complaintOfOpa(policiesDir, Object.keys(sources));
+    const complaint = await complaintOfOpa(
+      policiesDir,
+      Object.keys(sources).map((source) => join(folder, source)),
+    );
     throw differ(
       `${file}:${line} was changed after the build${complaint ? `, and OPA refuses it:\n${complaint}` : ''}`,
     );

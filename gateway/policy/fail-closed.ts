@@ -1,10 +1,39 @@
-import type { Engine } from './engine.ts';
-import type { Approvers, Effect, PolicyInput, Reason, Verdict } from './types.ts';
+import { withOwn } from './own-rules.ts';
+import type { Approvers, Effect, Engine, PolicyInput, Reason, Verdict } from './types.ts';
 
 /** An evaluation of small, bounded input takes well under a millisecond; one that took longer is not believed. */
 export const evaluationLimitMs = 250;
 
 const effects: readonly Effect[] = ['allow', 'confirm', 'approve', 'deny'];
+
+/** Why there is no answer to believe, each with what people read. */
+const refusals = {
+  policy_missing: 'No rules are loaded, so nothing is allowed.',
+  policy_no_entrypoint: 'The loaded rules do not answer this question, so nothing is allowed.',
+  policy_exception: 'The rules failed while they were evaluated, so nothing is allowed.',
+  policy_timeout: 'The rules took too long to answer, so nothing is allowed.',
+  policy_undefined: 'The rules gave no answer, so nothing is allowed.',
+  policy_bad_shape: 'The rules gave an answer of an unknown shape, so nothing is allowed.',
+  policy_unreachable: 'OPA cannot be reached, so nothing is allowed.',
+  policy_status: 'OPA answered with an error, so nothing is allowed.',
+  policy_redirect: 'OPA answered with a redirect, which is not followed, so nothing is allowed.',
+  policy_too_large: 'OPA gave an answer that is too large, so nothing is allowed.',
+  policy_garbage: 'OPA gave an answer that cannot be read, so nothing is allowed.',
+  policy_wrong_revision: 'OPA serves other rules than the gateway has, so nothing is allowed.',
+  own_rules_failed: 'The rules of this installation failed while they were evaluated, so nothing is allowed.',
+  own_rules_bad_shape:
+    'The rules of this installation gave reasons of an unknown shape, so nothing is allowed.',
+} as const;
+
+/** What an engine throws where it knows why it has no answer. */
+export class EngineFault extends Error {
+  readonly code: keyof typeof refusals;
+
+  constructor(code: keyof typeof refusals, options?: ErrorOptions) {
+    super(refusals[code], options);
+    this.code = code;
+  }
+}
 
 /**
  * Asks the rules and believes only a complete, timely, well-formed answer. Everything else is a denial with its own
@@ -17,30 +46,39 @@ export async function askPolicy(
   input: PolicyInput,
   now: () => number,
 ): Promise<Verdict> {
-  if (!engine) return deny('policy_missing', 'No rules are loaded, so nothing is allowed.');
+  if (!engine) return deny('policy_missing');
   const started = now();
   let answer: unknown;
   try {
     answer = await engine.evaluate(input);
   } catch (error) {
-    return String(error).includes('is not valid in this instance')
-      ? deny('policy_no_entrypoint', 'The loaded rules do not answer this question, so nothing is allowed.')
-      : deny('policy_exception', 'The rules failed while they were evaluated, so nothing is allowed.');
+    if (error instanceof EngineFault) return deny(error.code);
+    return deny(
+      String(error).includes('is not valid in this instance') ? 'policy_no_entrypoint' : 'policy_exception',
+    );
   }
-  if (now() - started > evaluationLimitMs) {
-    return deny('policy_timeout', 'The rules took too long to answer, so nothing is allowed.');
-  }
-  if (Array.isArray(answer) && answer.length === 0) {
-    return deny('policy_undefined', 'The rules gave no answer, so nothing is allowed.');
-  }
-  return (
-    asVerdict(answer) ??
-    deny('policy_bad_shape', 'The rules gave an answer of an unknown shape, so nothing is allowed.')
-  );
+  if (now() - started > evaluationLimitMs) return deny('policy_timeout');
+  if (Array.isArray(answer) && answer.length === 0) return deny('policy_undefined');
+  return engine.own === true ? asUnited(answer) : (asVerdict(answer) ?? deny('policy_bad_shape'));
 }
 
-function deny(code: string, text: string): Verdict {
-  return { effect: 'deny', reasons: [{ code, text }], approvers: null };
+function deny(code: keyof typeof refusals): Verdict {
+  return { effect: 'deny', reasons: [{ code, text: refusals[code] }], approvers: null };
+}
+
+/** An answer that holds what own rules add: without that part it is not complete. */
+function asUnited(answer: unknown): Verdict {
+  if (!Array.isArray(answer) || answer.length !== 1) return deny('policy_bad_shape');
+  const parts = keys(answer[0], ['result', 'own', 'approvers']);
+  const shipped = parts && asVerdict([{ result: parts.result }]);
+  if (!shipped) return deny('policy_bad_shape');
+  const own = keys(parts.own, ['denials', 'approvals', 'confirmations']);
+  if (!own) return deny('own_rules_bad_shape');
+  const { denials, approvals, confirmations } = own;
+  if (!isReasonList(denials) || !isReasonList(approvals) || !isReasonList(confirmations))
+    return deny('own_rules_bad_shape');
+  const approvers = isApprovers(parts.approvers) ? parts.approvers : null;
+  return withOwn(shipped, { denials, approvals, confirmations }, approvers);
 }
 
 function asVerdict(answer: unknown): Verdict | null {
@@ -71,7 +109,11 @@ function keys(value: unknown, names: readonly string[]): Record<string, unknown>
 }
 
 function isReasons(value: unknown): value is Reason[] {
-  return Array.isArray(value) && value.length > 0 && value.every(isReason);
+  return isReasonList(value) && value.length > 0;
+}
+
+function isReasonList(value: unknown): value is Reason[] {
+  return Array.isArray(value) && value.every(isReason);
 }
 
 function isReason(value: unknown): value is Reason {

@@ -1,10 +1,14 @@
 export { readApprovalClasses, type ApprovalClass } from './approval-classes.ts';
-export { buildPolicy, type PolicyManifest } from './build.ts';
+export { buildPolicy } from './build.ts';
+export { buildBundle } from './bundle.ts';
+export { loadBuiltRules, readPolicyData } from './data.ts';
 export { openEpoch, type Epoch } from './epoch.ts';
 export { findOpa, installOpa, opaVersion } from './opa.ts';
 export { GrantRefused, missedItsRow, type Presented } from './grants.ts';
 export { policyInput, type Judgement } from './judge.ts';
 export { callDigest, checkStep } from './question.ts';
+export { coverageBar, runRuleTests } from './rule-tests.ts';
+export { runTables } from './tables.ts';
 export { createPolicy, type Policy } from './policy.ts';
 export type {
   Approvers,

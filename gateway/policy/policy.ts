@@ -2,12 +2,8 @@ import type { Catalogue, NextCatalogue } from '../catalogue/index.ts';
 import type { Settings } from '../config/index.ts';
 import { GroupCommit, type Pool, type Queryable, type Transaction } from '../db/index.ts';
 import { digestOfText } from '../envelope/index.ts';
-import {
-  readApprovalClasses,
-  type ApprovalClass,
-  type ApprovalClasses,
-  type Members,
-} from './approval-classes.ts';
+import type { ApprovalClass, ApprovalClasses, Members } from './approval-classes.ts';
+import { readPolicyData } from './data.ts';
 import { loadEngine, type Engine } from './engine.ts';
 import type { Epoch } from './epoch.ts';
 import { askPolicy } from './fail-closed.ts';
@@ -62,6 +58,8 @@ export interface Policy {
    * @throws GatehouseError as `createPolicy`
    */
   reload(people?: Members): Promise<void>;
+  /** Lets go of the connections to OPA, where it is asked. */
+  stop(): Promise<void>;
 }
 
 interface Loaded {
@@ -76,7 +74,7 @@ interface Loaded {
  * @param deps.people against whom the approval classes are held; without them nobody looks whether a group is empty
  * @param deps.policiesDir folder with `rego/`, `policy.wasm`, `policy.wasm.json` and `approvals.yaml`
  * @param deps.settings seconds that an allowed call waits for its execution, and a question for its answer
- * @throws GatehouseError `GH-POLICY-001` to `-003` and `-011`, each naming the file and the remedy
+ * @throws GatehouseError `GH-POLICY-001` to `-003`, `-011`, `-016` and `-017`, each naming the file and the remedy
  */
 export async function createPolicy(deps: {
   pool: Pool;
@@ -85,10 +83,11 @@ export async function createPolicy(deps: {
   clock: () => Date;
   epoch: Epoch;
   people?: Members;
-  settings: Pick<Settings, 'decisionSeconds' | 'approvalSeconds'>;
+  settings: Pick<Settings, 'decisionSeconds' | 'approvalSeconds' | 'opaUrl'>;
 }): Promise<Policy> {
   const { pool, policiesDir, catalogue, clock, epoch, settings } = deps;
-  const first = await load(policiesDir, catalogue, deps.people);
+  const source = { policiesDir, catalogue, clock, opaUrl: settings.opaUrl };
+  const first = await load(source, deps.people);
   first.catalogue.use();
   let current = first;
   const binding = (): GrantBinding => ({ version: current.version, epoch: epoch.current() });
@@ -137,21 +136,27 @@ export async function createPolicy(deps: {
     killSwitchOn: () => killSwitchOn(pool),
     checkPeople: (people) => current.classes.check(people),
     async reload(people = deps.people) {
-      const next = await load(policiesDir, catalogue, people);
+      const before = current;
+      const next = await load(source, people);
       // In one go: no call may meet new tools under the old rules, or the other way round.
       next.catalogue.use();
       current = next;
       lane = openLane(current);
+      await before.engine.close?.();
     },
+    stop: async () => current.engine.close?.(),
   };
 }
 
 /** Reads everything and changes nothing. */
-async function load(policiesDir: string, current: Catalogue, people: Members | undefined): Promise<Loaded> {
-  const classes = await readApprovalClasses(policiesDir);
+async function load(
+  source: { policiesDir: string; catalogue: Catalogue; clock: () => Date; opaUrl: string | undefined },
+  people: Members | undefined,
+): Promise<Loaded> {
+  const catalogue = source.catalogue.read();
+  const { classes, data } = await readPolicyData(source.policiesDir, source.clock(), catalogue);
   if (people) classes.check(people);
-  const catalogue = current.read();
-  const { engine, wasm } = await loadEngine(policiesDir, { approvals: classes.data, tools: catalogue.data });
-  const version = digestOfText(JSON.stringify([wasm, classes.data, catalogue.version]));
+  const { engine, wasm } = await loadEngine(source.policiesDir, data, source.opaUrl);
+  const version = digestOfText(JSON.stringify([wasm, data, catalogue.version]));
   return { catalogue, engine, classes, version };
 }

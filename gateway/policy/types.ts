@@ -98,6 +98,17 @@ export interface PolicyInput {
   now: string;
 }
 
+/** Anything that evaluates the rules. Its answer is not trusted: `askPolicy` checks it. */
+export interface Engine {
+  readonly name: string;
+  /** Whether rules of the installation are part of it, and so of every answer that is complete. */
+  readonly own?: boolean;
+  /** @returns the answer, or a promise of it */
+  evaluate(input: PolicyInput): unknown;
+  /** Lets go of connections. */
+  close?(): Promise<void>;
+}
+
 /** What the gateway knows of a session when a call of it is decided. */
 export interface SessionFacts {
   /** Whether the session holds what a tool returned that nobody vouches for. */

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { loadCatalogue } from '../../../gateway/catalogue/index.ts';
 import { createPolicy, findOpa, openEpoch, type Policy } from '../../../gateway/policy/index.ts';
-import { hashSources, sha256 } from '../../../gateway/policy/build.ts';
+import { hashSources, sha256 } from '../../../gateway/policy/sources.ts';
 import { testDatabase, type TestDatabase } from '../../support/postgres.ts';
 import { policiesDir, runOf } from './support.ts';
 

@@ -1,19 +1,29 @@
 import assert from 'node:assert/strict';
-import { before, test } from 'node:test';
+import { after, before, test } from 'node:test';
 import { loadCatalogue, type Catalogue } from '../../../gateway/catalogue/index.ts';
-import { readApprovalClasses } from '../../../gateway/policy/approval-classes.ts';
 import { loadEngine, type Engine } from '../../../gateway/policy/engine.ts';
 import { judge } from '../../../gateway/policy/judge.ts';
 import { questionOf } from '../../../gateway/policy/question.ts';
-import type { RunContext } from '../../../gateway/policy/index.ts';
+import { readPolicyData, type RunContext } from '../../../gateway/policy/index.ts';
+import { hasOpa, serveOpa, type OpaServer } from './opa-server.ts';
 import { policiesDir, runOf } from './support.ts';
 
-let engine: Engine;
+/** The suite holds for both engines. */
+const engineNames = ['opa-wasm', 'opa-rest'] as const;
+const engines = new Map<string, Engine>();
+let opa: OpaServer | undefined;
 let catalogue: Catalogue;
 before(async () => {
   catalogue = loadCatalogue(policiesDir);
-  const classes = await readApprovalClasses(policiesDir);
-  ({ engine } = await loadEngine(policiesDir, { approvals: classes.data }));
+  const { data } = await readPolicyData(policiesDir, new Date(0));
+  engines.set('opa-wasm', (await loadEngine(policiesDir, data)).engine);
+  if (!hasOpa) return;
+  opa = await serveOpa(policiesDir, data);
+  engines.set('opa-rest', (await loadEngine(policiesDir, data, opa.url)).engine);
+});
+after(async () => {
+  await engines.get('opa-rest')?.close?.();
+  await opa?.stop();
 });
 
 const actor = (change: Partial<RunContext['actor']>): Partial<RunContext> => ({
@@ -257,8 +267,11 @@ const table: Row[] = [
   })),
 ];
 
-for (const row of table) {
-  test(row.says, async () => {
+const cases = engineNames.flatMap((name) => table.map((row) => ({ name, row })));
+for (const { name, row } of cases) {
+  const skip = name === 'opa-rest' && !hasOpa && 'there is no OPA on this machine';
+  test(`${row.says} (${name})`, { skip }, async () => {
+    const engine = engines.get(name) ?? null;
     const [tool, args] = row.call;
     const { verdict, grant } = await judge(
       { engine, catalogue, clock: () => new Date(0) },

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import type { Command } from '../../../gateway/envelope/index.ts';
-import type { RunContext } from '../../../gateway/policy/index.ts';
+import type { PolicyInput, RunContext } from '../../../gateway/policy/index.ts';
 
 /** The policies of the repository, which the tests read as they are shipped. */
 export const policiesDir = fileURLToPath(new URL('../../../policies', import.meta.url));
@@ -21,5 +21,25 @@ export function runOf(change: Partial<RunContext> & { words?: string[] } = {}): 
     ingress: 'session',
     callsLeft: 50,
     ...rest,
+  };
+}
+
+/** What the rules see of a member who reads; `change` replaces what a test is about. */
+export function inputOf(change: Partial<PolicyInput> = {}): PolicyInput {
+  const { actor, channel, ingress } = runOf();
+  return {
+    tool: { name: 'ledger.balance', risk: 'read', connector: 'postgres' },
+    args: {},
+    money: null,
+    leaves: [],
+    advisory: false,
+    anchored: true,
+    carried: { hosts: [], secret: false },
+    actor,
+    channel,
+    ingress,
+    session: { tainted: false },
+    now: '2026-11-02T10:00:00Z',
+    ...change,
   };
 }
