@@ -14,11 +14,22 @@ export const builtins: Readonly<Record<string, Builtin>> = {
   ...time,
 };
 
-/** Built-ins that the SDK has and that answer otherwise than OPA does, or not at all. Rules cannot use them. */
+/**
+ * Built-ins that rules could use and that answer otherwise in wasm than in OPA, at least at the edges: `to_number("08")` is a
+ * number in one and undefined in the other, and `replace` of nothing never ends. Rules cannot use them.
+ */
 export const unlike: readonly string[] = [
+  'base64.decode',
+  'base64url.decode',
+  'indexof',
+  'json.is_valid',
   'json.marshal',
+  'json.unmarshal',
   'rand.intn',
+  'regex.is_valid',
+  'replace',
   'sprintf',
+  'to_number',
   'yaml.is_valid',
   'yaml.marshal',
   'yaml.unmarshal',
@@ -31,10 +42,13 @@ const hints: readonly [prefix: string, hint: string][] = [
   ['net.lookup_ip_addr', 'Rules call nothing: what they need is passed in with the input.'],
   ['net.', 'There are cidr_contains, cidr_intersects and cidr_is_valid.'],
   ['sprintf', 'Use concat, and format_int for numbers.'],
-  ['json.marshal', 'Compare values as they are.'],
+  ['json.', 'Values are compared as they are; arguments arrive as JSON.'],
+  ['indexof', 'Use contains, startswith or regex.match.'],
+  ['replace', 'Use strings.replace_n({"old": "new"}, text).'],
+  ['to_number', 'Amounts are whole cents in input.money; times have time.clock and time.date.'],
   ['rand.', 'The same call gets the same decision: rules use no chance.'],
   ['uuid.', 'The same call gets the same decision: rules use no chance.'],
-  ['regex.', 'There are match, is_valid, find_all_string_submatch_n and replace.'],
+  ['regex.', 'There are match, find_all_string_submatch_n and replace.'],
   ['io.jwt.', 'Who sent a message was verified before; see input.actor.'],
   ['opa.runtime', 'Rules see the input and the data, and nothing of the machine.'],
 ];
