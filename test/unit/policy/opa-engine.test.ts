@@ -1,18 +1,28 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer as createHttp, type RequestListener, type Server } from 'node:http';
 import { createServer as createTcp, type AddressInfo, type Server as TcpServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { test } from 'node:test';
 import { askPolicy, evaluationLimitMs } from '../../../gateway/policy/fail-closed.ts';
-import { readPolicyData, type PolicyInput } from '../../../gateway/policy/index.ts';
+import {
+  createPolicy,
+  openEpoch,
+  readPolicyData,
+  type Policy,
+  type PolicyInput,
+} from '../../../gateway/policy/index.ts';
 import { loadEngine, type Engine } from '../../../gateway/policy/engine.ts';
 import { opaEngine } from '../../../gateway/policy/opa-engine.ts';
 import { revisionOf } from '../../../gateway/policy/revision.ts';
 import { loadCatalogue } from '../../../gateway/catalogue/index.ts';
 import { corpusOf } from './corpus.ts';
 import { hasOpa, serveOpa } from './opa-server.ts';
-import { policiesDir } from './support.ts';
+import { policiesDir, runOf } from './support.ts';
+import { testDatabase } from '../../support/postgres.ts';
 
 const allow = { effect: 'allow', reasons: [{ code: 'ok', text: 'Ok.' }], approvers: null };
 const good = JSON.stringify({ result: { revision: 'r1', decision: allow, own: null, approvers: null } });
@@ -174,5 +184,47 @@ test(
     await until(usual);
     await engine.close?.();
     await opa.stop();
+  },
+);
+
+test(
+  'a gateway decides with OPA as it would by itself, and a reload waits for the new bundle',
+  { skip: !hasOpa && 'there is no OPA on this machine' },
+  async () => {
+    const db = await testDatabase();
+    const folder = await mkdtemp(join(tmpdir(), 'gatehouse-opa-gateway-'));
+    await cp(policiesDir, folder, { recursive: true });
+    const opa = await serveOpa(folder, (await readPolicyData(folder, new Date())).data);
+    const open = (opaUrl?: string): Promise<Policy> =>
+      createPolicy({
+        pool: db.pool,
+        policiesDir: folder,
+        catalogue: loadCatalogue(folder),
+        clock: () => new Date(),
+        epoch: openEpoch(folder),
+        settings: { decisionSeconds: 300, approvalSeconds: 3600, opaUrl },
+      });
+    const [alone, beside] = [await open(), await open(opa.url)];
+    assert.equal(beside.version, alone.version);
+    const call = { tool: 'customers.delete', args: { customer: '7' }, step: 's' };
+    const decision = await beside.decide(runOf({ words: ['7'] }), call);
+    assert.equal(decision.policy.engine, 'opa-rest');
+    const { verdict } = await alone.judge(db.pool, runOf({ words: ['7'] }), call);
+    assert.deepEqual([decision.effect, decision.reasons], [verdict.effect, verdict.reasons]);
+
+    const file = join(folder, 'approvals.yaml');
+    await writeFile(
+      file,
+      (await readFile(file, 'utf8')).replace(/delete: .*/, 'delete: { groups: [approvers], quorum: 3 }'),
+    );
+    const reloading = beside.reload();
+    await opa.bundle(folder, (await readPolicyData(folder, new Date())).data);
+    await reloading;
+    const again = await beside.decide(runOf({ words: ['7'] }), { ...call, step: 't' });
+    assert.equal(again.approvers?.quorum, 3);
+    await beside.stop();
+    await opa.stop();
+    await db.drop();
+    await rm(folder, { recursive: true });
   },
 );
