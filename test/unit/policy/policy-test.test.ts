@@ -91,6 +91,26 @@ test(
   },
 );
 
+test('what docs/policy.md shows is built, and passes its own tests', { skip }, async () => {
+  const page = await readFile(join(policiesDir, '..', 'docs', 'policy.md'), 'utf8');
+  const shown = [...page.matchAll(/`policies\/([\w./]+)`[^`]*```(?:rego|yaml)\n(.*?)```/gs)];
+  assert.deepEqual(
+    shown.map(([, file]) => file),
+    ['local/office.rego', 'local/office_test.rego', 'tests/office.yaml', 'overrides.yaml'],
+  );
+  await mkdir(join(folder, 'local'));
+  for (const [, file = '', text = ''] of shown) await writeFile(join(folder, file), text);
+  await buildPolicy(opa, folder);
+  const { results } = await runRuleTests(opa, folder);
+  const rows = await tables();
+  assert.equal(results.filter(({ where }) => where.startsWith('local/')).length, 2);
+  assert.ok(rows.some(({ where }) => where === 'tests/office.yaml:2'));
+  assert.deepEqual(
+    [...results, ...rows].filter(({ problem }) => problem !== null),
+    [],
+  );
+});
+
 const faults: [says: string, row: string, message: RegExp][] = [
   [
     'a tool that is not there',
