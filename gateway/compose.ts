@@ -14,9 +14,16 @@ import {
   type Inbound,
 } from './channels/index.ts';
 import type { Logger, Settings } from './config/index.ts';
-import { migrate, openPool, Signals } from './db/index.ts';
+import { migrate, openPool, Signals, type Pool } from './db/index.ts';
 import { createDelivery, type Delivery } from './delivery/index.ts';
-import { createPolicy, openEpoch } from './policy/index.ts';
+import {
+  createPolicy,
+  createRevisions,
+  openEpoch,
+  shadowReport,
+  startShadow,
+  type Shadow,
+} from './policy/index.ts';
 import { createReloader, together, type Reloader } from './reload.ts';
 import { createSandbox } from './sandbox/index.ts';
 import {
@@ -39,6 +46,7 @@ import {
   createPairing,
   createPeople,
   createSignIn,
+  type People,
 } from './sessions/index.ts';
 import { createConnectors, createTools } from './tools/index.ts';
 import { createLeases, createSecretStore, type SecretStore } from './vault/index.ts';
@@ -90,23 +98,30 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
   const store = createSecretStore({ dataDir: settings.dataDir, keyFile: settings.keyFile });
   const signingSecret = await installationSecret(store, 'n8n/signing-secret', 'whsec_');
   const catalogue = loadCatalogue(settings.policiesDir);
-  const people = await createPeople({ pool, policiesDir: settings.policiesDir });
+  const { policiesDir } = settings;
+  const admit = createRevisions({ pool, dataDir: settings.dataDir });
+  const people = await createPeople({ pool, policiesDir, admit: admit('people') });
+  const automations = await createAutomations({ policiesDir, admit: admit('automations') });
+  const limits = await createLimits({ policiesDir, admit: admit('limits') });
   const epoch = openEpoch(settings.dataDir);
+  const shadow = startedShadow(settings, pool, log);
+  if (shadow) stops.push(() => shadow.stop());
   const policy = await createPolicy({
     pool,
-    policiesDir: settings.policiesDir,
+    policiesDir,
     catalogue,
     clock,
     epoch,
     people,
     settings,
+    beside: () => [people.version, automations.version, limits.version],
+    admit,
+    shadow,
   });
   stops.push(() => policy.stop());
   const web = createWeb();
   const channels = vendorChannels(settings, (name) => store.get(name), log);
-  const automations = await createAutomations({ policiesDir: settings.policiesDir });
   const pairing = createPairing({ pool, people });
-  const limits = await createLimits({ policiesDir: settings.policiesDir });
   const delivery = createDelivery({
     automations,
     pool,
@@ -157,11 +172,19 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
   delivery.onAction((click) => approvals.click(click));
   const accept = acceptor(delivery);
   const routes = apiRoutes({ pool, policy, catalogue: () => catalogue, approvals, delivery, tools });
-  const reloader = createReloader({ automations, limits, ...together(policy, people) }, log);
-  const checks = readiness({ settings, database: databaseCheck(pool), delivery, reloader, sealer });
+  const reloader = createReloader(
+    { automations, limits, ...together(policy, people), ...(shadow ? { shadow } : {}) },
+    log,
+  );
+  const checks = readiness({ settings, database: databaseCheck(pool), delivery, reloader, sealer, shadow });
   const clients = createClients({ pool });
   const signIn = createSignIn({ pool, demo: settings.demo });
 
+  await policy.watchClock();
+  const clockWatch = setInterval(() => {
+    policy.watchClock().catch((error: unknown) => log.warn({ err: error }, 'the clock could not be watched'));
+  }, 5000);
+  stops.push(() => clearInterval(clockWatch));
   await signals.start();
   await tools.recover();
   const recovery = setInterval(() => {
@@ -205,6 +228,11 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
           (await delivery.answerLink(code, { channel: 'web', account: 'local', id: principal }, yes)) !==
           null,
       },
+      policy: {
+        ...policy,
+        overview: () => policy.overview(rolesOf(people)),
+        shadow: () => shadowReport(pool),
+      },
       audit: { listReceipts },
       openapi,
       problemOf,
@@ -235,6 +263,17 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
     await adapter.start((inbound) => accept(inbound, adapter.kind));
     stops.push(() => adapter.stop());
   }
+}
+
+/** The roles that people have here, and those that the rules know by themselves. */
+const rolesOf = (people: People): string[] => [
+  ...new Set([...people.list().flatMap((person) => person.roles), 'viewer', 'guest', 'automation']),
+];
+
+/** The candidate that decides beside the policy in force, where one is named. */
+function startedShadow(settings: Settings, pool: Pool, log: Logger): Shadow | undefined {
+  const { shadowPoliciesDir: path, policiesDir: beside } = settings;
+  return path === undefined ? undefined : startShadow({ pool, path, beside, log });
 }
 
 /** A secret of the installation itself: made at the first start, the same ever after. */
@@ -299,8 +338,9 @@ function readiness(parts: {
   delivery: Delivery;
   reloader: Reloader;
   sealer: Sealer;
+  shadow: Shadow | undefined;
 }): Checks {
-  const { settings, database, delivery, reloader, sealer } = parts;
+  const { settings, database, delivery, reloader, sealer, shadow } = parts;
   let answered = false;
   let pinging: Promise<void> | undefined;
   return {
@@ -328,6 +368,14 @@ function readiness(parts: {
             text: `The workflow at ${settings.n8nWebhookPath} has not answered a signed ping yet.`,
           };
     },
+    ...(shadow
+      ? {
+          shadow: () => {
+            const text = shadow.problem();
+            return text === undefined ? { state: 'ok' } : { state: 'warn', text };
+          },
+        }
+      : {}),
     ...Object.fromEntries(
       ['policy', 'people', 'automations', 'limits'].map((name) => [name, () => reloader.check(name)]),
     ),

@@ -15,6 +15,9 @@ export type ReceiptKind =
   | 'outcome'
   | 'reply'
   | 'kill-switch'
+  | 'clock.backward'
+  | 'policy.served'
+  | 'policy.rollback'
   | 'pairing';
 
 /** Ids, digests, codes and times; never argument values, message text or secrets. */

@@ -3,6 +3,7 @@ import { auditCommand } from './audit.ts';
 import { configCommand } from './config.ts';
 import { demoCommand } from './demo.ts';
 import { gatewayCommand } from './gateway.ts';
+import { killSwitchCommand } from './kill-switch.ts';
 import { peopleCommand } from './people.ts';
 import { policyCommand } from './policy.ts';
 import { resetCommand } from './reset.ts';
@@ -27,6 +28,7 @@ export function createProgram(): Command {
     peopleCommand(),
     toolsCommand(),
     policyCommand(),
+    killSwitchCommand(),
     auditCommand(),
     runnerCommand(),
     configCommand(),

@@ -19,6 +19,10 @@ const SettingsSchema = z.strictObject({
     .default(join(repository, '.gatehouse'))
     .describe('keys, receipt heads, the secret store'),
   policiesDir: z.string().default(join(repository, 'policies')).describe('tools, people, rules'),
+  shadowPoliciesDir: z
+    .string()
+    .optional()
+    .describe('a candidate policies folder or bundle that decides beside the one in force, without effect'),
   keyFile: z.string().optional().describe('32-byte key of the secret store, made in dataDir when absent'),
   publicHost: z.string().default('127.0.0.1'),
   publicPort: port.default(8080),

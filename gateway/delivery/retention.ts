@@ -5,10 +5,11 @@ const dedupeDays = 8;
 const finished = `('done', 'dead', 'handled', 'refused')`;
 
 const callTexts = [
-  `update decisions set args = null where args is not null and created_at < now() - $1 * interval '1 hour'
-   and not exists (select 1 from approvals a where a.id = decisions.id and a.state = 'pending')`,
+  `update decisions set args = null, input = null where (args is not null or input is not null)
+   and created_at < now() - $1 * interval '1 hour' and not exists (select 1 from approvals a where a.id = decisions.id and a.state = 'pending')`,
   `update attempts set result = null where result is not null and finished_at < now() - $1 * interval '1 hour'`,
   `update votes set comment = null where comment is not null and voted_at < now() - $1 * interval '1 hour'`,
+  `delete from shadow_differences where found_at < now() - $1 * interval '1 hour'`,
   // The name of a tool that does not exist, and of an argument that no tool has, are words of whoever asked.
   `update decisions set tool = '' where effect = 'deny' and tool <> '' and reasons @> '[{"code":"tool_unknown"}]'
    and created_at < now() - $1 * interval '1 hour'`,

@@ -4,6 +4,7 @@ import { LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { riskClasses } from '../catalogue/index.ts';
 import { GatehouseError } from '../config/index.ts';
+import { digestOfText } from '../envelope/index.ts';
 import { toCents } from './money.ts';
 
 const quorum = z.number().int().min(1).max(10);
@@ -49,6 +50,8 @@ export interface Members {
 /** `approvals.yaml`, and the form of it that the rules read. */
 export interface ApprovalClasses {
   get(risk: string): ApprovalClass | undefined;
+  /** Digest of all that the file says; part of the policy version. */
+  readonly version: string;
   readonly data: Record<string, unknown>;
   /**
    * Holds the classes against the people: a group without a member, or a quorum that its groups cannot reach.
@@ -110,6 +113,7 @@ export async function readApprovalClasses(policiesDir: string): Promise<Approval
   );
   return {
     get: (risk) => classes.get(risk),
+    version: digestOfText(JSON.stringify(parsed.data)),
     data,
     check(people) {
       const faults = [...classes].flatMap(([risk, entry]) => faultsOf(risk, entry, people));

@@ -1,14 +1,12 @@
-import { recordReceipts } from '../audit/index.ts';
 import { GatehouseError } from '../config/index.ts';
-import { transaction, type Pool, type Queryable, type Transaction } from '../db/index.ts';
+import type { Queryable, Transaction } from '../db/index.ts';
 import { decisionOf, newGrant } from './judge.ts';
+import { targetsOf, type KillTarget, type Stoppable } from './kill-switch.ts';
 
 /** What an execution presents. */
-export interface Presented {
+export interface Presented extends Stoppable {
   grant: string;
   messageId: string;
-  sessionKey: string;
-  tool: string;
   digest: string;
 }
 
@@ -30,15 +28,24 @@ const refusals = {
   grant_old_rules: ['GH-GRANT-006', 'The rules changed after this call was decided.'],
   grant_old_epoch: ['GH-GRANT-007', 'The call was decided before the database was restored.'],
   kill_switch: ['GH-GRANT-008', 'The kill switch is on: no tool runs.'],
+  clock_backward: ['GH-GRANT-009', 'The clock of the database went back, so no expiry can be trusted.'],
 } as const;
+
+const stopped: Record<string, string> = {
+  tool: 'The kill switch is on for this tool.',
+  channel: 'The kill switch is on for this channel.',
+  person: 'The kill switch is on for this person.',
+  session: 'The kill switch is on for this conversation.',
+};
 
 /** A grant that was refused. `reason` is the stable code that people and programs see. */
 export class GrantRefused extends GatehouseError {
   readonly reason: keyof typeof refusals;
 
-  constructor(reason: keyof typeof refusals) {
+  /** @param target what a kill switch stops that stops this call */
+  constructor(reason: keyof typeof refusals, target: KillTarget = 'all') {
     const [code, text] = refusals[reason];
-    super(code, text, {
+    super(code, stopped[target.split(':', 1)[0] ?? ''] ?? text, {
       status: 403,
       next: reason === 'kill_switch' ? 'Ask an operator.' : 'Ask for a new decision of this call.',
     });
@@ -47,7 +54,8 @@ export class GrantRefused extends GatehouseError {
 }
 
 interface GrantRow {
-  engaged: boolean;
+  stopped: Record<string, unknown>;
+  behind: boolean | null;
   decision_id: string | null;
   message_id: string;
   session_key: string;
@@ -61,8 +69,8 @@ interface GrantRow {
 
 /**
  * Spends a grant in the caller's transaction, which fails where the grant would be refused: its commit is the answer,
- * so that nobody waits for one before. The kill switch is read there with a lock, so that once it is engaged no call that
- * it did not see can still commit.
+ * so that nobody waits for one before. The kill switches are read there with a lock, so that once one is engaged no call that
+ * did not see it can still commit.
  * @returns the decision that the grant came from
  * @throws GrantRefused for what is not a grant
  */
@@ -71,11 +79,12 @@ export function consumeGrant(tx: Transaction, presented: Presented, binding: Gra
   if (decisionId === null) throw new GrantRefused('grant_unknown');
   tx.send({
     name: 'spend-grant',
-    text: `with switch as (select engaged from kill_switch for share), spent as (
+    text: `with switch as (select stopped from kill_switch for share), spent as (
          update grants set consumed_at = now()
          where id = $1 and decision_id = $2 and message_id = $3 and session_key = $4 and tool = $5 and digest = $6
            and consumed_at is null and epoch = $7 and policy_version = $8 and expires_at > clock_timestamp()
-           and exists (select from switch where not engaged)
+           and clock_timestamp() >= (select highest from clock_guard)
+           and exists (select from switch where not stopped ?| $9::text[])
          returning id
        ) select 1 / count(*) from spent`,
     values: [
@@ -87,6 +96,7 @@ export function consumeGrant(tx: Transaction, presented: Presented, binding: Gra
       presented.digest,
       binding.epoch,
       binding.version,
+      targetsOf(presented),
     ],
   });
   return decisionId;
@@ -108,7 +118,8 @@ export async function checkGrant(
   // The switch is there also where the grant is not.
   const { rows } = await db.query<GrantRow>({
     name: 'look-at-grant',
-    text: `select switch.engaged, g.* from (select engaged from kill_switch) as switch
+    text: `select switch.stopped, clock_timestamp() < (select highest from clock_guard) as behind, g.*
+       from (select stopped from kill_switch) as switch
        left join lateral (
          select decision_id, message_id, session_key, tool, digest, policy_version, epoch,
            consumed_at is not null as consumed, expires_at <= clock_timestamp() as late
@@ -117,7 +128,9 @@ export async function checkGrant(
     values: [presented.grant],
   });
   const grant = rows[0];
-  if (grant?.engaged !== false) throw new GrantRefused('kill_switch');
+  if (!grant) throw new GrantRefused('kill_switch');
+  const target = targetsOf(presented).find((one) => Object.hasOwn(grant.stopped, one));
+  if (target !== undefined) throw new GrantRefused('kill_switch', target);
   if (grant.decision_id === null) throw new GrantRefused('grant_unknown');
   if (grant.message_id !== presented.messageId || grant.session_key !== presented.sessionKey) {
     throw new GrantRefused('grant_other_run');
@@ -127,6 +140,7 @@ export async function checkGrant(
   if (grant.consumed) throw new GrantRefused('grant_spent');
   if (grant.epoch !== binding.epoch) throw new GrantRefused('grant_old_epoch');
   if (grant.policy_version !== binding.version) throw new GrantRefused('grant_old_rules');
+  if (grant.behind !== false) throw new GrantRefused('clock_backward');
   if (grant.late) throw new GrantRefused('grant_late');
   return grant.decision_id;
 }
@@ -170,27 +184,4 @@ export async function issueGrant(
     [decisionId, grant, binding.epoch, seconds],
   );
   return grant;
-}
-
-/**
- * Turns the kill switch. Once this returns with `engaged`, no call starts until it is turned off.
- * @param by principal or client that turned it
- */
-export async function setKillSwitch(
-  pool: Pool,
-  change: { engaged: boolean; reason: string; by: string },
-): Promise<void> {
-  await transaction(pool, async (tx) => {
-    await tx.query(
-      `update kill_switch set engaged = $1, reason = $2, by_principal = $3, changed_at = now()`,
-      [change.engaged, change.reason, change.by],
-    );
-    recordReceipts(tx, [{ kind: 'kill-switch', facts: { engaged: change.engaged, by: change.by } }]);
-  });
-}
-
-/** Whether the kill switch is on. A call that was started before it may not be started a second time. */
-export async function killSwitchOn(db: Queryable): Promise<boolean> {
-  const { rows } = await db.query<{ engaged: boolean }>('select engaged from kill_switch');
-  return rows[0]?.engaged !== false;
 }

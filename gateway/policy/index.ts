@@ -2,13 +2,20 @@ export { readApprovalClasses, type ApprovalClass } from './approval-classes.ts';
 export { buildPolicy } from './build.ts';
 export { buildBundle } from './bundle.ts';
 export { loadBuiltRules, readPolicyData } from './data.ts';
+export { openCandidate } from './candidate.ts';
 export { openEpoch, type Epoch } from './epoch.ts';
+export { explainDecision, type Explanation } from './explain.ts';
 export { findOpa, installOpa, opaVersion } from './opa.ts';
 export { GrantRefused, missedItsRow, type Presented } from './grants.ts';
+export { setKillSwitch, listKillSwitches, type KillSwitch, type KillTarget } from './kill-switch.ts';
 export { policyInput, type Judgement } from './judge.ts';
 export { callDigest, checkStep } from './question.ts';
 export { coverageBar, runRuleTests } from './rule-tests.ts';
 export { runTables } from './tables.ts';
+export { allowRollback, createRevisions, listRevisions } from './revisions.ts';
+export { shadowReport, startShadow, type Shadow, type ShadowReport } from './shadow.ts';
+export { simulate } from './simulate.ts';
+export type { PolicyOverview } from './overview.ts';
 export { createPolicy, type Policy } from './policy.ts';
 export type {
   Approvers,

@@ -6,7 +6,7 @@ import { askPolicy } from './fail-closed.ts';
 import { toCents } from './money.ts';
 import { trace, type Sources } from './provenance/index.ts';
 import type { Question } from './question.ts';
-import type { Call, PolicyInput, Reason, RunContext, TracedLeaf, Verdict } from './types.ts';
+import type { Call, PolicyInput, Reason, RunContext, Verdict } from './types.ts';
 
 /** A call that was canonicalised and evaluated, with the ids it gets once it is stored. */
 export interface Judgement {
@@ -15,7 +15,8 @@ export interface Judgement {
   id: string;
   digest: string;
   verdict: Verdict;
-  provenance: TracedLeaf[];
+  /** What the rules saw; null where they were not asked. */
+  input: PolicyInput | null;
   /** Canonical arguments; null for a denied call, whose arguments nobody needs again. */
   args: string | null;
   grant: string | null;
@@ -53,7 +54,7 @@ export async function judge(
   if (!tool) {
     const reasons = question.refusal ? [question.refusal] : [];
     const verdict: Verdict = { effect: 'deny', reasons, approvers: null };
-    return { run, call, id, digest, verdict, provenance: [], args: null, grant: null };
+    return { run, call, id, digest, verdict, input: null, args: null, grant: null };
   }
   const args = call.args as Record<string, unknown>;
   const advisory = call.advisory === true;
@@ -66,7 +67,7 @@ export async function judge(
     id,
     digest,
     verdict,
-    provenance: input.leaves,
+    input,
     args: verdict.effect === 'deny' ? null : question.canonical,
     grant: verdict.effect === 'allow' && !advisory ? newGrant(id) : null,
   };

@@ -5,27 +5,33 @@ import { digestOfText } from '../envelope/index.ts';
 import type { ApprovalClass, ApprovalClasses, Members } from './approval-classes.ts';
 import { readPolicyData } from './data.ts';
 import { loadEngine, type Engine } from './engine.ts';
+import { answering } from './candidate.ts';
+import { watchClock } from './clock-guard.ts';
 import type { Epoch } from './epoch.ts';
+import { explainDecision, type Explanation } from './explain.ts';
 import { askPolicy } from './fail-closed.ts';
+import { checkGrant, consumeGrant, issueGrant, type GrantBinding, type Presented } from './grants.ts';
 import {
-  checkGrant,
-  consumeGrant,
-  issueGrant,
   killSwitchOn,
+  listKillSwitches,
   setKillSwitch,
-  type GrantBinding,
-  type Presented,
-} from './grants.ts';
+  type KillSwitch,
+  type KillSwitchChange,
+} from './kill-switch.ts';
 import { readFacts } from './facts.ts';
 import { judge, type Judgement } from './judge.ts';
 import { readResults } from './provenance/results.ts';
+import { whoMayWhat, type PolicyOverview } from './overview.ts';
 import { questionOf, type Question } from './question.ts';
+import type { Admit, PolicyPart } from './revisions.ts';
+import type { Shadow } from './shadow.ts';
+import { readRuleNotes, type RuleNote } from './rule-notes.ts';
 import { storeDecisions, storeSpent, type Binding } from './store.ts';
 import type { Call, Decision, PolicyInput, RunContext, Verdict } from './types.ts';
 
 /** Decides calls, and makes and spends the grants that let them run. */
 export interface Policy {
-  /** Digest of the rules, the approval classes and the catalogue; grants are bound to it. */
+  /** Digest of all that decides: rules, tools, approval classes, and the files `beside` them. Grants are bound to it. */
   readonly version: string;
   /** Asks the rules alone; never throws. */
   evaluate(input: PolicyInput): Promise<Verdict>;
@@ -47,9 +53,17 @@ export interface Policy {
   checkGrant(db: Queryable, presented: Presented): Promise<string>;
   /** Who is asked for a risk class, as `approvals.yaml` says. */
   approvalClass(risk: string): ApprovalClass | undefined;
-  setKillSwitch(change: { engaged: boolean; reason: string; by: string }): Promise<void>;
-  /** Whether the kill switch is on, for a call that would be tried again; spending a grant asks by itself. */
-  killSwitchOn(): Promise<boolean>;
+  /** @throws GatehouseError `GH-POLICY-040`, `GH-POLICY-041` for a target that is not there */
+  setKillSwitch(change: KillSwitchChange): Promise<void>;
+  killSwitches(): Promise<KillSwitch[]>;
+  /** Why a decision came out as it did, and what would change it. @throws GatehouseError `GH-POLICY-043` */
+  explain(decisionId: string): Promise<Explanation>;
+  /** Rules, tools, and what the rules say to each of these roles. */
+  overview(roles: readonly string[]): Promise<PolicyOverview>;
+  /** @see watchClock in clock-guard.ts */
+  watchClock(): Promise<boolean>;
+  /** Whether a kill switch stops a decided call that would be tried again; spending a grant asks by itself. */
+  killSwitchOn(decisionId: string): Promise<boolean>;
   /** Holds the approval classes in use against these people. @throws GatehouseError `GH-POLICY-011` */
   checkPeople(people: Members): void;
   /**
@@ -66,13 +80,20 @@ interface Loaded {
   catalogue: NextCatalogue;
   engine: Engine;
   classes: ApprovalClasses;
-  version: string;
+  /** Digest of the rules. */
+  rules: string;
+  /** Digest of the overrides. */
+  lifted: string;
+  notes: RuleNote[];
 }
 
 /**
  * Loads the rules and starts deciding.
  * @param deps.people against whom the approval classes are held; without them nobody looks whether a group is empty
  * @param deps.policiesDir folder with `rego/`, `policy.wasm`, `policy.wasm.json` and `approvals.yaml`
+ * @param deps.beside digests of the other files that the version covers, as they are in use
+ * @param deps.admit asked before a part is used; see createRevisions
+ * @param deps.shadow sees what was decided, after it was
  * @param deps.settings seconds that an allowed call waits for its execution, and a question for its answer
  * @throws GatehouseError `GH-POLICY-001` to `-003`, `-011`, `-016` and `-017`, each naming the file and the remedy
  */
@@ -84,13 +105,22 @@ export async function createPolicy(deps: {
   epoch: Epoch;
   people?: Members;
   settings: Pick<Settings, 'decisionSeconds' | 'approvalSeconds' | 'opaUrl'>;
+  beside?: () => string[];
+  admit?: (part: PolicyPart) => Admit;
+  shadow?: Pick<Shadow, 'observe'>;
 }): Promise<Policy> {
-  const { pool, policiesDir, catalogue, clock, epoch, settings } = deps;
-  const source = { policiesDir, catalogue, clock, opaUrl: settings.opaUrl };
+  const { pool, policiesDir, catalogue, clock, epoch, settings, beside = () => [] } = deps;
+  const { admit = () => () => Promise.resolve() } = deps;
+  const source = { policiesDir, catalogue, clock, opaUrl: settings.opaUrl, admit };
   const first = await load(source, deps.people);
   first.catalogue.use();
   let current = first;
-  const binding = (): GrantBinding => ({ version: current.version, epoch: epoch.current() });
+  const versionOf = remembering(digestOfText);
+  const version = (loaded: Loaded): string =>
+    versionOf(
+      JSON.stringify([loaded.rules, loaded.lifted, loaded.classes.version, catalogue.version, ...beside()]),
+    );
+  const binding = (): GrantBinding => ({ version: version(current), epoch: epoch.current() });
   const judgeAll = async (db: Queryable, loaded: Loaded, questions: Question[]): Promise<Judgement[]> => {
     const facts = await readFacts(db, catalogue, questions);
     const rules = { engine: loaded.engine, clock, catalogue };
@@ -101,7 +131,7 @@ export async function createPolicy(deps: {
     );
   };
   const stored = (loaded: Loaded): Binding => ({
-    version: loaded.version,
+    version: version(loaded),
     engine: loaded.engine.name,
     epoch: epoch.current(),
     allowSeconds: settings.decisionSeconds,
@@ -109,14 +139,17 @@ export async function createPolicy(deps: {
   });
   // One lane for each version, so that a batch never mixes the rules before and after a reload.
   const openLane = (loaded: Loaded): GroupCommit<Question, Decision> =>
-    new GroupCommit(async (batch) =>
-      storeDecisions(pool, await judgeAll(pool, loaded, batch), stored(loaded)),
-    );
+    new GroupCommit(async (batch) => {
+      const judgements = await judgeAll(pool, loaded, batch);
+      const decisions = await storeDecisions(pool, judgements, stored(loaded));
+      deps.shadow?.observe(judgements.filter((judgement, index) => judgement.id === decisions[index]?.id));
+      return decisions;
+    });
   let lane = openLane(current);
 
   return {
     get version() {
-      return current.version;
+      return version(current);
     },
     evaluate: (input) => askPolicy(current.engine, input, () => performance.now()),
     async judge(db, run, call) {
@@ -127,13 +160,26 @@ export async function createPolicy(deps: {
     async decide(run, call) {
       return lane.add(questionOf(catalogue, run, call));
     },
-    storeSpent: (tx, judgement) => storeSpent(tx, judgement, stored(current)),
+    storeSpent(tx, judgement) {
+      storeSpent(tx, judgement, stored(current));
+      deps.shadow?.observe([judgement]);
+    },
     issueGrant: (tx, decisionId) => issueGrant(tx, decisionId, binding(), settings.decisionSeconds),
     consumeGrant: (tx, presented) => consumeGrant(tx, presented, binding()),
     checkGrant: (db, presented) => checkGrant(db, presented, binding()),
     approvalClass: (risk) => current.classes.get(risk),
-    setKillSwitch: (change) => setKillSwitch(pool, change),
-    killSwitchOn: () => killSwitchOn(pool),
+    setKillSwitch: (change) => setKillSwitch(pool, catalogue, change),
+    killSwitches: () => listKillSwitches(pool),
+    explain: (id) => explainDecision(pool, answering({ ...current, catalogue }), id),
+    async overview(roles) {
+      const { engine, classes, notes } = current;
+      const ask = (input: PolicyInput): Promise<Verdict> => askPolicy(engine, input, () => performance.now());
+      const rules = { ask, approvalClass: (risk: string) => classes.get(risk) };
+      const tools = await whoMayWhat(rules, catalogue, roles, clock().toISOString());
+      return { version: version(current), rules: notes, roles: [...roles], tools };
+    },
+    watchClock: () => watchClock(pool),
+    killSwitchOn: (decisionId) => killSwitchOn(pool, decisionId),
     checkPeople: (people) => current.classes.check(people),
     async reload(people = deps.people) {
       const before = current;
@@ -150,13 +196,35 @@ export async function createPolicy(deps: {
 
 /** Reads everything and changes nothing. */
 async function load(
-  source: { policiesDir: string; catalogue: Catalogue; clock: () => Date; opaUrl: string | undefined },
+  source: {
+    policiesDir: string;
+    catalogue: Catalogue;
+    clock: () => Date;
+    opaUrl: string | undefined;
+    admit: (part: PolicyPart) => Admit;
+  },
   people: Members | undefined,
 ): Promise<Loaded> {
+  const { policiesDir, admit } = source;
   const catalogue = source.catalogue.read();
-  const { classes, data } = await readPolicyData(source.policiesDir, source.clock(), catalogue);
+  const { classes, overrides, data } = await readPolicyData(policiesDir, source.clock(), catalogue);
   if (people) classes.check(people);
-  const { engine, wasm } = await loadEngine(source.policiesDir, data, source.opaUrl);
-  const version = digestOfText(JSON.stringify([wasm, data, catalogue.version]));
-  return { catalogue, engine, classes, version };
+  const { engine, wasm } = await loadEngine(policiesDir, data, source.opaUrl);
+  const notes = await readRuleNotes(policiesDir);
+  const lifted = digestOfText(JSON.stringify(overrides.data));
+  await admit('rules')(wasm);
+  await admit('approvals')(classes.version);
+  await admit('tools')(catalogue.version);
+  // That nothing is lifted any more is no step back.
+  if (overrides.list.length > 0) await admit('overrides')(lifted);
+  return { catalogue, engine, classes, rules: wasm, lifted, notes };
+}
+
+/** A pure function that is asked the same thing again and again. */
+function remembering(work: (text: string) => string): (text: string) => string {
+  let last = { text: '', result: '' };
+  return (text) => {
+    if (text !== last.text) last = { text, result: work(text) };
+    return last.result;
+  };
 }

@@ -27,16 +27,22 @@ const escapedNul = /(?<!\\)(?:\\\\)*\\u0000/;
 export function questionOf(catalogue: Catalogue, run: RunContext, call: Call): Question {
   checkStep(call.step);
   const found = catalogue.get(call.tool);
-  const problem = found?.check(call.args) ?? null;
+  const refusal = found ? refusalOf(found, call.args) : noSuchTool;
   const { digest, args } = callDigest(call.tool, call.args);
-  const refusal = !found ? noSuchTool : problem ? badArguments(found, problem) : unpinned(found, call.args);
   return { run, call, digest, canonical: args, tool: refusal ? null : (found ?? null), refusal };
 }
 
-const noSuchTool: Reason = {
+/** Why a call of a tool that does not exist is denied. */
+export const noSuchTool: Reason = {
   code: 'tool_unknown',
   text: 'There is no tool of this name. /help lists what there is.',
 };
+
+/** Why a call with these arguments is denied before any rule is asked; null where it is not. */
+export function refusalOf(tool: Tool, args: unknown): Reason | null {
+  const problem = tool.check(args);
+  return problem ? badArguments(tool, problem) : unpinned(tool, args);
+}
 
 function badArguments(tool: Tool, problem: { field: string; text: string }): Reason {
   const example = tool.usage === undefined ? '' : ` (for example: ${tool.usage})`;

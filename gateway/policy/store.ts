@@ -2,6 +2,7 @@ import type { ReceiptFacts } from '../audit/index.ts';
 import type { Queryable, Transaction } from '../db/index.ts';
 import { uuidv7 } from '../envelope/index.ts';
 import type { Judgement } from './judge.ts';
+import { targetsOf } from './kill-switch.ts';
 import type { Approvers, Decision, Effect, Reason } from './types.ts';
 
 /** What a stored decision is bound to besides its call. */
@@ -56,14 +57,17 @@ export async function storeDecisions(
 
 /**
  * Stores a judgement with its receipt and its grant, spent, in the caller's transaction. That fails where the call was
- * decided before, or the kill switch is on, which it holds until its end.
+ * decided before, or a kill switch stops it; it holds their row until its end.
  */
 export function storeSpent(tx: Transaction, judgement: Judgement, binding: Binding): void {
   tx.send({
     name: 'insert-decision-spent',
-    text: `${insertDecisions}, switch as (select engaged from kill_switch for share)
-      select 1 / count(*) from decided where exists (select from switch where not engaged)`,
-    values: valuesOf([judgement], binding, true),
+    text: `${insertDecisions}, switch as (select stopped from kill_switch for share)
+      select 1 / count(*) from decided where exists (select from switch where not stopped ?| $5::text[])`,
+    values: [
+      ...valuesOf([judgement], binding, true),
+      targetsOf({ ...judgement.run, tool: judgement.call.tool, channel: judgement.run.channel.kind }),
+    ],
   });
 }
 
@@ -71,12 +75,12 @@ export function storeSpent(tx: Transaction, judgement: Judgement, binding: Bindi
 const insertDecisions = `with given as (
     select * from json_to_recordset($1) as t (id text, message_id text, run_id uuid, session_key text,
       principal text, step text, tool text, args text, digest text, effect text, reasons jsonb, approvers jsonb,
-      provenance jsonb, seconds int, grant_id text, receipt_id uuid, facts jsonb)
+      provenance jsonb, input json, seconds int, grant_id text, receipt_id uuid, facts jsonb)
   ), decided as (
     insert into decisions (id, message_id, run_id, session_key, principal, step, tool, args, digest, effect, reasons,
-      approvers, provenance, policy_version, epoch, expires_at)
+      approvers, provenance, input, policy_version, epoch, expires_at)
     select id, message_id, run_id, session_key, principal, step, tool, args::jsonb, digest, effect, reasons,
-      approvers, provenance, $2, $3, now() + make_interval(secs => seconds) from given
+      approvers, provenance, input, $2, $3, now() + make_interval(secs => seconds) from given
     on conflict (message_id, step, digest) do nothing
     returning id, expires_at
   ), granted as (
@@ -139,7 +143,8 @@ const rowOf = (entry: Judgement, binding: Binding): Record<string, unknown> => (
   effect: entry.verdict.effect,
   reasons: entry.verdict.reasons,
   approvers: entry.verdict.approvers,
-  provenance: entry.provenance,
+  provenance: entry.input?.leaves ?? [],
+  input: entry.input,
   seconds: secondsOf(entry, binding),
   grant_id: entry.grant,
   receipt_id: uuidv7(),

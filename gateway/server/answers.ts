@@ -34,6 +34,9 @@ export const ExecutionAnswer = z.strictObject({
     .describe('whether the outcome was told in the conversation, where that was asked for'),
 });
 
+export const KillSwitchesAnswer = z.strictObject({
+  switches: z.array(z.strictObject({ target: z.string(), reason: z.string(), by: z.string(), since: time })),
+});
 export const RunAnswer = z.strictObject({ token: z.string(), expiresAt: time });
 export const ApprovalsAnswer = z.strictObject({
   approvals: z.array(z.looseObject({ id: z.string(), state: z.string(), deadline: time })),

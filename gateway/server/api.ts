@@ -10,6 +10,7 @@ import {
   ApprovalsAnswer,
   DecisionAnswer,
   ExecutionAnswer,
+  KillSwitchesAnswer,
   RunAnswer,
   ToolsAnswer,
   VoteAnswer,
@@ -211,13 +212,21 @@ function readRoutes({ pool, policy, catalogue }: ApiParts): Route[] {
     route({
       method: 'post',
       path: '/v1/kill-switch',
-      summary: 'Stop every tool call at once, or allow them again',
+      summary: 'Stop tool calls at once, all or those of one target, or allow them again',
       scope: 'admin',
       body: KillSwitchRequest,
       async handle({ body, client }) {
         await policy.setKillSwitch({ ...body, by: `client:${client.id}` });
-        return { engaged: body.engaged };
+        return { engaged: body.engaged, target: body.target };
       },
+    }),
+    route({
+      method: 'get',
+      path: '/v1/kill-switch',
+      summary: 'The kill switches that are on',
+      scope: 'read',
+      answer: KillSwitchesAnswer,
+      handle: async () => ({ switches: await policy.killSwitches() }),
     }),
   ];
 }

@@ -73,7 +73,17 @@ export const CodeRequest = z.strictObject({
   step,
 });
 export const AgentRequest = z.strictObject({ run, prompt: z.string().min(1).max(50_000), step });
-export const KillSwitchRequest = z.strictObject({ engaged: z.boolean(), reason: z.string().min(1).max(500) });
+export const KillSwitchRequest = z.strictObject({
+  engaged: z.boolean(),
+  reason: z.string().min(1).max(500),
+  target: z
+    .templateLiteral([z.enum(['tool', 'channel', 'person', 'session']), ':', z.string().min(1).max(256)])
+    .or(z.literal('all'))
+    .default('all')
+    .describe(
+      'what it stops: all, or the calls of one tool:NAME, channel:NAME, person:PRINCIPAL, session:KEY',
+    ),
+});
 
 /**
  * Checks a body against its schema.

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { z } from 'zod';
-import { readYamlFile } from './yaml-file.ts';
+import { readVersioned, type Versioned } from './yaml-file.ts';
 
 const AutomationsFileSchema = z.strictObject({
   automations: z
@@ -25,19 +25,32 @@ export interface Automation {
 
 /** The automations that `automations.yaml` declares. */
 export interface Automations {
+  /** Digest of automations.yaml; part of the policy version. */
+  readonly version: string;
   /** @returns the automation, or undefined when it is not declared or belongs to another workflow */
   get(name: string, workflow: string): Automation | undefined;
   reload(): Promise<void>;
 }
 
-/** @throws GatehouseError `GH-SESSIONS-001` naming file, line and reason */
-export async function createAutomations(options: { policiesDir: string }): Promise<Automations> {
-  const load = async (): Promise<z.output<typeof AutomationsFileSchema>['automations']> =>
-    (await readYamlFile(join(options.policiesDir, 'automations.yaml'), AutomationsFileSchema)).automations;
+/**
+ * @param options.admit asked with its digest before a file is used
+ * @throws GatehouseError `GH-SESSIONS-001` naming file, line and reason
+ */
+export async function createAutomations(options: {
+  policiesDir: string;
+  admit?: (digest: string) => Promise<void>;
+}): Promise<Automations> {
+  const load = (): Promise<Versioned<z.output<typeof AutomationsFileSchema>>> =>
+    readVersioned(join(options.policiesDir, 'automations.yaml'), AutomationsFileSchema, options.admit);
   let declared = await load();
   return {
+    get version() {
+      return declared.version;
+    },
     get(name, workflow) {
-      const found = declared.find((entry) => entry.name === name && entry.workflow === workflow);
+      const found = declared.data.automations.find(
+        (entry) => entry.name === name && entry.workflow === workflow,
+      );
       return found && { principal: `automation:${name}`, display: found.display, owner: found.owner };
     },
     async reload() {

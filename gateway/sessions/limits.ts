@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { RateLimiterMemory } from 'rate-limiter-flexible';
 import { z } from 'zod';
-import { readYamlFile } from './yaml-file.ts';
+import { readVersioned, type Versioned } from './yaml-file.ts';
 
 const LimitSchema = z.strictObject({
   messages: z.number().int().min(1).max(1_000_000).describe('how many go at once, per window'),
@@ -36,6 +36,8 @@ export type Allowance =
 
 /** Rate limits per sender and per channel account. */
 export interface Limits {
+  /** Digest of limits.yaml; part of the policy version. */
+  readonly version: string;
   consume(consumer: Consumer): Promise<Allowance>;
   /** As `consume`, one result each, in order. */
   consumeAll(consumers: readonly Consumer[]): Promise<Allowance[]>;
@@ -43,33 +45,41 @@ export interface Limits {
   reload(): Promise<void>;
 }
 
+/** The windows of one channel. */
+interface Rule {
+  sender: Windows;
+  channel: Windows;
+  told: RateLimiterMemory;
+}
+
 /**
  * Loads limits.yaml. Counters live in memory: a restart forgets them, which lets a burst through but loses nothing.
+ * @param options.admit asked with its digest before a file is used
  * @throws GatehouseError `GH-SESSIONS-001` naming file, line and reason
  */
-export async function createLimits(options: { policiesDir: string; clock?: () => Date }): Promise<Limits> {
+export async function createLimits(options: {
+  policiesDir: string;
+  clock?: () => Date;
+  admit?: (digest: string) => Promise<void>;
+}): Promise<Limits> {
   const file = join(options.policiesDir, 'limits.yaml');
   const now = options.clock ?? (() => new Date());
   let rules = await load();
 
-  async function load(): Promise<
-    (channel: string) => { sender: Windows; channel: Windows; told: RateLimiterMemory }
-  > {
-    const limits = await readYamlFile(file, LimitsFileSchema);
-    const make = (
-      pair: z.output<typeof LimitsSchema>,
-    ): { sender: Windows; channel: Windows; told: RateLimiterMemory } => ({
+  async function load(): Promise<Versioned<(channel: string) => Rule>> {
+    const { data: limits, version } = await readVersioned(file, LimitsFileSchema, options.admit);
+    const make = (pair: z.output<typeof LimitsSchema>): Rule => ({
       sender: new Windows(pair.sender),
       channel: new Windows(pair.channel),
       told: new RateLimiterMemory({ points: 1, duration: pair.sender.seconds }),
     });
     const fallback = make(limits.default);
     const own = new Map(Object.entries(limits.channels).map(([channel, pair]) => [channel, make(pair)]));
-    return (channel) => own.get(channel) ?? fallback;
+    return { data: (channel) => own.get(channel) ?? fallback, version };
   }
 
   async function consume({ channel, account, sender }: Consumer): Promise<Allowance> {
-    const rule = rules(channel);
+    const rule = rules.data(channel);
     const accountKey = JSON.stringify([channel, account]);
     const senderKey = JSON.stringify([channel, account, sender]);
     const at = now().getTime();
@@ -84,6 +94,9 @@ export async function createLimits(options: { policiesDir: string; clock?: () =>
   }
 
   return {
+    get version() {
+      return rules.version;
+    },
     consume,
     async consumeAll(consumers) {
       const results: Allowance[] = [];

@@ -9,7 +9,7 @@ import {
   type Person,
   type StandIn,
 } from './people-file.ts';
-import { readYamlFile } from './yaml-file.ts';
+import { readVersioned } from './yaml-file.ts';
 
 /** How far a sender is known. `unknown` has no person; the person of a `guest` has the role of that name. */
 export type Standing = 'owner' | 'member' | 'paired' | 'guest' | 'unknown';
@@ -25,10 +25,13 @@ export interface PeopleDraft {
   /** @returns everybody in at least one of `groups`; nobody for an empty list */
   byGroups(groups: readonly string[]): Person[];
   readonly file: PeopleFile;
+  readonly version: string;
 }
 
 /** The people of this installation and the identities that prove them. */
 export interface People {
+  /** Digest of people.yaml; part of the policy version. */
+  readonly version: string;
   /** @returns the person, or undefined for a principal that people.yaml does not name */
   get(principal: string): Person | undefined;
   /** @returns everybody that people.yaml names, in its order */
@@ -68,12 +71,18 @@ const pairingCacheSize = 10_000;
 /**
  * Loads people.yaml and joins it with the identities that administrators paired.
  * @param options.policiesDir folder of people.yaml
+ * @param options.admit asked with its digest before a file is used
  * @throws GatehouseError `GH-SESSIONS-001` naming file, line and reason
  */
-export async function createPeople(options: { pool: Queryable; policiesDir: string }): Promise<People> {
+export async function createPeople(options: {
+  pool: Queryable;
+  policiesDir: string;
+  admit?: (digest: string) => Promise<void>;
+}): Promise<People> {
   const { pool } = options;
   const path = join(options.policiesDir, 'people.yaml');
   let directory = index({ people: [], standIns: [] });
+  let version = '';
   const paired = new Map<string, { principal: string | null; until: number }>();
 
   async function pairedPrincipal(key: string, identity: [string, string, string]): Promise<string | null> {
@@ -90,10 +99,11 @@ export async function createPeople(options: { pool: Queryable; policiesDir: stri
   }
 
   const read = async (): Promise<PeopleDraft> => {
-    const file = await readYamlFile(path, PeopleFileSchema);
-    return { file, byGroups: (groups) => membersOf(file.people, groups) };
+    const { data: file, version } = await readVersioned(path, PeopleFileSchema);
+    return { file, version, byGroups: (groups) => membersOf(file.people, groups) };
   };
-  const use = async ({ file }: PeopleDraft): Promise<void> => {
+  const use = async ({ file, version: read }: PeopleDraft): Promise<void> => {
+    await options.admit?.(read);
     const next = index(file);
     const { rows } = await pool.query<Identity & { principal: string }>(
       'select channel, account, native_id as id, principal from identities order by paired_at',
@@ -102,11 +112,16 @@ export async function createPeople(options: { pool: Queryable; policiesDir: stri
     // Before anybody can act by them, so that no identity is in use that is not remembered.
     await recordLinks(pool, [...linksOf(file.people), ...own]);
     directory = next;
+    version = read;
     paired.clear();
   };
   await use(await read());
 
   return {
+    get version() {
+      return version;
+    },
+
     get: (principal) => directory.people.get(principal),
 
     list: () => [...directory.people.values()],

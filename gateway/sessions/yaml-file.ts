@@ -2,6 +2,29 @@ import { readFile } from 'node:fs/promises';
 import { LineCounter, isNode, parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { GatehouseError } from '../config/index.ts';
+import { digestOfText } from '../envelope/index.ts';
+
+/** What a file says, and the digest of it: a comment changes neither. */
+export interface Versioned<Data> {
+  data: Data;
+  version: string;
+}
+
+/**
+ * Reads one YAML file, and asks before it is used whether it may be.
+ * @param admit hears the digest; what it throws refuses the file
+ * @throws GatehouseError `GH-SESSIONS-001`
+ */
+export async function readVersioned<Schema extends z.ZodType>(
+  file: string,
+  schema: Schema,
+  admit: (digest: string) => Promise<void> = () => Promise.resolve(),
+): Promise<Versioned<z.output<Schema>>> {
+  const data = await readYamlFile(file, schema);
+  const version = digestOfText(JSON.stringify(data));
+  await admit(version);
+  return { data, version };
+}
 
 /**
  * Reads one YAML file against a schema.

@@ -34,7 +34,7 @@ type Stored = Pick<Ending, 'result' | 'text' | 'reasons'>;
 export function startAttempt(
   tx: Transaction,
   leases: Pick<Leases, 'open'>,
-  presented: Presented & { decisionId: string },
+  presented: Omit<Presented, 'channel' | 'principal'> & { decisionId: string },
   { step, secret }: { step: string; secret: string | null },
 ): Attempt {
   const { messageId, tool, digest, decisionId } = presented;

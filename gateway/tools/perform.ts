@@ -43,6 +43,8 @@ export const presentedBy = ({ run, tool, digest }: Ready, grant: string): Presen
   grant,
   messageId: run.messageId,
   sessionKey: run.sessionKey,
+  channel: run.channel.kind,
+  principal: run.principal,
   tool: tool.name,
   digest,
 });

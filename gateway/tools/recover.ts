@@ -24,7 +24,7 @@ interface StartedRow {
 
 /**
  * Settles attempts that have no outcome because their gateway died: an idempotent call of this epoch runs again under
- * the same attempt id, everything else becomes `unknown`, as does every call while the kill switch is on.
+ * the same attempt id, everything else becomes `unknown`, as does every call that a kill switch stops.
  * @param olderThanSeconds leaves younger attempts of this process alone; those of a gateway that lives are its own
  * @param isRunning says whether this process still works on an attempt
  * @returns how many were settled
@@ -80,7 +80,7 @@ async function settle(deps: ToolsDeps, row: StartedRow): Promise<void> {
     row.args &&
     row.actor &&
     row.epoch === deps.epoch.current() &&
-    !(await deps.policy.killSwitchOn())
+    !(await deps.policy.killSwitchOn(row.decision_id))
       ? { tool, args: row.args, actor: row.actor }
       : null;
   const ending = again

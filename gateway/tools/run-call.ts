@@ -7,7 +7,7 @@ import type { Caller, Connectors, Outcome } from './types.ts';
 
 /**
  * Runs one started call through its connector and says how it ended; never throws. A failure that nobody can
- * interpret is tried once more where the call is idempotent and the kill switch off, and is `unknown` otherwise: the
+ * interpret is tried once more where the call is idempotent and no kill switch stops it, and is `unknown` otherwise: the
  * effect may have happened. After a try without a clear end only success is certain: that a later try failed says nothing
  * of the earlier one.
  * @param call.tried whether an earlier process may have tried it already
@@ -26,7 +26,7 @@ export async function runCall(
   const tries = tool.idempotencyKey === 'attempt' ? 2 : 1;
   for (let round = 1; round <= tries; round += 1) {
     // A look that fails is a no: without Postgres the outcome could not be stored either.
-    if (round > 1 && (await deps.policy.killSwitchOn().catch(() => true))) break;
+    if (round > 1 && (await deps.policy.killSwitchOn(attempt.decisionId).catch(() => true))) break;
     try {
       const secret = attempt.secret === null ? undefined : await deps.leases.read(attempt.secret);
       const outcome = await deps.connectors[tool.connector.kind].run({

@@ -1,5 +1,6 @@
 import type { Logger, Problem } from '../config/index.ts';
 import type { Pool } from '../db/index.ts';
+import type { Explanation, KillSwitch, KillTarget, PolicyOverview, ShadowReport } from '../policy/index.ts';
 
 /** What the pages need to know of a person. */
 export interface WebPerson {
@@ -107,6 +108,17 @@ export interface WebSignIn {
 
 export type SubmitOutcome = 'accepted' | 'duplicate' | 'dead' | 'refused' | 'handled';
 
+/** What the policy page shows and turns; the policy room itself, but for the roles that it does not know. */
+export interface WebPolicy {
+  overview(): Promise<PolicyOverview>;
+  killSwitches(): Promise<KillSwitch[]>;
+  /** @throws GatehouseError where the target is not there */
+  setKillSwitch(change: { engaged: boolean; target: KillTarget; reason: string; by: string }): Promise<void>;
+  /** @throws GatehouseError 404 */
+  explain(decisionId: string): Promise<Explanation>;
+  shadow(): Promise<ShadowReport>;
+}
+
 /** Everything the pages use, injected by the composition root. */
 export interface WebDeps {
   /** Origin that people see; decides `Secure` cookies and the Origin check. */
@@ -119,6 +131,7 @@ export interface WebDeps {
   submit(principal: string, text: string): Promise<SubmitOutcome>;
   approvals: WebApprovals;
   identities: WebIdentities;
+  policy: WebPolicy;
   audit: {
     listReceipts(pool: Pool, filter: { principal: string } | { all: true }): Promise<readonly ReceiptRow[]>;
   };

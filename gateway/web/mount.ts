@@ -5,16 +5,17 @@ import type { WebDeps } from './deps.ts';
 import { docsRoutes } from './docs.ts';
 import { identityRoutes } from './identities.ts';
 import { loginRoutes } from './login.ts';
+import { policyRoutes } from './policy.ts';
 import { receiptRoutes } from './receipts.ts';
 import { assetRoutes } from './render.ts';
 import { pageHeaders } from './security.ts';
 
 /** Addresses of the pages; other routes of the same listener keep their own headers. */
 const paths =
-  /^\/(?:(?:login|logout|events|messages|approvals(?:\/.*)?|identities\/.*|receipts|docs|openapi\.json)\/?)?$/;
+  /^\/(?:(?:login|logout|events|messages|approvals(?:\/.*)?|identities\/.*|receipts|policy(?:\/.*)?|docs|openapi\.json)\/?)?$/;
 
 /**
- * Puts the pages on the public listener: chat, sign-in, approvals, receipts, API docs.
+ * Puts the pages on the public listener: chat, sign-in, approvals, receipts, policy, API docs.
  * Mount `webNotFound` and `webErrorPages` after all other routes, before the problem+json handler.
  * @returns how to end the live streams, so that the listener can close
  */
@@ -30,6 +31,7 @@ export function mountWeb(app: Express, deps: WebDeps): { stop(): void } {
     approvalRoutes(deps),
     identityRoutes(deps),
     receiptRoutes(deps),
+    policyRoutes(deps),
     docsRoutes(deps),
   );
   app.use(web);

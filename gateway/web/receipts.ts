@@ -25,6 +25,9 @@ const names: Record<string, string> = {
   outcome: 'Call ended',
   reply: 'Reply sent',
   'kill-switch': 'Kill switch',
+  'clock.backward': 'Clock went back',
+  'policy.served': 'Policy in force',
+  'policy.rollback': 'Policy rolled back',
   pairing: 'Identity paired',
 };
 

@@ -11,6 +11,8 @@ export interface Viewer {
   /** The session's own token; only compared and looked up, never shown. */
   session: string;
   seesAllReceipts: boolean;
+  /** Owners and administrators: they may turn kill switches. */
+  steers: boolean;
 }
 
 /**
@@ -48,6 +50,7 @@ export async function findViewer(request: Request, deps: WebDeps): Promise<Viewe
     csrf: found.csrf,
     session,
     seesAllReceipts: seesAllReceipts(person),
+    steers: person.roles.some((role) => role === 'owner' || role === 'admin'),
   };
 }
 

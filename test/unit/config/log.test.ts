@@ -30,7 +30,7 @@ test('what Postgres quotes of a row is withheld; its code and table are not', as
       `select '{"text":"canary'::jsonb`,
       `select 'canary'::int`,
       `insert into messages (id, channel, event, state) values ('1', 'web', 'created', 'canary')`,
-      `insert into kill_switch values (true, false, 'canary')`,
+      `insert into kill_switch values (true, '{"canary": 1}')`,
     ];
     for (const statement of statements) {
       const error: unknown = await database.pool.query(statement).then(

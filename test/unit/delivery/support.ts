@@ -231,6 +231,7 @@ export class Stage {
       settings: this.settings,
       adapters: new Map([['slack', this.channel]]),
       people: {
+        version: 'v1',
         get: (principal) => (principal === 'ann' ? ann : undefined),
         byGroups: () => [],
         resolve: async (_channel, _account, id) =>
@@ -263,6 +264,7 @@ export class Stage {
         list: async () => [],
       },
       limits: {
+        version: 'v1',
         consume: async ({ sender }) => this.allow(sender),
         consumeAll: () => Promise.reject(new Error('not used')),
         reload: async () => undefined,

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { repository } from '../../../gateway/cli/up/index.ts';
 import { createClients, createSignIn } from '../../../gateway/sessions/index.ts';
 import { person } from '../../e2e/support/person.ts';
 import {
@@ -220,5 +222,31 @@ describe('a running gateway that is asked to read its policy files again', { tim
     const newcomer = await person({ links }, 'requester');
     await newcomer.say('the first');
     await assert.rejects(newcomer.say('the second'), /not taken/);
+  });
+});
+
+describe('a gateway that is given an earlier revision of a file', { timeout: 170_000 }, () => {
+  it('refuses to start, says what to type, and starts once that was typed', async () => {
+    const own = await testDatabase();
+    const env = { GATEHOUSE_DATABASE_URL: own.url };
+    const folder = await gatewayFolder();
+    const path = join(folder.policiesDir, 'people.yaml');
+    const old = await readFile(path, 'utf8');
+    const started = async (): Promise<void> => (await startGateway(folder, env)).stop();
+    await started();
+    await writeFile(path, replace('roles: [approver]', 'roles: [member]')(old));
+    await started();
+    await writeFile(path, old);
+    const { code, said } = await refusedStart(folder, env);
+    assert.equal(code, 2);
+    const typed = /policy rollback (people:[0-9a-f]{12}) --reason/.exec(said)?.[1] ?? assert.fail(said);
+    const bin = join(repository, 'gateway/cli/gatehouse.mjs');
+    execFileSync(process.execPath, [bin, 'policy', 'rollback', typed, '--reason', 'a test'], {
+      env: { PATH: process.env.PATH, GATEHOUSE_DATA_DIR: folder.dataDir, GATEHOUSE_UP_DIR: folder.dataDir },
+    });
+    await started();
+    await started();
+    await folder.remove();
+    await own.drop();
   });
 });

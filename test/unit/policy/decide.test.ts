@@ -148,7 +148,7 @@ test('arguments that cannot be stored or compared are refused by themselves', as
 
 test('the kill switch survives in the database and leaves receipts', async () => {
   await policy.setKillSwitch({ engaged: true, reason: 'drill', by: 'admin' });
-  assert.equal(await count('kill_switch', 'engaged'), 1);
+  assert.equal(await count('kill_switch', `stopped ? 'all'`), 1);
   await policy.setKillSwitch({ engaged: false, reason: 'over', by: 'admin' });
   assert.equal(await count('receipts', `kind = 'kill-switch'`), 2);
 });

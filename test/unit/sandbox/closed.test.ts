@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
+import { readFileSync, readdirSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { after, before, test } from 'node:test';
 import Docker from 'dockerode';
 import { createLogger } from '../../../gateway/config/index.ts';
+import { containerOf } from '../../../gateway/sandbox/container.ts';
 import { createSandbox, startRunner, type Runner } from '../../../gateway/sandbox/index.ts';
 import { Turns } from '../../../gateway/sandbox/turns.ts';
 
@@ -136,4 +138,26 @@ test('turns: a few run, a few wait, the rest are told', async () => {
     ),
     'later',
   );
+});
+
+test('a run is given no file of this machine, so it can write neither policies nor keys', () => {
+  const limits = { timeoutMs: 1000, memoryMb: 64, cpus: 1, pids: 16, outputBytes: 1024 };
+  const { HostConfig, Volumes } = containerOf('image', 'runner', { ...job, limits });
+  assert.deepEqual(
+    [HostConfig?.Binds, HostConfig?.Mounts, HostConfig?.VolumesFrom, Volumes],
+    [undefined, undefined, undefined, undefined],
+  );
+  assert.equal(HostConfig?.ReadonlyRootfs, true);
+});
+
+test('no connector reaches files or programs of this machine', () => {
+  const folder = new URL('../../../gateway/tools/connectors/', import.meta.url);
+  const names = readdirSync(folder, { recursive: true }).map(String);
+  assert.ok(names.length > 4);
+  for (const name of names.filter((one) => one.endsWith('.ts')))
+    assert.doesNotMatch(
+      readFileSync(new URL(name, folder), 'utf8'),
+      /node:(fs|child_process|worker_threads)/,
+      name,
+    );
 });

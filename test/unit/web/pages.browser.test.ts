@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { after, before, describe, it } from 'node:test';
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
+import { runOf } from '../policy/support.ts';
 import { paymentCard, startWeb, type WebStandIn } from './stand-in.ts';
 
 const executablePath = process.env.GATEHOUSE_TEST_CHROMIUM ?? '/usr/bin/chromium';
@@ -211,16 +212,21 @@ describe('the pages in a browser', { skip }, () => {
       ['identity', 'requester', '/identities/PAIR2345'],
       ['approval-closed', 'requester', '/approvals/dec_0193fd0a4c1e7b13'],
       ['receipts', 'approver-a', '/receipts'],
+      ['policy', 'approver-a', `/policy?decision=${web.state.decision}`],
+      ['policy-plain', 'requester', '/policy'],
+      ['policy-admin', 'admin', '/policy'],
       ['docs', 'requester', '/docs'],
       ['login', 'requester', '/login'],
       ['missing', 'requester', '/nowhere'],
     ];
     for (const width of [360, 1280]) {
       for (const dark of [false, true]) {
-        for (const principal of ['requester', 'approver-a']) {
+        for (const principal of ['requester', 'approver-a', 'admin']) {
           const { context, page, problems } = await open(principal, { width, dark });
           for (const [name, , path] of visits.filter((visit) => visit[1] === principal)) {
             await page.goto(web.base + path);
+            if (path.startsWith('/policy'))
+              await page.evaluate(`document.querySelectorAll('details').forEach((one) => (one.open = true))`);
             await look(page, `${name}-${width}-${dark ? 'dark' : 'light'}`, width);
           }
           assert.deepEqual(problems, []);
@@ -322,6 +328,7 @@ async function fillForLooks(web: WebStandIn): Promise<void> {
     nativeId: '123456789',
     display: `Robin ${'a-very-long-name'.repeat(8)}`,
   });
+  await decideForLooks(web);
   web.state.cards.clear();
   const card = paymentCard({
     quoted: 'Please pay quickly. '.repeat(100),
@@ -376,4 +383,22 @@ async function fillForLooks(web: WebStandIn): Promise<void> {
       },
     },
   };
+}
+
+/** A decision to explain, switches that are on, and a candidate that would decide it otherwise. */
+async function decideForLooks(web: WebStandIn): Promise<void> {
+  const args = { amount: '1200.00', currency: 'EUR', payee: 'ACME', reference: 'invoice-42' };
+  const decision = await web.policy.decide(runOf(), { tool: 'ledger.transfer', args, step: 'looks' });
+  web.state.decision = decision.id;
+  for (const target of ['tool:http.request', 'person:requester'] as const)
+    await web.policy.setKillSwitch({ engaged: true, target, reason: 'A drill until noon.', by: 'admin' });
+  const candidate = `sha256:${'c0ffee'.repeat(10)}abcd`;
+  await web.pool.query('insert into shadow_candidates (candidate, compared, dropped) values ($1, 240, 2)', [
+    candidate,
+  ]);
+  await web.pool.query(
+    `insert into shadow_differences (candidate, decision_id, tool, live, shadow, reasons)
+     values ($1, $2, 'ledger.transfer', 'approve by 2 of approvers', 'deny', '{export_forbidden}')`,
+    [candidate, decision.id],
+  );
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { GatehouseError } from '../../../gateway/config/index.ts';
+import { runOf } from '../policy/support.ts';
 import { paymentCard, startWeb, type WebStandIn } from './stand-in.ts';
 
 let web: WebStandIn;
@@ -460,5 +461,79 @@ describe('the API page', () => {
     assert.match(text, /its name/);
     const raw = await fetch(`${web.base}/openapi.json`);
     assert.deepEqual(await raw.json(), web.state.openapi);
+  });
+});
+
+describe('the policy page', () => {
+  const args = { amount: '120.00', currency: 'EUR', payee: 'ACME', reference: 'words of the requester' };
+  const decided = async (): Promise<string> =>
+    (await web.policy.decide(runOf(), { tool: 'ledger.transfer', args, step: 'page' })).id;
+  const turn = (principal: string, fields: Record<string, string>, change: Record<string, string> = {}) => {
+    const { cookie, csrf } = web.signInAs(principal);
+    return post(
+      '/policy/kill-switch',
+      { csrf, turn: 'on', scope: 'tool', name: 'ledger.transfer', reason: 'a drill', ...fields },
+      { cookie, origin: web.base, ...change },
+    );
+  };
+  const targets = async (): Promise<string[]> => (await web.policy.killSwitches()).map((one) => one.target);
+
+  it('shows rules with their sentence and place, and what each role may, as the rules really answer', async () => {
+    const { text, status } = await get('/policy', { cookie: web.signInAs('requester').cookie });
+    assert.equal(status, 200);
+    assert.match(text, /A payment has to say its amount and currency\./);
+    assert.match(text, /<code>amount_missing<\/code> in approvers\.rego, line \d+/);
+    assert.match(text, /Not from the person who asks: …\./);
+    const row = /<code>ledger\.balance<\/code>[\s\S]*?<\/tr>/.exec(text)?.[0] ?? '';
+    assert.deepEqual(
+      [...row.matchAll(/tone-(\w+)/g)].map((match) => match[1]),
+      ['ok', 'ok', 'ok', 'bad', 'ok'],
+    );
+  });
+
+  it('explains a decision to the one who asked and to those who see all, and to nobody else', async () => {
+    const id = await decided();
+    for (const principal of ['requester', 'approver-a', 'admin']) {
+      const { text } = await get(`/policy?decision=${id}`, { cookie: web.signInAs(principal).cookie });
+      assert.match(text, /payment_needs_approval/, principal);
+      assert.match(text, /approve by 2 of approvers/);
+      assert.doesNotMatch(text, /words of the requester/);
+    }
+    await web.pool.query(`update decisions set principal = 'approver-b' where id = $1`, [id]);
+    const other = await get(`/policy?decision=${id}`, { cookie: web.signInAs('requester').cookie });
+    assert.equal(other.status, 404);
+    assert.match(other.text, /no such decision/);
+    assert.doesNotMatch(other.text, /args\/payee/);
+  });
+
+  it('turns a kill switch for an administrator only, by a form of this page only, for a reason', async () => {
+    for (const principal of ['requester', 'approver-a'])
+      assert.equal((await turn(principal, {})).status, 403);
+    assert.equal((await turn('admin', {}, { origin: 'https://evil.example' })).status, 403);
+    assert.equal((await turn('admin', { csrf: 'x' })).status, 403);
+    assert.equal((await turn('admin', { reason: ' ' })).status, 400);
+    assert.equal((await turn('admin', { name: 'ledger.transfr' })).status, 404);
+    assert.equal((await turn('admin', { scope: 'person', name: 'requestor' })).status, 400);
+    assert.equal((await turn('admin', { scope: 'host', name: 'a' })).status, 400);
+    assert.deepEqual(await targets(), []);
+    assert.equal((await turn('admin', {})).status, 303);
+    assert.deepEqual(await targets(), ['tool:ledger.transfer']);
+    assert.equal((await turn('admin', { turn: 'off' })).status, 303);
+    assert.deepEqual(await targets(), []);
+  });
+
+  it('does not turn anything by a GET', async () => {
+    const { cookie } = web.signInAs('admin');
+    assert.equal((await get('/policy/kill-switch?turn=on&scope=all&reason=x', { cookie })).status, 404);
+    assert.deepEqual(await targets(), []);
+  });
+
+  it('keeps who is stopped from those who do not see everything', async () => {
+    await turn('admin', { scope: 'person', name: 'approver-a', reason: '<b>lost phone</b>' });
+    const mine = await get('/policy', { cookie: web.signInAs('requester').cookie });
+    assert.doesNotMatch(mine.text, /lost phone|person:approver-a/);
+    const theirs = await get('/policy', { cookie: web.signInAs('admin').cookie });
+    assert.match(theirs.text, /&lt;b&gt;lost phone/);
+    await turn('admin', { scope: 'person', name: 'approver-a', turn: 'off' });
   });
 });

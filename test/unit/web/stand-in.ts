@@ -4,6 +4,8 @@ import type { AddressInfo } from 'node:net';
 import express from 'express';
 import { GatehouseError, toProblem } from '../../../gateway/config/index.ts';
 import { Signals } from '../../../gateway/db/index.ts';
+import { loadCatalogue } from '../../../gateway/catalogue/index.ts';
+import { createPolicy, shadowReport } from '../../../gateway/policy/index.ts';
 import { hashToken, newToken } from '../../../gateway/envelope/index.ts';
 import { mountWeb, webErrorPages, webNotFound } from '../../../gateway/web/index.ts';
 import type {
@@ -14,9 +16,10 @@ import type {
   WebDeps,
   WebPerson,
 } from '../../../gateway/web/index.ts';
+import { policiesDir } from '../policy/support.ts';
 import { testDatabase } from '../../support/postgres.ts';
 
-/** Two people as in the demo. */
+/** Two people as in the demo, and one who steers. */
 export const people: Record<string, WebPerson> = {
   requester: { principal: 'requester', display: 'Robin Requester', roles: ['member'], groups: [] },
   'approver-a': {
@@ -25,6 +28,7 @@ export const people: Record<string, WebPerson> = {
     roles: ['approver'],
     groups: ['approvers'],
   },
+  admin: { principal: 'admin', display: 'Ada Admin', roles: ['admin'], groups: [] },
 };
 
 /** A pending payment that `approver-a` may decide. */
@@ -86,7 +90,17 @@ export async function startWeb(options: { publicUrl?: (port: number) => string }
     asked: [] as unknown[],
     openapi: {} as unknown,
     failures: [] as unknown[],
+    /** A decision that a test made. */
+    decision: '',
   };
+  const policy = await createPolicy({
+    pool: database.pool,
+    policiesDir,
+    catalogue: loadCatalogue(policiesDir),
+    clock: () => new Date(),
+    epoch: { current: () => 1, bump: () => 1 },
+    settings: { decisionSeconds: 300, approvalSeconds: 3600 },
+  });
   const deps: WebDeps = {
     publicUrl,
     pool: database.pool,
@@ -139,6 +153,11 @@ export async function startWeb(options: { publicUrl?: (port: number) => string }
         principal === 'approver-a' ? [...state.cards.values()].filter((card) => card.mayVote) : [],
       requestedBy: async (principal) =>
         [...state.cards.values()].filter((card) => card.requester.principal === principal),
+    },
+    policy: {
+      ...policy,
+      overview: () => policy.overview(['member', 'approver', 'viewer', 'guest', 'automation']),
+      shadow: () => shadowReport(database.pool),
     },
     audit: {
       async listReceipts(_pool, filter) {
@@ -213,6 +232,7 @@ export async function startWeb(options: { publicUrl?: (port: number) => string }
     publicUrl,
     state,
     pool: database.pool,
+    policy,
     sessions,
     addMessage,
     addReply,

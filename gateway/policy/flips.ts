@@ -1,0 +1,96 @@
+import type { ApprovalClass } from './approval-classes.ts';
+import { toCents } from './money.ts';
+import type { PolicyInput, TracedLeaf } from './types.ts';
+
+/** One fact of an input set to something else. */
+export interface Flip {
+  fact: string;
+  from: string;
+  to: string;
+  input: PolicyInput;
+}
+
+const roles = ['owner', 'member', 'approver', 'viewer', 'guest', 'automation'];
+const standings = ['owner', 'member', 'paired', 'guest', 'unknown'];
+const visibilities = ['dm', 'private', 'public', 'external'];
+const environments = ['production', 'development'];
+
+/**
+ * The single facts that an explanation tries: the declared list. Each differs from the input in one thing only.
+ * @param limits the approval class of the tool's risk, whose amounts are tried from both sides
+ */
+export function flipsOf(input: PolicyInput, limits: ApprovalClass | undefined): Flip[] {
+  const flips: Flip[] = [];
+  const set = (path: string, to: unknown): void => {
+    const changed = structuredClone(input) as unknown as Record<string, unknown>;
+    const keys = path.split('.');
+    const last = keys.pop() ?? '';
+    const owner = keys.reduce<Record<string, unknown> | undefined>(
+      (value, key) => value?.[key] as Record<string, unknown> | undefined,
+      changed,
+    );
+    // A fact that this input does not have is none that could be another.
+    if (!owner || !Object.hasOwn(owner, last) || JSON.stringify(owner[last]) === JSON.stringify(to)) return;
+    flips.push({
+      fact: path,
+      from: words(owner[last]),
+      to: words(to),
+      input: changed as unknown as PolicyInput,
+    });
+    owner[last] = to;
+  };
+  for (const role of roles) set('actor.roles', [role]);
+  for (const standing of standings) set('actor.standing', standing);
+  set('actor.principal', null);
+  set('ingress', 'none');
+  for (const visibility of visibilities) set('channel.visibility', visibility);
+  for (const environment of environments) set('environment', environment);
+  set('session.tainted', !input.session.tainted);
+  set('anchored', !input.anchored);
+  set('advisory', !input.advisory);
+  set('carried.hosts', []);
+  set('carried.secret', !input.carried.secret);
+  for (const [index, { at, origin }] of input.leaves.entries()) {
+    const changed = structuredClone(input);
+    const to = origin === 'user' ? 'unknown' : 'user';
+    changed.leaves[index] = { ...changed.leaves[index], origin: to } as TracedLeaf;
+    flips.push({ fact: `origin of ${at}`, from: origin, to, input: changed });
+  }
+  const [day] = input.now.split('T');
+  for (const hour of ['03', '12']) set('now', `${day}T${hour}:00:00Z`);
+  set('now', `${saturdayAfter(input.now)}T12:00:00Z`);
+  return [...flips, ...amounts(input, limits)];
+}
+
+function amounts(input: PolicyInput, limits: ApprovalClass | undefined): Flip[] {
+  const { money } = input;
+  if (!money) return [];
+  const steps = (limits?.from ?? []).filter((step) => step.currency === money.currency);
+  return steps
+    .flatMap((step) => [step.amount, step.amount - 1])
+    .filter((cents) => cents > 0 && cents !== money.cents)
+    .map((cents) => {
+      const changed = structuredClone(input);
+      changed.money = { ...money, cents };
+      const sizes = new Set(input.leaves.flatMap((leaf) => (leaf.kind === 'sizes' ? [leaf.arg] : [])));
+      for (const [name, value] of Object.entries(input.args))
+        if (sizes.has(name) && toCents(value) === money.cents) changed.args[name] = decimal(cents);
+      const text = (value: number): string => `${decimal(value)} ${money.currency}`;
+      return { fact: 'money', from: text(money.cents), to: text(cents), input: changed };
+    });
+}
+
+const decimal = (cents: number): string =>
+  `${Math.floor(cents / 100)}.${String(cents % 100).padStart(2, '0')}`;
+
+function saturdayAfter(now: string): string {
+  const day = new Date(now);
+  day.setUTCDate(day.getUTCDate() + ((6 - day.getUTCDay() + 7) % 7 || 7));
+  return day.toISOString().slice(0, 10);
+}
+
+function words(value: unknown): string {
+  if (value === null) return 'none';
+  if (Array.isArray(value)) return value.join(', ') || 'none';
+  return typeof value === 'string' ? value : JSON.stringify(value);
+}

@@ -1,0 +1,61 @@
+import type { Catalogue, Tool } from '../catalogue/index.ts';
+import type { Answering } from './candidate.ts';
+import { effectWords } from './effects.ts';
+import { noFacts } from './facts.ts';
+import type { RuleNote } from './rule-notes.ts';
+import type { PolicyInput, Verdict } from './types.ts';
+
+/** The policy in force, for people to read. */
+export interface PolicyOverview {
+  version: string;
+  rules: RuleNote[];
+  roles: string[];
+  /** For each tool what the rules say to each role, in the order of `roles`. */
+  tools: { name: string; title: string; risk: string; effects: string[] }[];
+}
+
+/**
+ * Asks the rules in force who may do what: for each role and tool the plainest call there is. It comes from a person whom
+ * Gatehouse knows, in a direct message, with values that they typed, for the smallest amount.
+ */
+export async function whoMayWhat(
+  rules: Pick<Answering, 'approvalClass'> & { ask(input: PolicyInput): Promise<Verdict> },
+  catalogue: Pick<Catalogue, 'list'>,
+  roles: readonly string[],
+  now: string,
+): Promise<PolicyOverview['tools']> {
+  return Promise.all(
+    catalogue.list().map(async (tool) => ({
+      name: tool.name,
+      title: tool.title,
+      risk: tool.risk,
+      effects: await Promise.all(
+        roles.map(async (role) => effectWords(await rules.ask(plainest(tool, role, rules, now)))),
+      ),
+    })),
+  );
+}
+
+function plainest(
+  tool: Tool,
+  role: string,
+  rules: Pick<Answering, 'approvalClass'>,
+  now: string,
+): PolicyInput {
+  const currency = rules.approvalClass(tool.risk)?.from[0]?.currency ?? 'EUR';
+  const standing = role === 'guest' || role === 'owner' ? role : 'member';
+  return {
+    tool: { name: tool.name, risk: tool.risk, connector: tool.connector.kind },
+    args: {},
+    money: tool.money ? { cents: 1, currency } : null,
+    leaves: [],
+    anchored: true,
+    carried: { hosts: [], secret: false },
+    actor: { principal: 'somebody', display: 'Somebody', roles: [role], groups: [], standing },
+    channel: { kind: 'web', visibility: 'dm' },
+    ingress: 'session',
+    advisory: false,
+    session: noFacts.session,
+    now,
+  };
+}
