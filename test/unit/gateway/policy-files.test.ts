@@ -188,10 +188,15 @@ describe('a running gateway that is asked to read its policy files again', { tim
     const good = (name: string) => (seen: { checks: Record<string, { state: string } | undefined> }) =>
       seen.checks[name]?.state === 'ok' && seen.checks.policy?.state === 'ok';
     await gateway.readiness('an end of the warning', good('people'));
+    const newer = await Promise.all(files.map((path) => readFile(path, 'utf8')));
     await writeFile(peoplePath, people);
     await writeFile(approvalsPath, approvals);
     gateway.reload();
-    await gateway.readiness('the way back', good('people'));
+    const back = await gateway.readiness('a way back that is refused', (seen) => !good('people')(seen));
+    assert.match(back.checks.policy?.text ?? '', /goes back to a revision that was replaced/);
+    await Promise.all(files.map((path, index) => writeFile(path, newer[index] ?? '')));
+    gateway.reload();
+    await gateway.readiness('the newer ones', good('people'));
   });
 
   it('takes what is good: a tool, a person and a limit of one message', async () => {
