@@ -123,20 +123,8 @@ function take(text: string, span: Span, used: Set<number>): void {
 function isSizeTyped(words: OwnWords, text: string, used: Set<number>): boolean {
   const number = words.findNumber(text).find((span) => !used.has(span.from));
   if (number) used.add(number.from);
-  return (
-    number !== undefined ||
-    words.find(text).length > 0 ||
-    (names[text] ?? []).some((name) => words.holds(name))
-  );
+  return number !== undefined || words.find(text).length > 0 || words.hasCurrency(text);
 }
-
-/** Other names of the currencies that people type as a word. */
-const names: Readonly<Record<string, string[]>> = {
-  EUR: ['euro', 'euros'],
-  USD: ['dollar', 'dollars', 'bucks'],
-  GBP: ['pound', 'pounds'],
-  JPY: ['yen'],
-};
 
 function carriedOut(
   run: RunContext,

@@ -1,6 +1,7 @@
 import { ownTextOf } from './own-text.ts';
 import { keysOf, numberKey, tokenise, type Token } from './tokens.ts';
 import {
+  currencies,
   destinationWords,
   effectVerbs,
   forVerbs,
@@ -34,6 +35,8 @@ export interface OwnWords {
   find(value: string): Span[];
   /** Every place where a number stands, however its decimals are written. */
   findNumber(value: string | number): Span[];
+  /** Whether an amount in this currency (ISO 4217) stands there with its sign or its name. */
+  hasCurrency(code: string): boolean;
   /** Whether a text stands there word by word; upper and lower case aside. */
   holds(text: string): boolean;
   /** Whether a value at this place is a number that counts something, or a part of a date. */
@@ -111,6 +114,13 @@ class Words implements OwnWords {
     if (wanted === null) return [];
     return this.#tokens.flatMap((token, index) =>
       numberKey(token.word) === wanted ? [{ from: index, to: index }] : [],
+    );
+  }
+
+  hasCurrency(code: string): boolean {
+    const names = currencies[code] ?? [];
+    return this.#tokens.some((token) =>
+      names.some((name) => token.lower === name || (name.length === 1 && token.word.includes(name))),
     );
   }
 

@@ -25,9 +25,15 @@ const date = /^\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}$|^\d{1,2}:\d{2}/;
 /** More words than this in quotation marks are a text, not a name. */
 const longQuote = 12;
 
-/** @returns `120` for 120.00, $120 and 1,20 is not one; null for what is no plain decimal number */
+/**
+ * @returns one form for all ways to write a number: `120` for 120.00, $120 and 120,00; null for what is none. A comma before
+ *   three digits groups, before one or two it is the decimal sign.
+ */
 export function numberKey(word: string): string | null {
-  const bare = word.replace(currencySigns, '').replace(/%$/, '');
+  const plain = word.replace(currencySigns, '').replace(/%$/, '');
+  const bare = /^(\d{1,3}(\.\d{3})+|\d+),\d{1,2}$/.test(plain)
+    ? plain.replaceAll('.', '').replace(',', '.')
+    : plain;
   if (!/^\d{1,3}(,\d{3})+(\.\d+)?$|^\d+(\.\d+)?$/.test(bare)) return null;
   const [whole = '', part = ''] = bare.replaceAll(',', '').split('.');
   const fraction = part.replace(/0+$/, '');

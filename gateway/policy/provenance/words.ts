@@ -6,7 +6,8 @@ const set = (words: string): ReadonlySet<string> => new Set(words.split(/\s+/));
 
 /** Orders that something be paid. */
 export const payVerbs = set(
-  'pay transfer send wire refund reimburse donate tip settle remit repay purchase buy charge credit forward deposit top',
+  `pay transfer send wire refund reimburse donate tip settle remit repay purchase buy charge credit forward deposit top move
+   put book order reserve rent hire subscribe`,
 );
 
 /** Orders with an effect on somebody or something else. */
@@ -87,3 +88,13 @@ export const units = set(
    guests times items pieces copies rows nights stars star am pm o'clock`,
 );
 export const currencySigns = /^[$€£¥₹]|[$€£¥₹]$/;
+
+/** What people write for a currency, besides its code. */
+export const currencies: Readonly<Record<string, readonly string[]>> = {
+  EUR: ['€', 'euro', 'euros'],
+  USD: ['$', 'dollar', 'dollars', 'bucks'],
+  GBP: ['£', 'pound', 'pounds', 'quid'],
+  JPY: ['¥', 'yen'],
+  INR: ['₹', 'rupee', 'rupees'],
+  CHF: ['franc', 'francs'],
+};

@@ -160,6 +160,10 @@ for (const [what, text, tool, call, at, origin] of [
     'unknown',
   ],
   ['an amount with a sign and grouping', 'Pay ACME $1,200.50', pay, { amount: '1200.5' }, '/amount', 'user'],
+  ['an amount with a decimal comma', 'Pay ACME 1.059,90 €', pay, { amount: '1059.90' }, '/amount', 'user'],
+  ['a comma that groups', 'Pay ACME $1,200', pay, { amount: '1.20' }, '/amount', 'unknown'],
+  ['the sign of a currency', 'Pay ACME £120', pay, { currency: 'GBP' }, '/currency', 'user'],
+  ['another currency', 'Pay ACME £120', pay, { currency: 'EUR' }, '/currency', 'unknown'],
   ['ten times the amount', 'Pay ACME $120', pay, { amount: '1200' }, '/amount', 'unknown'],
   [
     'a name of several words',
