@@ -113,6 +113,7 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
     clock,
     epoch,
     people,
+    environment: settings.environment,
     settings,
     beside: () => [people.version, automations.version, limits.version],
     admit,

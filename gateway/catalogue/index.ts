@@ -4,10 +4,12 @@ export { checkCatalogue, loadCatalogue, type Catalogue, type NextCatalogue } fro
 export { toolIndex, toolPage } from './page.ts';
 export { parseTool, type Tool } from './parse.ts';
 export {
+  dataClasses,
   ownHeaders,
   riskClasses,
   type ArgumentKind,
   type Connector,
+  type DataClass,
   type Egress,
   type HostEntry,
   type RiskClass,

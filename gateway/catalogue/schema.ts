@@ -14,6 +14,10 @@ export const riskClasses = [
 ] as const;
 export type RiskClass = (typeof riskClasses)[number];
 
+/** Who may see what a tool returns, from everybody to few. */
+export const dataClasses = ['public', 'internal', 'confidential', 'personal'] as const;
+export type DataClass = (typeof dataClasses)[number];
+
 const argument = z
   .string()
   .regex(/^[a-z][A-Za-z0-9]{0,39}$/)
@@ -166,6 +170,10 @@ export const ToolSchema = z.strictObject({
     .enum(['trusted', 'untrusted'])
     .default('untrusted')
     .describe('`trusted`: what it returns was written by nobody who could mean harm, such as a balance'),
+  dataClass: z
+    .enum(dataClasses)
+    .default('internal')
+    .describe('who may see what it returns: `public`, `internal`, `confidential` or `personal`'),
   idempotencyKey: z
     .enum(['attempt', 'none'])
     .describe('`attempt`: doing the call twice with one attempt id has one effect'),

@@ -55,6 +55,10 @@ const SettingsSchema = z.strictObject({
   slackApiUrl: z.url().default('https://slack.com/api/'),
   telegramMode: z.enum(['off', 'polling', 'webhook']).default('off'),
   telegramApiRoot: z.url().default('https://api.telegram.org'),
+  environment: z
+    .enum(['development', 'staging', 'production'])
+    .default('production')
+    .describe('what the rules are told; production is the strictest'),
   demo: z.stringbool().default(false).describe('demo accounts and demo systems of record'),
   opaUrl: z
     .url({ protocol: /^https?$/ })

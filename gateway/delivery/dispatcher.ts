@@ -227,5 +227,6 @@ export function actorOf(envelope: Envelope, people: Pick<People, 'get'>): RunCon
     roles: envelope.data.channel.kind === 'automation' ? ['automation'] : (person?.roles ?? []),
     groups: person?.groups ?? [],
     standing: trust.sender,
+    ...(person?.clearance && { clearance: person.clearance }),
   };
 }

@@ -5,18 +5,10 @@ import { z } from 'zod';
 import { riskClasses } from '../catalogue/index.ts';
 import { GatehouseError } from '../config/index.ts';
 import { digestOfText } from '../envelope/index.ts';
-import { toCents } from './money.ts';
+import { alwaysAsked, gateFields } from './gate-fields.ts';
+import { moneyAmount } from './policy-file.ts';
 
 const quorum = z.number().int().min(1).max(10);
-const cents = z.string().transform((amount, context) => {
-  const value = toCents(amount);
-  if (value !== null) return value;
-  context.addIssue({
-    code: 'custom',
-    message: 'write the amount as text with at most two decimals, such as "1000.00"',
-  });
-  return z.NEVER;
-});
 const groups = z.array(z.string().min(1)).min(1, 'name at least one group; nobody is asked otherwise');
 const share = z.number().gt(0).lt(1).describe('of the time until the deadline');
 const shares = z.array(share).max(10).default([]);
@@ -24,17 +16,24 @@ const ClassSchema = z.strictObject({
   groups,
   quorum: quorum.optional(),
   fourEyes: z.boolean().optional(),
-  from: z
-    .array(z.strictObject({ currency: z.string().regex(/^[A-Z]{3}$/), amount: cents, quorum }))
-    .default([]),
+  from: z.array(z.strictObject({ ...moneyAmount.shape, quorum })).default([]),
   escalate: z
     .array(z.strictObject({ after: share, groups }))
     .max(10)
     .default([]),
   remindAt: shares,
   strict: z.boolean().default(false),
+  ...gateFields,
 });
-const ApprovalsFile = z.strictObject({ classes: z.partialRecord(z.enum(riskClasses), ClassSchema) });
+const ApprovalsFile = z.strictObject({
+  classes: z.partialRecord(z.enum(riskClasses), ClassSchema).superRefine((classes, context) => {
+    for (const [risk, entry] of Object.entries(classes)) {
+      if (!entry.unasked || !alwaysAsked.includes(risk)) continue;
+      const message = `a call of the class ${risk} is always asked about`;
+      context.addIssue({ code: 'custom', message, path: [risk, 'unasked'] });
+    }
+  }),
+});
 
 /** Classes of which no one person decides alone, unless approvals.yaml says so. */
 const fourEyed: readonly string[] = ['payment', 'prod_write'];
@@ -107,7 +106,6 @@ export async function readApprovalClasses(policiesDir: string): Promise<Approval
           cents: step.amount,
           quorum: step.quorum,
         })),
-        strict: entry.strict,
       },
     ]),
   );
@@ -147,6 +145,10 @@ function faultsOf(risk: string, entry: ApprovalClass, people: Members): Fault[] 
   const quorums: Fault[] = [
     { at: [...at, 'quorum'], quorum: entry.quorum },
     ...entry.from.map((step, index) => ({ at: [...at, 'from', index, 'quorum'], quorum: step.quorum })),
+    ...(['blast', 'firstTime'] as const).flatMap((name) => {
+      const raised = entry[name]?.quorum;
+      return raised === undefined ? [] : [{ at: [...at, name, 'quorum'], quorum: raised }];
+    }),
   ]
     .filter((one) => empty.length === 0 && one.quorum > size)
     .map((one) => ({ at: one.at, text: `${one.quorum} have to agree, and its groups have ${size} members` }));

@@ -13,6 +13,7 @@ import { readPolicyData } from './data.ts';
 import { loadEngine, wasmEngine } from './engine.ts';
 import { askPolicy } from './fail-closed.ts';
 import { findOpa } from './opa.ts';
+import { toolFacts } from './judge.ts';
 import { noSuchTool, refusalOf } from './question.ts';
 import { sha256 } from './sources.ts';
 import type { Engine, PolicyInput, Verdict } from './types.ts';
@@ -64,9 +65,8 @@ export function answering(rules: {
       if (!tool) return { effect: 'deny', reasons: [noSuchTool], approvers: null };
       const refusal = refusalOf(tool, input.args);
       if (refusal) return { effect: 'deny', reasons: [refusal], approvers: null };
-      const own = { name: tool.name, risk: tool.risk, connector: tool.connector.kind };
       const leaves = input.leaves.map((leaf) => ({ ...leaf, kind: tool.kinds[leaf.arg] ?? leaf.kind }));
-      return askPolicy(rules.engine, { ...input, tool: own, leaves }, () => performance.now());
+      return askPolicy(rules.engine, { ...input, tool: toolFacts(tool), leaves }, () => performance.now());
     },
     approvalClass: (risk) => rules.classes.get(risk),
   };

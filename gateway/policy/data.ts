@@ -1,20 +1,22 @@
 import { loadCatalogue, type NextCatalogue } from '../catalogue/index.ts';
 import { readApprovalClasses, type ApprovalClasses } from './approval-classes.ts';
 import { loadEngine } from './engine.ts';
+import { readLimits, type PolicyLimits } from './limits.ts';
 import { readOverrides, type Overrides } from './overrides.ts';
 import type { Engine } from './types.ts';
 
 /** What the rules read as `data`, and the files that it comes from. */
 export interface PolicyData {
   classes: ApprovalClasses;
+  limits: PolicyLimits;
   overrides: Overrides;
-  data: { approvals: object; overrides: object; tools: object };
+  data: { approvals: object; limits: object; automations: object; overrides: object; tools: object };
 }
 
 /**
  * Reads all that the rules read as `data`: the gateway, a bundle for OPA and the tests of rules see the same.
  * @param catalogue whose tools the rules see; read from the same folder where none is given
- * @throws GatehouseError `GH-POLICY-011` and `GH-POLICY-017`, naming file, line and fault
+ * @throws GatehouseError `GH-POLICY-011`, `-012` and `-017`, naming file, line and fault
  */
 export async function readPolicyData(
   policiesDir: string,
@@ -22,11 +24,13 @@ export async function readPolicyData(
   catalogue: Pick<NextCatalogue, 'data'> = loadCatalogue(policiesDir).read(),
 ): Promise<PolicyData> {
   const classes = await readApprovalClasses(policiesDir);
+  const limits = await readLimits(policiesDir);
   const overrides = await readOverrides(policiesDir, now);
   return {
     classes,
+    limits,
     overrides,
-    data: { approvals: classes.data, overrides: overrides.data, tools: catalogue.data },
+    data: { approvals: classes.data, ...limits.data, overrides: overrides.data, tools: catalogue.data },
   };
 }
 

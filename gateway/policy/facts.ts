@@ -1,39 +1,145 @@
-import type { Catalogue } from '../catalogue/index.ts';
+import { dataClasses, type Catalogue, type DataClass, type Tool } from '../catalogue/index.ts';
 import type { Queryable } from '../db/index.ts';
+import { chargesOf, leftInWords, type Budget, type Charge, type Charges } from './budgets.ts';
+import { destinationsOf, sameTarget } from './destinations.ts';
 import type { Question } from './question.ts';
-import type { SessionFacts } from './types.ts';
+import type { PolicyInput } from './types.ts';
 
 /** What the rules see of a call that only Postgres knows. */
-export interface Facts {
-  session: SessionFacts;
+export interface Facts extends Pick<PolicyInput, 'session' | 'rejectedBefore' | 'budgets' | 'uncovered'> {
+  /** Arguments that name a recipient that nothing was sent to before. */
+  firstTime: string[];
+  /** What the call takes from its budgets once it runs. */
+  charges: Charge[];
 }
 
 /** Of a call whose decision depends on none of it: a tool that only reads. */
-export const noFacts: Facts = Object.freeze({ session: Object.freeze({ tainted: false }) });
+export const noFacts: Facts = Object.freeze({
+  session: Object.freeze({ tainted: false, pendingAsks: 0, classesRead: [] }),
+  rejectedBefore: false,
+  budgets: [],
+  uncovered: false,
+  firstTime: [],
+  charges: [],
+});
+
+interface Row {
+  at: number;
+  tools: string[] | null;
+  pending: number;
+  rejected: Record<string, unknown>[] | null;
+  known: string[] | null;
+  used: { budget: string; used: number }[] | null;
+}
+
+/** What is asked of Postgres for one call. */
+type Asked = { tool: Tool; args: Record<string, unknown>; question: Question } & Charges;
 
 /**
  * Reads the facts of many calls in one round trip; without one where no call needs any.
+ * @param known the catalogue, and the budgets that are in force
  * @returns one entry a question, in their order
  */
 export async function readFacts(
   db: Queryable,
-  catalogue: Catalogue,
+  known: { catalogue: Catalogue; budgets: readonly Budget[] },
   questions: readonly Question[],
 ): Promise<Facts[]> {
-  const sessions = [...new Set(questions.filter(needsFacts).map((question) => question.run.sessionKey))];
-  if (sessions.length === 0) return questions.map(() => noFacts);
-  const vouched = catalogue.list().flatMap((tool) => (tool.output === 'trusted' ? [tool.name] : []));
-  const { rows } = await db.query<{ session_key: string }>({
-    name: 'tainted-sessions',
-    text: `select asked.session_key from unnest($1::text[]) as asked (session_key) where exists (
-      select from decisions d join attempts a on a.decision_id = d.id
-      where d.session_key = asked.session_key and a.state <> 'started' and a.tool <> all($2))`,
-    values: [sessions, vouched],
+  const asked = questions.map((question) => askedFor(known.budgets, question));
+  if (!asked.some((entry) => entry !== null)) return questions.map(() => noFacts);
+  const { rows } = await db.query<Row>({
+    name: 'facts-of-calls',
+    text: selectFacts,
+    values: [JSON.stringify(asked.flatMap((entry, at) => (entry ? [rowOf(entry, at)] : [])))],
   });
-  const tainted = new Set(rows.map((row) => row.session_key));
-  return questions.map((question) =>
-    needsFacts(question) ? { session: { tainted: tainted.has(question.run.sessionKey) } } : noFacts,
-  );
+  const found = new Map(rows.map((row) => [row.at, row]));
+  return asked.map((entry, at) => {
+    const row = found.get(at);
+    return entry && row ? factsOf(known.catalogue, entry, row) : noFacts;
+  });
 }
 
-const needsFacts = ({ tool }: Question): boolean => tool !== null && tool.risk !== 'read';
+// Asks that wait are counted by session; those that nobody was told of yet, only while their message is served.
+const selectFacts = `select q.at,
+    (select array_agg(tool) from session_tools s where s.session_key = q.session_key) as tools,
+    (select count(*) from approvals a join decisions d using (id)
+      where a.state = 'pending' and a.requester = q.principal and d.session_key = q.session_key)
+    + (select count(*) from decisions d where d.message_id = q.message_id and d.effect in ('confirm', 'approve')
+      and d.expires_at > now() and not exists (select from approvals a where a.id = d.id)
+      and not exists (select from grants g where g.decision_id = d.id)) as pending,
+    (select array_agg(d.args) from decisions d join approvals a using (id)
+      where d.message_id = q.message_id and d.tool = q.tool and a.state = 'rejected') as rejected,
+    (select array_agg(t.digest) from destinations t
+      where t.tool = q.tool and t.digest = any(q.digests)) as known,
+    (select json_agg(json_build_object('budget', b.budget, 'used', b.used))
+      from json_to_recordset(q.charges) as c (budget text, holder text, daily boolean)
+      join budgets b on b.budget = c.budget and b.holder = c.holder
+        and b.day = case when c.daily then (now() at time zone 'utc')::date else '-infinity' end) as used
+  from json_to_recordset($1) as q (at int, session_key text, message_id text, principal text, tool text,
+    digests text[], charges json)`;
+
+/** Null for a call whose decision depends on nothing that only Postgres knows. */
+function askedFor(budgets: readonly Budget[], question: Question): Asked | null {
+  const { tool, run } = question;
+  if (!tool) return null;
+  const args = question.call.args as Record<string, unknown>;
+  const charges = chargesOf(budgets, run, tool, args);
+  const plain =
+    tool.risk === 'read' &&
+    !sends(tool) &&
+    charges.charges.length === 0 &&
+    !Object.values(tool.kinds).includes('redirects');
+  return plain && !charges.uncovered ? null : { tool, args, question, ...charges };
+}
+
+const rowOf = ({ tool, args, question: { run }, charges }: Asked, at: number): object => ({
+  at,
+  session_key: run.sessionKey,
+  message_id: run.messageId,
+  principal: run.principal,
+  tool: tool.name,
+  digests: destinationsOf(tool, args).map(({ digest }) => digest),
+  charges,
+});
+
+function factsOf(catalogue: Catalogue, { tool, args, charges, uncovered }: Asked, row: Row): Facts {
+  const answered = (row.tools ?? []).map((name) => catalogue.get(name));
+  const digests = new Set(row.known);
+  const used = new Map(row.used?.map((entry) => [entry.budget, entry.used]));
+  return {
+    session: {
+      tainted: answered.some((other) => other?.output !== 'trusted'),
+      pendingAsks: row.pending,
+      classesRead: classesOf(answered),
+    },
+    rejectedBefore: (row.rejected ?? []).some((before) => sameTarget(tool, before, args)),
+    firstTime: [
+      ...new Set(
+        destinationsOf(tool, args)
+          .filter(({ digest }) => !digests.has(digest))
+          .map(({ argument }) => argument),
+      ),
+    ],
+    budgets: charges.map((charge) => {
+      const spent = used.get(charge.budget) ?? 0;
+      return {
+        name: charge.budget,
+        needed: charge.amount,
+        left: charge.allowed - spent,
+        text: leftInWords(charge, spent),
+      };
+    }),
+    uncovered,
+    charges,
+  };
+}
+
+/** A tool that is gone from the catalogue may have returned anything. */
+function classesOf(answered: readonly (Tool | undefined)[]): DataClass[] {
+  const classes = new Set(answered.map((tool) => tool?.dataClass ?? 'personal'));
+  return dataClasses.filter((name) => classes.has(name));
+}
+
+/** Whether a call carries its arguments out of the systems of record. */
+const sends = (tool: Tool): boolean =>
+  tool.risk === 'outbound' || tool.connector.kind === 'http' || tool.connector.kind === 'code';

@@ -1,13 +1,17 @@
 import { GatehouseError } from '../config/index.ts';
 import type { Queryable, Transaction } from '../db/index.ts';
+import type { Charge } from './budgets.ts';
 import { decisionOf, newGrant } from './judge.ts';
 import { targetsOf, type KillTarget, type Stoppable } from './kill-switch.ts';
+import { reserve } from './reservations.ts';
 
 /** What an execution presents. */
 export interface Presented extends Stoppable {
   grant: string;
   messageId: string;
   digest: string;
+  principal: string | null;
+  args: Record<string, unknown>;
 }
 
 /** What a grant is bound to and has to find unchanged when it is used. */
@@ -29,7 +33,13 @@ const refusals = {
   grant_old_epoch: ['GH-GRANT-007', 'The call was decided before the database was restored.'],
   kill_switch: ['GH-GRANT-008', 'The kill switch is on: no tool runs.'],
   clock_backward: ['GH-GRANT-009', 'The clock of the database went back, so no expiry can be trusted.'],
+  budget_exceeded: ['GH-GRANT-010', 'The call would exceed its budget.'],
 } as const;
+
+const remedies: Partial<Record<keyof typeof refusals, string>> = {
+  kill_switch: 'Ask an operator.',
+  budget_exceeded: 'Ask for less, wait until the budget starts afresh, or raise it in limits.yaml.',
+};
 
 const stopped: Record<string, string> = {
   tool: 'The kill switch is on for this tool.',
@@ -42,12 +52,16 @@ const stopped: Record<string, string> = {
 export class GrantRefused extends GatehouseError {
   readonly reason: keyof typeof refusals;
 
-  /** @param target what a kill switch stops that stops this call */
-  constructor(reason: keyof typeof refusals, target: KillTarget = 'all') {
-    const [code, text] = refusals[reason];
-    super(code, stopped[target.split(':', 1)[0] ?? ''] ?? text, {
+  /**
+   * @param more.target what a kill switch stops that stops this call
+   * @param more.detail a sentence that follows the general one
+   */
+  constructor(reason: keyof typeof refusals, more: { target?: KillTarget; detail?: string } = {}) {
+    const [code, general] = refusals[reason];
+    const text = stopped[more.target?.split(':', 1)[0] ?? ''] ?? general;
+    super(code, more.detail === undefined ? text : `${text} ${more.detail}`, {
       status: 403,
-      next: reason === 'kill_switch' ? 'Ask an operator.' : 'Ask for a new decision of this call.',
+      next: remedies[reason] ?? 'Ask for a new decision of this call.',
     });
     this.reason = reason;
   }
@@ -68,13 +82,18 @@ interface GrantRow {
 }
 
 /**
- * Spends a grant in the caller's transaction, which fails where the grant would be refused: its commit is the answer,
- * so that nobody waits for one before. The kill switches are read there with a lock, so that once one is engaged no call that
- * did not see it can still commit.
+ * Spends a grant in the caller's transaction, with what its call takes from budgets. It fails where the grant would be
+ * refused or a budget has not enough left: its commit is the answer, so that nobody waits for one before. The kill switches
+ * are read there with a lock, so that once one is engaged no call that did not see it can still commit.
  * @returns the decision that the grant came from
  * @throws GrantRefused for what is not a grant
  */
-export function consumeGrant(tx: Transaction, presented: Presented, binding: GrantBinding): string {
+export function consumeGrant(
+  tx: Transaction,
+  presented: Presented,
+  binding: GrantBinding,
+  charges: readonly Charge[],
+): string {
   const decisionId = decisionOf(presented.grant);
   if (decisionId === null) throw new GrantRefused('grant_unknown');
   tx.send({
@@ -99,6 +118,7 @@ export function consumeGrant(tx: Transaction, presented: Presented, binding: Gra
       targetsOf(presented),
     ],
   });
+  reserve(tx, decisionId, charges);
   return decisionId;
 }
 
@@ -130,7 +150,7 @@ export async function checkGrant(
   const grant = rows[0];
   if (!grant) throw new GrantRefused('kill_switch');
   const target = targetsOf(presented).find((one) => Object.hasOwn(grant.stopped, one));
-  if (target !== undefined) throw new GrantRefused('kill_switch', target);
+  if (target !== undefined) throw new GrantRefused('kill_switch', { target });
   if (grant.decision_id === null) throw new GrantRefused('grant_unknown');
   if (grant.message_id !== presented.messageId || grant.session_key !== presented.sessionKey) {
     throw new GrantRefused('grant_other_run');

@@ -3,6 +3,7 @@ export { buildPolicy } from './build.ts';
 export { buildBundle } from './bundle.ts';
 export { loadBuiltRules, readPolicyData } from './data.ts';
 export { openCandidate } from './candidate.ts';
+export { destinationsOf } from './destinations.ts';
 export { openEpoch, type Epoch } from './epoch.ts';
 export { explainDecision, type Explanation } from './explain.ts';
 export { findOpa, installOpa, opaVersion } from './opa.ts';
@@ -16,6 +17,8 @@ export { allowRollback, createRevisions, listRevisions } from './revisions.ts';
 export { shadowReport, startShadow, type Shadow, type ShadowReport } from './shadow.ts';
 export { simulate } from './simulate.ts';
 export type { PolicyOverview } from './overview.ts';
+export { exceededBudget } from './reservations.ts';
+export { settleFacts } from './settle-facts.ts';
 export { createPolicy, type Policy } from './policy.ts';
 export type {
   Approvers,

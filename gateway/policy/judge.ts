@@ -1,12 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import type { Tool } from '../catalogue/index.ts';
 import type { Engine } from './engine.ts';
+import type { Charge } from './budgets.ts';
+import { countRecipients } from './destinations.ts';
 import { noFacts, type Facts } from './facts.ts';
 import { askPolicy } from './fail-closed.ts';
+import { localTime } from './local-time.ts';
 import { toCents } from './money.ts';
 import { trace, type Sources } from './provenance/index.ts';
 import type { Question } from './question.ts';
-import type { Call, PolicyInput, Reason, RunContext, Verdict } from './types.ts';
+import type { Call, Environment, PolicyInput, Reason, RunContext, Verdict } from './types.ts';
 
 /** A call that was canonicalised and evaluated, with the ids it gets once it is stored. */
 export interface Judgement {
@@ -20,6 +23,8 @@ export interface Judgement {
   /** Canonical arguments; null for a denied call, whose arguments nobody needs again. */
   args: string | null;
   grant: string | null;
+  /** What the call takes from its budgets once it runs. */
+  charges: Charge[];
 }
 
 /** What evaluation needs besides the call. */
@@ -27,7 +32,17 @@ export interface Rules {
   engine: Engine | null;
   clock: () => Date;
   catalogue: Sources['catalogue'];
+  surroundings?: Surroundings;
 }
+
+/** Where and in which hours calls are decided. */
+export interface Surroundings {
+  environment: Environment;
+  /** The zone of the hours of a risk class; undefined for a class without hours. */
+  zoneOf: (risk: string) => string | undefined;
+}
+
+const strictest: Surroundings = { environment: 'production', zoneOf: () => undefined };
 
 const monotonic = (): number => performance.now();
 const newDecisionId = (): string => `dec_${randomUUID()}`;
@@ -54,7 +69,7 @@ export async function judge(
   if (!tool) {
     const reasons = question.refusal ? [question.refusal] : [];
     const verdict: Verdict = { effect: 'deny', reasons, approvers: null };
-    return { run, call, id, digest, verdict, input: null, args: null, grant: null };
+    return { run, call, id, digest, verdict, input: null, args: null, grant: null, charges: [] };
   }
   const args = call.args as Record<string, unknown>;
   const advisory = call.advisory === true;
@@ -70,12 +85,13 @@ export async function judge(
     input,
     args: verdict.effect === 'deny' ? null : question.canonical,
     grant: verdict.effect === 'allow' && !advisory ? newGrant(id) : null,
+    charges: facts.charges,
   };
 }
 
 /** What the rules see of a call whose arguments were checked. */
 export async function policyInput(
-  { catalogue, clock }: Pick<Rules, 'catalogue' | 'clock'>,
+  rules: Omit<Rules, 'engine'>,
   {
     run,
     tool,
@@ -85,11 +101,14 @@ export async function policyInput(
   facts: Facts = noFacts,
   results: Sources['results'] = () => Promise.resolve([]),
 ): Promise<PolicyInput> {
+  const { catalogue, clock } = rules;
+  const { environment, zoneOf } = rules.surroundings ?? strictest;
+  const [now, zone] = [clock(), zoneOf(tool.risk)];
   const provenance = await trace(run, tool, args, { catalogue, tainted: facts.session.tainted, results });
   const cents = tool.money ? toCents(args[tool.money.amount]) : null;
   const currency = tool.money ? args[tool.money.currency] : null;
   return {
-    tool: { name: tool.name, risk: tool.risk, connector: tool.connector.kind },
+    tool: toolFacts(tool),
     args,
     money: cents === null || typeof currency !== 'string' ? null : { cents, currency },
     leaves: provenance.leaves,
@@ -100,9 +119,25 @@ export async function policyInput(
     ingress: run.ingress,
     session: { ...facts.session, tainted: facts.session.tainted || provenance.foreign },
     advisory,
-    now: toTheSecond(clock()),
+    recipients: { count: countRecipients(tool, args), firstTime: facts.firstTime },
+    rejectedBefore: facts.rejectedBefore,
+    budgets: facts.budgets,
+    uncovered: facts.uncovered,
+    environment,
+    now: toTheSecond(now),
+    localTime: zone === undefined ? null : localTime(now, zone),
   };
 }
+
+/** What the rules see of a tool. */
+export const toolFacts = (tool: Tool): PolicyInput['tool'] => ({
+  name: tool.name,
+  risk: tool.risk,
+  connector: tool.connector.kind,
+  kinds: tool.kinds,
+  dataClass: tool.dataClass,
+  money: Object.values(tool.money ?? {}),
+});
 
 let second = { number: NaN, text: '' };
 

@@ -15,7 +15,9 @@ import { readYamlFile } from './yaml-file.ts';
  * The kill switch, epochs, grants and unknown tools are no rules, so that no override reaches them.
  */
 export const fixedRules: readonly RegExp[] = [
-  /^actor_unknown$/,
+  /^(actor_unknown|guest_reads_public|above_clearance)$/,
+  /^budget_(exceeded|currency)$/,
+  /^(rejected_before|too_many_asks|read_then_send)$/,
   /^nobody_to_ask$/,
   /^amount_(missing|not_positive)$/,
   /^two_approvers(_currency)?$/,

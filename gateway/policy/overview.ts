@@ -2,6 +2,7 @@ import type { Catalogue, Tool } from '../catalogue/index.ts';
 import type { Answering } from './candidate.ts';
 import { effectWords } from './effects.ts';
 import { noFacts } from './facts.ts';
+import { toolFacts } from './judge.ts';
 import type { RuleNote } from './rule-notes.ts';
 import type { PolicyInput, Verdict } from './types.ts';
 
@@ -45,7 +46,7 @@ function plainest(
   const currency = rules.approvalClass(tool.risk)?.from[0]?.currency ?? 'EUR';
   const standing = role === 'guest' || role === 'owner' ? role : 'member';
   return {
-    tool: { name: tool.name, risk: tool.risk, connector: tool.connector.kind },
+    tool: toolFacts(tool),
     args: {},
     money: tool.money ? { cents: 1, currency } : null,
     leaves: [],
@@ -56,6 +57,12 @@ function plainest(
     ingress: 'session',
     advisory: false,
     session: noFacts.session,
+    recipients: { count: 1, firstTime: [] },
+    rejectedBefore: false,
+    budgets: [],
+    uncovered: false,
+    environment: 'production',
     now,
+    localTime: null,
   };
 }

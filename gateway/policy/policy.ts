@@ -3,6 +3,7 @@ import type { Settings } from '../config/index.ts';
 import { GroupCommit, type Pool, type Queryable, type Transaction } from '../db/index.ts';
 import { digestOfText } from '../envelope/index.ts';
 import type { ApprovalClass, ApprovalClasses, Members } from './approval-classes.ts';
+import { chargesOf, type Charge } from './budgets.ts';
 import { readPolicyData } from './data.ts';
 import { loadEngine, type Engine } from './engine.ts';
 import { answering } from './candidate.ts';
@@ -10,7 +11,15 @@ import { watchClock } from './clock-guard.ts';
 import type { Epoch } from './epoch.ts';
 import { explainDecision, type Explanation } from './explain.ts';
 import { askPolicy } from './fail-closed.ts';
-import { checkGrant, consumeGrant, issueGrant, type GrantBinding, type Presented } from './grants.ts';
+import {
+  checkGrant,
+  consumeGrant,
+  GrantRefused,
+  issueGrant,
+  missedItsRow,
+  type GrantBinding,
+  type Presented,
+} from './grants.ts';
 import {
   killSwitchOn,
   listKillSwitches,
@@ -19,15 +28,18 @@ import {
   type KillSwitchChange,
 } from './kill-switch.ts';
 import { readFacts } from './facts.ts';
-import { judge, type Judgement } from './judge.ts';
+import { judgeAll } from './judge-all.ts';
+import type { Judgement } from './judge.ts';
+import type { PolicyLimits } from './limits.ts';
 import { readResults } from './provenance/results.ts';
 import { whoMayWhat, type PolicyOverview } from './overview.ts';
 import { questionOf, type Question } from './question.ts';
+import { exceededBudget, shortBudgets } from './reservations.ts';
 import type { Admit, PolicyPart } from './revisions.ts';
 import type { Shadow } from './shadow.ts';
 import { readRuleNotes, type RuleNote } from './rule-notes.ts';
 import { storeDecisions, storeSpent, type Binding } from './store.ts';
-import type { Call, Decision, PolicyInput, RunContext, Verdict } from './types.ts';
+import type { Call, Decision, Environment, PolicyInput, RunContext, Verdict } from './types.ts';
 
 /** Decides calls, and makes and spends the grants that let them run. */
 export interface Policy {
@@ -44,13 +56,19 @@ export interface Policy {
   decide(run: RunContext, call: Call): Promise<Decision>;
   /**
    * Stores a judgement that allows, with its grant spent, in the caller's transaction: for a call whose effect is committed
-   * with its decision. The transaction fails where the call was decided before, or the kill switch is on.
+   * with its decision. The transaction fails where the call was decided before, a budget has not enough left, or the kill
+   * switch is on.
    */
   storeSpent(tx: Transaction, judgement: Judgement): void;
   issueGrant(tx: Queryable, decisionId: string): Promise<string | null>;
   /** @see consumeGrant in grants.ts: a grant that is refused fails the transaction */
   consumeGrant(tx: Transaction, presented: Presented): string;
   checkGrant(db: Queryable, presented: Presented): Promise<string>;
+  /**
+   * Says why a transaction that was to spend a grant failed, where it failed for the grant or for a budget.
+   * @throws GrantRefused
+   */
+  explainRefusal(db: Queryable, error: unknown, presented: Presented): Promise<void>;
   /** Who is asked for a risk class, as `approvals.yaml` says. */
   approvalClass(risk: string): ApprovalClass | undefined;
   /** @throws GatehouseError `GH-POLICY-040`, `GH-POLICY-041` for a target that is not there */
@@ -67,7 +85,7 @@ export interface Policy {
   /** Holds the approval classes in use against these people. @throws GatehouseError `GH-POLICY-011` */
   checkPeople(people: Members): void;
   /**
-   * Reads catalogue, approval classes and rules again. Where one is broken, all of the last good ones stay.
+   * Reads catalogue, approval classes, limits and rules again. Where one is broken, all of the last good ones stay.
    * @param people against whom the approval classes are held
    * @throws GatehouseError as `createPolicy`
    */
@@ -84,6 +102,7 @@ interface Loaded {
   rules: string;
   /** Digest of the overrides. */
   lifted: string;
+  limits: PolicyLimits;
   notes: RuleNote[];
 }
 
@@ -95,7 +114,8 @@ interface Loaded {
  * @param deps.admit asked before a part is used; see createRevisions
  * @param deps.shadow sees what was decided, after it was
  * @param deps.settings seconds that an allowed call waits for its execution, and a question for its answer
- * @throws GatehouseError `GH-POLICY-001` to `-003`, `-011`, `-016` and `-017`, each naming the file and the remedy
+ * @param deps.environment what the rules are told; the strictest when left out
+ * @throws GatehouseError `GH-POLICY-001` to `-003`, `-011`, `-012`, `-016` and `-017`, each naming the file and the remedy
  */
 export async function createPolicy(deps: {
   pool: Pool;
@@ -104,6 +124,7 @@ export async function createPolicy(deps: {
   clock: () => Date;
   epoch: Epoch;
   people?: Members;
+  environment?: Environment;
   settings: Pick<Settings, 'decisionSeconds' | 'approvalSeconds' | 'opaUrl'>;
   beside?: () => string[];
   admit?: (part: PolicyPart) => Admit;
@@ -118,17 +139,31 @@ export async function createPolicy(deps: {
   const versionOf = remembering(digestOfText);
   const version = (loaded: Loaded): string =>
     versionOf(
-      JSON.stringify([loaded.rules, loaded.lifted, loaded.classes.version, catalogue.version, ...beside()]),
+      JSON.stringify([
+        loaded.rules,
+        loaded.lifted,
+        loaded.limits.version,
+        loaded.classes.version,
+        catalogue.version,
+        ...beside(),
+      ]),
     );
   const binding = (): GrantBinding => ({ version: version(current), epoch: epoch.current() });
-  const judgeAll = async (db: Queryable, loaded: Loaded, questions: Question[]): Promise<Judgement[]> => {
-    const facts = await readFacts(db, catalogue, questions);
-    const rules = { engine: loaded.engine, clock, catalogue };
-    return Promise.all(
-      questions.map((question, index) =>
-        judge(rules, question, facts[index], () => readResults(db, question.run)),
-      ),
+  const { environment = 'production' } = deps;
+  const ask = async (db: Queryable, loaded: Loaded, questions: Question[]): Promise<Judgement[]> => {
+    const { engine, classes, limits } = loaded;
+    const facts = await readFacts(db, { catalogue, budgets: limits.budgets }, questions);
+    const zoneOf = (risk: string): string | undefined => classes.get(risk)?.hours?.zone;
+    return judgeAll(
+      { engine, clock, catalogue, surroundings: { environment, zoneOf } },
+      questions,
+      facts,
+      (question) => () => readResults(db, question.run),
     );
+  };
+  const chargesFor = (presented: Presented): Charge[] => {
+    const tool = catalogue.get(presented.tool);
+    return tool ? chargesOf(current.limits.budgets, presented, tool, presented.args).charges : [];
   };
   const stored = (loaded: Loaded): Binding => ({
     version: version(loaded),
@@ -140,7 +175,7 @@ export async function createPolicy(deps: {
   // One lane for each version, so that a batch never mixes the rules before and after a reload.
   const openLane = (loaded: Loaded): GroupCommit<Question, Decision> =>
     new GroupCommit(async (batch) => {
-      const judgements = await judgeAll(pool, loaded, batch);
+      const judgements = await ask(pool, loaded, batch);
       const decisions = await storeDecisions(pool, judgements, stored(loaded));
       deps.shadow?.observe(judgements.filter((judgement, index) => judgement.id === decisions[index]?.id));
       return decisions;
@@ -153,7 +188,7 @@ export async function createPolicy(deps: {
     },
     evaluate: (input) => askPolicy(current.engine, input, () => performance.now()),
     async judge(db, run, call) {
-      const [judgement] = await judgeAll(db, current, [questionOf(catalogue, run, call)]);
+      const [judgement] = await ask(db, current, [questionOf(catalogue, run, call)]);
       return judgement as Judgement;
     },
     // Async, so that unusable arguments reject like every other failure.
@@ -165,8 +200,14 @@ export async function createPolicy(deps: {
       deps.shadow?.observe([judgement]);
     },
     issueGrant: (tx, decisionId) => issueGrant(tx, decisionId, binding(), settings.decisionSeconds),
-    consumeGrant: (tx, presented) => consumeGrant(tx, presented, binding()),
+    consumeGrant: (tx, presented) => consumeGrant(tx, presented, binding(), chargesFor(presented)),
     checkGrant: (db, presented) => checkGrant(db, presented, binding()),
+    async explainRefusal(db, error, presented) {
+      if (missedItsRow(error)) await checkGrant(db, presented, binding());
+      if (!exceededBudget(error)) return;
+      const short = await shortBudgets(db, chargesFor(presented));
+      throw new GrantRefused('budget_exceeded', short.length > 0 ? { detail: `${short.join('; ')}.` } : {});
+    },
     approvalClass: (risk) => current.classes.get(risk),
     setKillSwitch: (change) => setKillSwitch(pool, catalogue, change),
     killSwitches: () => listKillSwitches(pool),
@@ -207,7 +248,7 @@ async function load(
 ): Promise<Loaded> {
   const { policiesDir, admit } = source;
   const catalogue = source.catalogue.read();
-  const { classes, overrides, data } = await readPolicyData(policiesDir, source.clock(), catalogue);
+  const { classes, limits, overrides, data } = await readPolicyData(policiesDir, source.clock(), catalogue);
   if (people) classes.check(people);
   const { engine, wasm } = await loadEngine(policiesDir, data, source.opaUrl);
   const notes = await readRuleNotes(policiesDir);
@@ -217,7 +258,7 @@ async function load(
   await admit('tools')(catalogue.version);
   // That nothing is lifted any more is no step back.
   if (overrides.list.length > 0) await admit('overrides')(lifted);
-  return { catalogue, engine, classes, rules: wasm, lifted, notes };
+  return { catalogue, engine, classes, limits, rules: wasm, lifted, notes };
 }
 
 /** A pure function that is asked the same thing again and again. */

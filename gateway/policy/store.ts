@@ -3,6 +3,7 @@ import type { Queryable, Transaction } from '../db/index.ts';
 import { uuidv7 } from '../envelope/index.ts';
 import type { Judgement } from './judge.ts';
 import { targetsOf } from './kill-switch.ts';
+import { reserve } from './reservations.ts';
 import type { Approvers, Decision, Effect, Reason } from './types.ts';
 
 /** What a stored decision is bound to besides its call. */
@@ -56,8 +57,9 @@ export async function storeDecisions(
 }
 
 /**
- * Stores a judgement with its receipt and its grant, spent, in the caller's transaction. That fails where the call was
- * decided before, or a kill switch stops it; it holds their row until its end.
+ * Stores a judgement with its receipt, its grant, spent, and what it takes from budgets, in the caller's transaction.
+ * That fails where the call was decided before, a budget has not enough left, or a kill switch stops it; it holds their row
+ * until its end.
  */
 export function storeSpent(tx: Transaction, judgement: Judgement, binding: Binding): void {
   tx.send({
@@ -69,6 +71,7 @@ export function storeSpent(tx: Transaction, judgement: Judgement, binding: Bindi
       targetsOf({ ...judgement.run, tool: judgement.call.tool, channel: judgement.run.channel.kind }),
     ],
   });
+  reserve(tx, judgement.id, judgement.charges);
 }
 
 /** The receipt is written by the decision's own statement, which saves a round trip. */

@@ -1,3 +1,5 @@
+import type { DataClass } from '../catalogue/index.ts';
+import type { Settings } from '../config/index.ts';
 import type { Command } from '../envelope/index.ts';
 
 /** Who asks, what they asked and from where: fixed when a message is dispatched, the same for all calls of its run. */
@@ -12,6 +14,8 @@ export interface RunContext {
     roles: string[];
     groups: string[];
     standing: 'owner' | 'member' | 'paired' | 'guest' | 'unknown';
+    /** The highest class of data that they may see; all of them when absent. */
+    clearance?: DataClass;
   };
   channel: { kind: string; visibility: string };
   /** The actor's own words, where the message was a command. */
@@ -81,7 +85,15 @@ export interface TracedLeaf {
 
 /** Everything that the rules see. They are pure: time and amounts are passed in. */
 export interface PolicyInput {
-  tool: { name: string; risk: string; connector: string };
+  tool: {
+    name: string;
+    risk: string;
+    connector: string;
+    kinds: Record<string, string>;
+    dataClass: DataClass;
+    /** Which of its arguments are an amount and its currency. */
+    money: string[];
+  };
   args: Record<string, unknown>;
   money: { cents: number; currency: string } | null;
   leaves: TracedLeaf[];
@@ -95,7 +107,29 @@ export interface PolicyInput {
   session: SessionFacts;
   /** Something else than the gateway will run the call, with a credential of its own. */
   advisory: boolean;
+  /** Where the call goes: how many recipients, and which arguments name one that nothing was sent to before. */
+  recipients: { count: number; firstTime: string[] };
+  /** Whether the same was asked and rejected while the message was served. */
+  rejectedBefore: boolean;
+  /** The budgets that name the call. */
+  budgets: BudgetFact[];
+  /** It spends money that a budget should be there for and is not. */
+  uncovered: boolean;
+  environment: Environment;
   now: string;
+  /** The time in the zone of the class's hours; null for a class without hours. */
+  localTime: { day: string; minute: number } | null;
+}
+
+export type Environment = Settings['environment'];
+
+/** A budget as the rules see it, in hundredths or calls. */
+interface BudgetFact {
+  name: string;
+  needed: number;
+  left: number;
+  /** What is left, in words. */
+  text: string;
 }
 
 /** Anything that evaluates the rules. Its answer is not trusted: `askPolicy` checks it. */
@@ -113,6 +147,10 @@ export interface Engine {
 export interface SessionFacts {
   /** Whether the session holds what a tool returned that nobody vouches for. */
   tainted: boolean;
+  /** Requests of it that wait for an answer. */
+  pendingAsks: number;
+  /** The classes of what its tools returned. */
+  classesRead: DataClass[];
 }
 
 /** The answer to a call, stored under its id. */

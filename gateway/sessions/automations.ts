@@ -10,6 +10,7 @@ const AutomationsFileSchema = z.strictObject({
         display: z.string().min(1).max(80),
         owner: z.string().min(1).describe('principal of people.yaml who answers for it'),
         workflow: z.string().min(1).max(64).describe('id of the only n8n workflow that may act as it'),
+        tools: z.unknown().optional().describe('what it may do unasked; the rules read it themselves'),
       }),
     )
     .refine((list) => new Set(list.map((entry) => entry.name)).size === list.length, 'a name stands twice'),

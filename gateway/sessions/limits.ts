@@ -19,6 +19,10 @@ const LimitsSchema = z.strictObject({ sender: LimitSchema, channel: LimitSchema 
 const LimitsFileSchema = z.strictObject({
   default: LimitsSchema,
   channels: z.partialRecord(z.enum(['web', 'slack', 'telegram']), LimitsSchema).default({}),
+  // What the rules hold calls against; they read it themselves.
+  pendingAsks: z.unknown().optional(),
+  conversations: z.unknown().optional(),
+  budgets: z.unknown().optional(),
 });
 
 /** Whose allowance a message takes: its sender's and its channel account's. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { dataClasses } from '../catalogue/index.ts';
 
 const name = z
   .string()
@@ -23,6 +24,10 @@ const PersonSchema = z.strictObject({
   display: z.string().min(1).max(128),
   roles: z.array(name).max(32).default([]),
   groups: z.array(name).max(32).default([]),
+  clearance: z
+    .enum(dataClasses)
+    .optional()
+    .describe('the highest class of data that they may see; all of them when left out'),
   locale: z.string().max(35).optional().describe('BCP 47 tag'),
   identities: z.array(IdentitySchema).max(32).default([]),
 });

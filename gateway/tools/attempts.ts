@@ -1,7 +1,7 @@
 import { recordReceipts } from '../audit/index.ts';
 import type { Pool, Transaction } from '../db/index.ts';
 import { uuidv7 } from '../envelope/index.ts';
-import type { Presented, Reason } from '../policy/index.ts';
+import { settleFacts, type Presented, type Reason } from '../policy/index.ts';
 import type { Leases } from '../vault/index.ts';
 import type { Execution } from './types.ts';
 
@@ -10,8 +10,11 @@ export interface Attempt {
   id: string;
   decisionId: string;
   messageId: string;
+  sessionKey: string;
   tool: string;
   digest: string;
+  /** Digests of where it goes. */
+  destinations: string[];
   /** Name of the secret that it has on loan; null for a call that needs none. */
   secret: string | null;
 }
@@ -34,10 +37,11 @@ type Stored = Pick<Ending, 'result' | 'text' | 'reasons'>;
 export function startAttempt(
   tx: Transaction,
   leases: Pick<Leases, 'open'>,
-  presented: Omit<Presented, 'channel' | 'principal'> & { decisionId: string },
-  { step, secret }: { step: string; secret: string | null },
+  presented: Omit<Presented, 'channel' | 'principal' | 'args'> & { decisionId: string },
+  call: { step: string; secret: string | null; destinations: string[] },
 ): Attempt {
-  const { messageId, tool, digest, decisionId } = presented;
+  const { messageId, sessionKey, tool, digest, decisionId } = presented;
+  const { step, secret, destinations } = call;
   const id = `att_${uuidv7()}`;
   tx.send({
     name: 'start-attempt',
@@ -47,7 +51,7 @@ export function startAttempt(
   });
   recordReceipts(tx, [{ kind: 'attempt', messageId, decisionId, facts: { attempt: id, tool, digest } }]);
   if (secret !== null) leases.open(tx, { attemptId: id, messageId, secret });
-  return { id, decisionId, messageId, tool, digest, secret };
+  return { id, decisionId, messageId, sessionKey, tool, digest, destinations, secret };
 }
 
 /** Whether an error says that this call of this message was started before. */
@@ -57,7 +61,8 @@ export function startedBefore(error: unknown): boolean {
 }
 
 /**
- * Records how an attempt ended, its receipt, the end of its lease, and the effect that belongs to the same transaction.
+ * Records how an attempt ended, its receipt, the end of its lease, what it means for later decisions, and the effect that
+ * belongs to the same transaction.
  * @returns the execution as it is answered now and at each replay
  */
 export async function finishAttempt(
@@ -79,6 +84,7 @@ export async function finishAttempt(
     { kind: 'outcome', messageId: attempt.messageId, decisionId: attempt.decisionId, facts },
   ]);
   if (attempt.secret !== null) leases.end(tx, attempt.id);
+  settleFacts(tx, attempt, status);
   tx.send({
     name: 'finish-attempt',
     // Where it is not the one row, somebody else finished it: dividing by the count fails the transaction without a

@@ -1,6 +1,14 @@
 import type { Tool } from '../catalogue/index.ts';
 import { transaction, type Transaction } from '../db/index.ts';
-import { callDigest, missedItsRow, type Decision, type Presented, type RunContext } from '../policy/index.ts';
+import {
+  callDigest,
+  destinationsOf,
+  exceededBudget,
+  missedItsRow,
+  type Decision,
+  type Presented,
+  type RunContext,
+} from '../policy/index.ts';
 import { finishAttempt, startAttempt, type Attempt, type Ending } from './attempts.ts';
 import type { ToolsDeps } from './deps.ts';
 import { outcomeReply } from './outcome-reply.ts';
@@ -39,7 +47,7 @@ export function readied(
 }
 
 /** What a call presents with its grant. */
-export const presentedBy = ({ run, tool, digest }: Ready, grant: string): Presented => ({
+export const presentedBy = ({ run, tool, args, digest }: Ready, grant: string): Presented => ({
   grant,
   messageId: run.messageId,
   sessionKey: run.sessionKey,
@@ -47,6 +55,7 @@ export const presentedBy = ({ run, tool, digest }: Ready, grant: string): Presen
   principal: run.principal,
   tool: tool.name,
   digest,
+  args,
 });
 
 /** Wires the ways to carry out a call. */
@@ -62,6 +71,7 @@ export function createPerform(deps: ToolsDeps): Perform {
       {
         step: call.request.step,
         secret: deps.connectors[call.tool.connector.kind].secretFor?.(call.tool, call.args) ?? null,
+        destinations: destinationsOf(call.tool, call.args).map(({ digest }) => digest),
       },
     );
   const spendAndStart = (tx: Transaction, call: Ready, grant: string): Attempt =>
@@ -75,7 +85,7 @@ export function createPerform(deps: ToolsDeps): Perform {
     try {
       return await transaction(pool, work);
     } catch (error) {
-      if (missedItsRow(error)) await policy.checkGrant(pool, presentedBy(call, grant));
+      await policy.explainRefusal(pool, error, presentedBy(call, grant));
       throw error;
     }
   };
@@ -98,7 +108,8 @@ export function createPerform(deps: ToolsDeps): Perform {
       const done = await transaction(pool, (tx) => decideWithin(tx, call));
       if (done) return done;
     } catch (error) {
-      if (!missedItsRow(error)) throw error;
+      // Decided before, or a budget was used up since the facts were read: the decision says which.
+      if (!missedItsRow(error) && !exceededBudget(error)) throw error;
     }
     const decision = await policy.decide(call.run, call.request);
     return decision.grant === null ? withheld(decision) : within(call, decision.grant);

@@ -1,5 +1,5 @@
 import { transaction } from '../db/index.ts';
-import type { RunContext } from '../policy/index.ts';
+import { destinationsOf, type RunContext } from '../policy/index.ts';
 import { finishAttempt } from './attempts.ts';
 import type { ToolsDeps } from './deps.ts';
 import { runCall } from './run-call.ts';
@@ -11,6 +11,7 @@ interface StartedRow {
   id: string;
   decision_id: string;
   message_id: string;
+  session_key: string;
   tool: string;
   digest: string;
   args: Record<string, unknown> | null;
@@ -37,7 +38,7 @@ export async function recoverAttempts(
   // A gateway is looked for by its connections. One that was cut off may leave them behind for hours, so after the
   // longest time that a call can take its attempts are nobody's as well.
   const { rows } = await deps.pool.query<StartedRow>(
-    `select a.id, a.decision_id, a.message_id, a.tool, a.digest, d.args, d.run_id, d.principal, r.actor, g.epoch,
+    `select a.id, a.decision_id, a.message_id, d.session_key, a.tool, a.digest, d.args, d.run_id, d.principal, r.actor, g.epoch,
        l.secret
      from attempts a
      join decisions d on d.id = a.decision_id
@@ -66,15 +67,17 @@ export async function recoverAttempts(
 }
 
 async function settle(deps: ToolsDeps, row: StartedRow): Promise<void> {
+  const tool = deps.catalogue.get(row.tool);
   const attempt = {
     id: row.id,
     decisionId: row.decision_id,
     messageId: row.message_id,
+    sessionKey: row.session_key,
     tool: row.tool,
     digest: row.digest,
+    destinations: tool && row.args ? destinationsOf(tool, row.args).map(({ digest }) => digest) : [],
     secret: row.secret,
   };
-  const tool = deps.catalogue.get(row.tool);
   const again =
     tool?.idempotencyKey === 'attempt' &&
     row.args &&

@@ -21,7 +21,7 @@ test_a_member_without_a_principal_is_not_known if {
 test_an_automation_reads_and_replies if {
 	not "automation_limited" in codes(gatehouse.denials) with input as acting({"roles": ["automation"]})
 	reply := object.union(acting({"roles": ["automation"]}), {"tool": {"name": "conversation.reply", "risk": "write"}})
-	decided("allow", {"write_allowed"}) with input as reply
+	decided("allow", {"reply_allowed"}) with input as reply
 }
 
 test_an_automation_does_nothing_else if {

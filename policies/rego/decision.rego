@@ -1,7 +1,8 @@
 # The one question that Gatehouse asks: may this call run, and whom to ask first?
 #
 # Every rule adds to one of four sets. The strictest set that is not empty wins: denials, then approvals, then
-# confirmations, then permissions. With all four empty the default below denies. What an override lifts does not count.
+# confirmations, then permissions. With all four empty the default below denies. What an override lifts does not count. An
+# approval that nobody could give is a denial too: `nobody_to_ask`.
 package gatehouse
 
 default decision := {

@@ -41,7 +41,7 @@ test_a_question_that_is_lifted_runs_and_says_by_whose_word if {
 }
 
 test_a_stranger_runs_nothing_by_an_override if {
-	call := object.union(calling("customers.delete", "delete"), {"actor": {"standing": "guest"}})
+	call := object.union(calling("customers.delete", "delete"), {"actor": {"standing": "unknown"}})
 	decided("deny", {"actor_unknown"}) with input as call
 		with data.approvals as removal
 		with data.overrides as {"delete_needs_approval": [entry]}

@@ -18,7 +18,7 @@ decides(leaf) if {
 
 # How much is paid is nobody else's to say.
 decides(leaf) if {
-	leaf.kind == "sizes"
+	leaf.arg in input.tool.money
 	input.tool.risk == "payment"
 }
 

@@ -35,9 +35,12 @@ test_the_one_record_that_was_found_is_changed_and_not_deleted if {
 	asks(aimed("delete", "selects", "found"), {"value_not_from_requester"})
 }
 
+sized(risk) := object.union(aimed(risk, "sizes", "unknown"), {"tool": {"money": ["to"]}})
+
 test_an_amount_is_asked_about_where_it_is_paid if {
-	asks(aimed("payment", "sizes", "unknown"), {"value_not_from_requester"})
-	asks(aimed("write", "sizes", "unknown"), set())
+	asks(sized("payment"), {"value_not_from_requester"})
+	asks(sized("write"), set())
+	asks(aimed("payment", "sizes", "unknown"), set())
 	asks(aimed("payment", "content", "unknown"), set())
 }
 
@@ -58,6 +61,6 @@ test_an_automation_has_no_words_of_its_own_and_is_not_asked if {
 }
 
 test_a_stranger_is_denied_and_not_asked if {
-	call := object.union(aimed("write", "redirects", "unknown"), {"actor": {"standing": "guest"}})
+	call := object.union(aimed("write", "redirects", "unknown"), {"actor": {"standing": "unknown"}})
 	decided("deny", {"actor_unknown"}) with input as call
 }

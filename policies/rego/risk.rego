@@ -1,4 +1,4 @@
-# What each risk class means by default.
+# What each risk class means by default, and when its gate opens without asking others.
 package gatehouse
 
 permissions contains {"code": "read_allowed", "text": "Members may read."} if {
@@ -8,7 +8,14 @@ permissions contains {"code": "read_allowed", "text": "Members may read."} if {
 
 permissions contains {"code": "write_allowed", "text": "Members may change records of their own work."} if {
 	is_known
+	not is_automation
 	input.tool.risk == "write"
+}
+
+permissions contains {"code": "reply_allowed", "text": "An automation may reply."} if {
+	is_known
+	is_automation
+	is_reply
 }
 
 approval_texts := {
@@ -21,7 +28,67 @@ approval_texts := {
 	"unclassified": "This tool has no risk class, so each call needs the approval of someone else.",
 }
 
-approvals contains {"code": concat("_", [input.tool.risk, "needs_approval"]), "text": approval_texts[input.tool.risk]} if {
+# Somebody else has to approve.
+is_gated if {
 	is_known
 	approval_texts[input.tool.risk]
+	not is_unasked
+	not confirmed_here
+	not inside_declaration
+}
+
+approvals contains {"code": concat("_", [input.tool.risk, "needs_approval"]), "text": approval_texts[input.tool.risk]} if {
+	is_gated
+}
+
+# The small call: to a few known recipients, below an amount, by whom approvals.yaml says.
+is_unasked if {
+	is_known
+	not is_automation
+	limit := class.unasked
+	input.recipients.count > 0
+	input.recipients.count <= limit.recipients
+	known_enough(limit)
+	small_enough(limit)
+	right_role(limit)
+}
+
+known_enough(limit) if not limit.knownRecipients
+
+known_enough(_) if count(input.recipients.firstTime) == 0
+
+small_enough(_) if {
+	input.money == null
+	input.tool.risk != "payment"
+}
+
+small_enough(limit) if {
+	some step in limit.upTo
+	step.currency == input.money.currency
+	input.money.cents <= step.cents
+}
+
+right_role(limit) if not limit.roles
+
+right_role(limit) if {
+	some role in limit.roles
+	role in input.actor.roles
+}
+
+permissions contains {"code": "small_enough", "text": "It is small enough, and goes where it has gone before."} if {
+	is_unasked
+}
+
+# Outside production, the requester's own word may be enough.
+confirmed_here if {
+	is_known
+	not is_automation
+	input.environment != "production"
+	input.environment in class.confirmIn
+}
+
+confirmations contains {"code": "confirm_outside_production", "text": "Outside production, your own confirmation is enough."} if {
+	approval_texts[input.tool.risk]
+	confirmed_here
+	not is_unasked
 }

@@ -4,7 +4,7 @@ package gatehouse_test
 import data.gatehouse
 
 member := {
-	"tool": {"name": "ledger.balance", "risk": "read", "connector": "postgres"},
+	"tool": {"name": "ledger.balance", "risk": "read", "connector": "postgres", "kinds": {}, "dataClass": "internal", "money": []},
 	"args": {},
 	"money": null,
 	"leaves": [],
@@ -14,7 +14,13 @@ member := {
 	"actor": {"principal": "requester", "display": "Robin", "roles": ["member"], "groups": [], "standing": "member"},
 	"channel": {"kind": "web", "visibility": "dm"},
 	"ingress": "session",
-	"session": {"tainted": false},
+	"session": {"tainted": false, "pendingAsks": 0, "classesRead": []},
+	"recipients": {"count": 0, "firstTime": []},
+	"rejectedBefore": false,
+	"budgets": [],
+	"uncovered": false,
+	"environment": "production",
+	"localTime": null,
 	"now": "2026-11-02T10:00:00Z",
 }
 

@@ -1,4 +1,5 @@
 import type { Tool } from '../../../gateway/catalogue/index.ts';
+import { toolFacts } from '../../../gateway/policy/judge.ts';
 import type { PolicyInput } from '../../../gateway/policy/index.ts';
 
 /** One number after the other from a seed (mulberry32), so that everybody has the same corpus. */
@@ -23,6 +24,9 @@ const values: readonly unknown[] = [
   '',
   'é',
   '10.0.0.1',
+  '10.1.2.3',
+  '10.0.0.0',
+  '10.255.255.255',
   'a'.repeat(200),
   null,
   3,
@@ -36,7 +40,10 @@ const origins = ['user', 'mentioned', 'constant', 'resolved', 'found', 'tool', '
  * Half of what is chosen is what a good call has, so that the rules behind the first refusal are met, too.
  */
 const facts: { [Fact in keyof PolicyInput]-?: (chance: Chance, tool: Tool) => PolicyInput[Fact] } = {
-  tool: (_chance, { name, risk, connector }) => ({ name, risk, connector: connector.kind }),
+  tool: (chance, tool) => ({
+    ...toolFacts(tool),
+    dataClass: chance(['public', 'internal', 'confidential', 'personal'] as const),
+  }),
   args: (chance, { kinds }) =>
     Object.fromEntries(
       Object.keys(kinds).flatMap((name) => (chance([1, 1, 1, 0]) ? [[name, chance(values)]] : [])),
@@ -85,7 +92,32 @@ const facts: { [Fact in keyof PolicyInput]-?: (chance: Chance, tool: Tool) => Po
     visibility: chance(['dm', 'private', 'public', 'external']),
   }),
   ingress: (chance) => chance(['session', 'signature', 'dkim', 'none']),
-  session: (chance) => ({ tainted: chance([false, false, true]) }),
+  session: (chance) => ({
+    tainted: chance([false, false, true]),
+    pendingAsks: chance([0, 0, 0, 0, 0, 0, 0, 0, 1, 3]),
+    classesRead: chance([[], [], [], [], [], ['internal'], ['confidential', 'personal']] as const).slice(),
+  }),
+  recipients: (chance) => ({
+    count: chance([0, 1, 1, 1, 9, 10, 500]),
+    firstTime: chance([[], [], ['payee']]),
+  }),
+  rejectedBefore: (chance) => chance([0, 0, 0, 0, 0, 0, 0, 0, 0, 1]) === 1,
+  budgets: (chance) =>
+    chance([
+      [],
+      [],
+      [],
+      [],
+      [],
+      [],
+      [],
+      [{ name: 'payments', needed: 100, left: 99, text: '0.99 EUR are left' }],
+      [{ name: 'calls', needed: 1, left: 1, text: '1 call is left' }],
+    ]),
+  uncovered: (chance) => chance([0, 0, 0, 0, 0, 0, 0, 0, 0, 1]) === 1,
+  environment: (chance) => chance(['production', 'production', 'staging', 'development'] as const),
+  localTime: (chance) =>
+    chance([null, null, { day: 'mon', minute: 600 }, { day: 'sun', minute: 1439 }] as const),
   now: (chance) =>
     chance(['2026-11-02T10:00:00Z', '2026-11-01T23:59:59Z', '2026-03-29T01:30:00Z', '2027-02-28T00:00:00Z']),
 };

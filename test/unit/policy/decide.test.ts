@@ -146,6 +146,24 @@ test('arguments that cannot be stored or compared are refused by themselves', as
   assert.equal((await policy.decide(runOf(), harmless)).effect, 'allow');
 });
 
+test('a burst cannot ask more often than calls one by one', async () => {
+  const run = { messageId: 'web:local:c1:burst:0', sessionKey: 'burst' };
+  const ask = (step: string) =>
+    policy.decide(runOf(run), { tool: 'code.run', args: { language: 'python', code: '1' }, step });
+  const burst = await Promise.all(['a', 'b', 'c', 'd', 'e'].map(ask));
+  assert.deepEqual(
+    burst.map(({ effect, reasons }) => [effect, reasons[0]?.code]),
+    [
+      ...Array.from({ length: 3 }, () => ['approve', 'code_needs_approval']),
+      ...Array.from({ length: 2 }, () => ['deny', 'too_many_asks']),
+    ],
+  );
+  assert.equal((await ask('f')).reasons[0]?.code, 'too_many_asks');
+  assert.equal((await ask('a')).id, burst[0]?.id, 'a repeated question is no further ask');
+  await policy.issueGrant(db.pool, burst[1]?.id ?? '');
+  assert.equal((await ask('g')).effect, 'approve', 'an answered one makes room');
+});
+
 test('the kill switch survives in the database and leaves receipts', async () => {
   await policy.setKillSwitch({ engaged: true, reason: 'drill', by: 'admin' });
   assert.equal(await count('kill_switch', `stopped ? 'all'`), 1);

@@ -41,8 +41,10 @@ after(async () => {
 const secret = 'what only the sender should know';
 let step = 0;
 async function decide(tool: string, args: object, words?: string[]): Promise<string> {
-  const run = runOf(words ? { words } : {});
-  return (await policy.decide(run, { tool, args, step: `s${(step += 1)}` })).id;
+  // Each is a message of its own: only so many requests of one message may wait.
+  step += 1;
+  const run = runOf({ messageId: `web:local:c1:${step}:0`, ...(words ? { words } : {}) });
+  return (await policy.decide(run, { tool, args, step: `s${step}` })).id;
 }
 const pay = (amount: string): Promise<string> =>
   decide('ledger.transfer', { amount, currency: 'EUR', payee: 'ACME', reference: secret }, [

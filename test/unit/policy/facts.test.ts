@@ -2,8 +2,11 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { loadCatalogue } from '../../../gateway/catalogue/index.ts';
-import { readFacts } from '../../../gateway/policy/facts.ts';
-import { questionOf } from '../../../gateway/policy/question.ts';
+import { transaction } from '../../../gateway/db/index.ts';
+import { destinationsOf } from '../../../gateway/policy/destinations.ts';
+import { noFacts, readFacts, type Facts } from '../../../gateway/policy/facts.ts';
+import { questionOf, type Question } from '../../../gateway/policy/question.ts';
+import { settleFacts } from '../../../gateway/policy/settle-facts.ts';
 import { testDatabase, type TestDatabase } from '../../support/postgres.ts';
 import { policiesDir, runOf } from './support.ts';
 
@@ -14,38 +17,128 @@ before(async () => {
 });
 after(() => db.drop());
 
-const question = (sessionKey: string) =>
-  questionOf(catalogue, runOf({ sessionKey }), {
-    tool: 'conversation.reply',
-    args: { text: 'Hello' },
-    step: 's',
-  });
+type Where = Parameters<typeof runOf>[0];
+const ask = (run: Where, tool: string, args: object): Question =>
+  questionOf(catalogue, runOf(run), { tool, args, step: 's' });
+const reply = (sessionKey: string): Question => ask({ sessionKey }, 'conversation.reply', { text: 'Hello' });
+const pay = (payee: string, run: Where = {}): Question =>
+  ask(run, 'ledger.transfer', { amount: '1', currency: 'EUR', payee, reference: 'r' });
+const facts = (...questions: Question[]): Promise<Facts[]> =>
+  readFacts(db.pool, { catalogue, budgets: [] }, questions);
+const only = async (question: Question): Promise<Facts> => (await facts(question))[0] ?? noFacts;
 
-async function ran(sessionKey: string, tool: string, state = 'succeeded'): Promise<void> {
+async function ended(
+  sessionKey: string,
+  tool: string,
+  state: 'succeeded' | 'failed' | 'unknown' = 'succeeded',
+  args: Record<string, unknown> = {},
+): Promise<void> {
+  const found = catalogue.get(tool);
+  const destinations = found ? destinationsOf(found, args).map(({ digest }) => digest) : [];
+  await transaction(db.pool, (tx) =>
+    settleFacts(tx, { decisionId: randomUUID(), sessionKey, tool, destinations }, state),
+  );
+}
+
+/** A decision that asks, and its approval where the state of one is given. */
+async function asked(question: Question, state: string | null): Promise<void> {
   const id = randomUUID();
+  const { messageId, sessionKey, principal } = question.run;
   await db.pool.query(
     `insert into decisions (id, message_id, run_id, session_key, principal, step, tool, args, digest, effect, reasons,
        approvers, provenance, policy_version, epoch, expires_at)
-     values ($1, $1, $2, $3, 'requester', 's', $4, '{}', 'sha256:0', 'allow', '[]', null, '{}', 'v', 1, now())`,
-    [id, randomUUID(), sessionKey, tool],
+     values ($1, $2, $3, $4, $5, $1, $6, $7, 'sha256:0', 'approve', '[]', null, '{}', 'v', 1, now() + interval '1 hour')`,
+    [id, messageId, randomUUID(), sessionKey, principal, question.call.tool, question.canonical],
   );
+  if (state === null) return;
   await db.pool.query(
-    `insert into attempts (id, grant_id, decision_id, message_id, step, tool, digest, state, owner)
-     values ($1, $1, $1, $1, 's', $2, 'sha256:0', $3, 'test')`,
-    [id, tool, state],
+    `insert into approvals (id, state, kind, groups, quorum, requester, run_id, execution_id, node_id, item_index,
+       resume_path, deadline)
+     values ($1, $2, 'approve', '{approvers}', 1, $3, $4, 'e', 'n', 0, '/', now() + interval '1 hour')`,
+    [id, state, principal, randomUUID()],
   );
 }
 
 test('a session is tainted by what a tool returned that nobody vouches for, and no other session is', async () => {
-  await ran('clean', 'ledger.balance');
-  await ran('read-the-web', 'http.request');
-  await ran('failed-on-the-web', 'http.request', 'failed');
-  await ran('runs-now', 'http.request', 'started');
-  await ran('tool-is-gone', 'a.tool.that.was.removed');
-  const sessions = ['clean', 'read-the-web', 'failed-on-the-web', 'runs-now', 'tool-is-gone', 'empty'];
-  const facts = await readFacts(db.pool, catalogue, sessions.map(question));
+  await ended('clean', 'ledger.balance');
+  await ended('read-the-web', 'http.request');
+  await ended('failed-on-the-web', 'http.request', 'failed');
+  await ended('tool-is-gone', 'a.tool.that.was.removed');
+  const sessions = ['clean', 'read-the-web', 'failed-on-the-web', 'tool-is-gone', 'empty'];
+  const found = await facts(...sessions.map(reply));
   assert.deepEqual(
-    facts.map((entry) => entry.session.tainted),
-    [false, true, true, false, true, false],
+    found.map((entry) => entry.session.tainted),
+    [false, true, true, true, false],
   );
+});
+
+test('a session knows the classes of what it read; of a tool that is gone, the worst', async () => {
+  await ended('classes', 'ledger.balance');
+  await ended('classes', 'customers.export');
+  assert.deepEqual((await only(reply('classes'))).session.classesRead, ['internal', 'personal']);
+  assert.deepEqual((await only(reply('tool-is-gone'))).session.classesRead, ['personal']);
+});
+
+test('a recipient is known once a call to it succeeded, exactly as it is written', async () => {
+  assert.deepEqual((await only(pay('Known'))).firstTime, ['payee']);
+  await ended('x', 'ledger.transfer', 'failed', { payee: 'Known' });
+  await ended('x', 'ledger.transfer', 'unknown', { payee: 'Known' });
+  assert.deepEqual((await only(pay('Known'))).firstTime, ['payee']);
+  await ended('x', 'ledger.transfer', 'succeeded', { payee: 'Known' });
+  const [same, otherCase, lookAlike] = await facts(pay('Known'), pay('known'), pay('Knоwn'));
+  assert.deepEqual([same?.firstTime, otherCase?.firstTime, lookAlike?.firstTime], [[], ['payee'], ['payee']]);
+});
+
+test('what was rejected while a message is served is known, however its target is written', async () => {
+  const run = { messageId: 'web:local:c1:rejected:0' };
+  await asked(pay('Mallory', run), 'rejected');
+  await asked(pay('Alice', run), 'approved');
+  const found = await facts(
+    pay('Mallory', run),
+    pay(' MALLORY', run),
+    pay('Alice', run),
+    pay('Bob', run),
+    pay('Mallory', { messageId: 'web:local:c1:another:0' }),
+    ask(run, 'customers.delete', { customer: '7' }),
+  );
+  assert.deepEqual(
+    found.map((entry) => entry.rejectedBefore),
+    [true, true, false, false, false, false],
+  );
+});
+
+test('asks that wait are counted by session, those that nobody was told of by message', async () => {
+  const run = { sessionKey: 'waits', messageId: 'web:local:c1:waits:0' };
+  await asked(pay('A', run), 'pending');
+  await asked(pay('B', { ...run, messageId: 'web:local:c1:waits:1' }), 'pending');
+  await asked(pay('C', run), null);
+  await asked(pay('D', run), 'approved');
+  const [same, later, other] = await facts(
+    pay('X', run),
+    pay('X', { ...run, messageId: 'web:local:c1:waits:2' }),
+    pay('X', { sessionKey: 'waits-elsewhere' }),
+  );
+  assert.deepEqual(
+    [same, later, other].map((entry) => entry?.session.pendingAsks),
+    [3, 2, 0],
+  );
+});
+
+test('a plain read that no budget names asks Postgres nothing; many calls ask once', async () => {
+  let trips = 0;
+  const counting = {
+    query: ((...statement: Parameters<typeof db.pool.query>) => {
+      trips += 1;
+      return db.pool.query(...statement);
+    }) as typeof db.pool.query,
+  };
+  const balance = ask({}, 'ledger.balance', {});
+  const known = { catalogue, budgets: [] };
+  assert.deepEqual(await readFacts(counting, known, [balance]), [noFacts]);
+  assert.equal(trips, 0);
+  await readFacts(counting, known, [balance, reply('a'), reply('b'), pay('C'), balance]);
+  assert.equal(trips, 1);
+  const budgets = [{ name: 'reads', per: 'day' as const, tool: 'ledger.balance', calls: 5 }];
+  const [counted] = await readFacts(counting, { catalogue, budgets }, [balance]);
+  assert.deepEqual(counted?.budgets, [{ name: 'reads', needed: 1, left: 5, text: '5 calls are left today' }]);
 });

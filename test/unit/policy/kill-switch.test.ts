@@ -56,6 +56,7 @@ const presented = (run: RunContext, decision: Decision): Presented => ({
   sessionKey: run.sessionKey,
   channel: run.channel.kind,
   principal: run.principal,
+  args: {},
   tool: decision.tool,
   digest: decision.digest,
 });

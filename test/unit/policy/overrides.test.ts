@@ -23,11 +23,11 @@ const lift = (rule: string, more = ''): Promise<void> =>
     `overrides:\n  - rule: ${rule}\n    owner: approver-a\n    expires: 2026-11-05\n    reason: while the ledger is moved\n${more}`,
   );
 const viewer = inputOf({
-  tool: { name: 'crm.note', risk: 'write', connector: 'postgres' },
+  tool: { ...inputOf().tool, name: 'crm.note', risk: 'write' },
   actor: { ...runOf().actor, roles: ['viewer'] },
 });
 const remove: Partial<PolicyInput> = {
-  tool: { name: 'customers.delete', risk: 'delete', connector: 'postgres' },
+  tool: { ...inputOf().tool, name: 'customers.delete', risk: 'delete' },
   actor: { ...viewer.actor, roles: ['member'] },
 };
 const ask = async (input: Partial<PolicyInput> = {}): Promise<unknown> => {
@@ -60,7 +60,7 @@ test('a question that is lifted is answered by whoever answers for it', async ()
     'approve',
     'delete_needs_approval',
   ]);
-  const stranger = { ...runOf().actor, standing: 'guest' as const };
+  const stranger = { ...runOf().actor, standing: 'unknown' as const };
   assert.deepEqual(await ask({ ...remove, actor: stranger }), ['deny', 'actor_unknown']);
   // What else asks still does.
   const leaves = [{ at: '/customer', arg: 'customer', kind: 'selects', origin: 'unknown' as const }];

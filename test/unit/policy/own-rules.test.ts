@@ -141,14 +141,14 @@ confirmations contains {"code": "ask_me", "text": "Ask me."} if input.args.c == 
     'dark',
     'never',
   ]);
-  const stranger = { ...member.actor, standing: 'guest' as const };
+  const stranger = { ...member.actor, standing: 'unknown' as const };
   assert.deepEqual(codes(await ask({ args: { d: 'deny' }, actor: stranger })), [
     'deny',
     'actor_unknown',
     'dark',
   ]);
   // Nobody approves a write: the class is not in approvals.yaml.
-  const write = { name: 'crm.note', risk: 'write', connector: 'postgres' };
+  const write = { ...inputOf().tool, name: 'crm.note', risk: 'write' };
   assert.deepEqual(codes(await ask({ args: { b: 'approve' }, tool: write })), ['deny', 'nobody_to_ask']);
 });
 

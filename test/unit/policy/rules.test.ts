@@ -62,11 +62,11 @@ const table: Row[] = [
     codes: ['read_allowed'],
   },
   {
-    says: 'a guest may not even read',
+    says: 'a guest may not read what is internal',
     run: actor({ standing: 'guest' }),
     call: ['ledger.balance', {}],
     effect: 'deny',
-    codes: ['actor_unknown'],
+    codes: ['guest_reads_public'],
   },
   {
     says: 'an unknown sender may not reply',

@@ -1,3 +1,6 @@
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Command } from '../../../gateway/envelope/index.ts';
 import type { PolicyInput, RunContext } from '../../../gateway/policy/index.ts';
@@ -28,7 +31,14 @@ export function runOf(change: Partial<RunContext> & { words?: string[] } = {}): 
 export function inputOf(change: Partial<PolicyInput> = {}): PolicyInput {
   const { actor, channel, ingress } = runOf();
   return {
-    tool: { name: 'ledger.balance', risk: 'read', connector: 'postgres' },
+    tool: {
+      name: 'ledger.balance',
+      risk: 'read',
+      connector: 'postgres',
+      kinds: {},
+      dataClass: 'internal',
+      money: [],
+    },
     args: {},
     money: null,
     leaves: [],
@@ -38,8 +48,30 @@ export function inputOf(change: Partial<PolicyInput> = {}): PolicyInput {
     actor,
     channel,
     ingress,
-    session: { tainted: false },
+    session: { tainted: false, pendingAsks: 0, classesRead: [] },
+    recipients: { count: 0, firstTime: [] },
+    rejectedBefore: false,
+    budgets: [],
+    uncovered: false,
+    environment: 'production',
+    localTime: null,
     now: '2026-11-02T10:00:00Z',
     ...change,
   };
+}
+
+/**
+ * The shipped policies with some of their files changed, in a folder of its own.
+ * @param files text by name, such as `limits.yaml` or `tools/mail.send.yaml`
+ * @returns the folder; it is removed with the test's context
+ */
+export async function policiesWith(
+  files: Record<string, string>,
+  context: { after(work: () => Promise<void>): void },
+): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'gatehouse-policies-'));
+  context.after(() => rm(folder, { recursive: true }));
+  await cp(policiesDir, folder, { recursive: true });
+  for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
+  return folder;
 }

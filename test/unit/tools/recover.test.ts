@@ -42,7 +42,7 @@ async function crashed(tool: string, args: Record<string, string>): Promise<void
       tx,
       at.deps.leases,
       { grant, messageId, sessionKey, tool, digest, decisionId: decision.id },
-      { step: 'x', secret: at.catalogue.get(tool)?.secret ?? null },
+      { step: 'x', secret: at.catalogue.get(tool)?.secret ?? null, destinations: [] },
     ),
   );
 }
@@ -177,7 +177,7 @@ test('a withdrawal that was interrupted is not repeated: it could hit another re
     decisionId: decision.id,
   };
   await transaction(at.db.pool, (tx) =>
-    startAttempt(tx, at.deps.leases, presented, { step: 'x', secret: null }),
+    startAttempt(tx, at.deps.leases, presented, { step: 'x', secret: null, destinations: [] }),
   );
   await createTools({ ...at.deps, connectors: { ...at.deps.connectors, gatehouse } }).recover();
   assert.equal(cancelled, 0);

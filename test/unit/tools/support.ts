@@ -33,8 +33,11 @@ export interface Bench {
   close(): Promise<void>;
 }
 
-/** @param change replaces connectors, for a system that misbehaves */
-export async function bench(change: Partial<Connectors> = {}): Promise<Bench> {
+/**
+ * @param change replaces connectors, for a system that misbehaves
+ * @param policies the folder of the policies; those that are shipped when left out
+ */
+export async function bench(change: Partial<Connectors> = {}, policies = policiesDir): Promise<Bench> {
   const db = await testDatabase();
   const dataDir = await mkdtemp(join(tmpdir(), 'gatehouse-tools-'));
   const log = createLogger('silent');
@@ -45,11 +48,11 @@ export async function bench(change: Partial<Connectors> = {}): Promise<Bench> {
   const demoUrl = new URL(adminUrl);
   demoUrl.pathname = `/${database}`;
   const demo = new pg.Pool({ connectionString: demoUrl.href, max: 2 });
-  const catalogue = loadCatalogue(policiesDir);
+  const catalogue = loadCatalogue(policies);
   const epoch = openEpoch(dataDir);
   const policy = await createPolicy({
     pool: db.pool,
-    policiesDir,
+    policiesDir: policies,
     catalogue,
     clock: () => new Date(),
     epoch,

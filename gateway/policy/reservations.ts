@@ -1,0 +1,58 @@
+import type { Queryable, Transaction } from '../db/index.ts';
+import { leftInWords, type Charge } from './budgets.ts';
+
+/** The rows of the charges in `$1`; the day is Postgres's. */
+const rows = `select budget, holder, amount, allowed,
+    case when daily then (now() at time zone 'utc')::date else '-infinity' end as day
+  from json_to_recordset($1) as t (budget text, holder text, daily boolean, amount bigint, allowed bigint)`;
+
+/**
+ * Takes what a call needs from its budgets, in the transaction that spends its grant. Where one has not enough left, that
+ * transaction fails: see {@link exceededBudget}. Rows are locked in one order, so that two calls wait and never deadlock.
+ */
+export function reserve(tx: Transaction, decisionId: string, charges: readonly Charge[]): void {
+  if (charges.length === 0) return;
+  tx.send({
+    name: 'reserve-budgets',
+    text: `with given as (${rows}), taken as (
+        insert into budgets as b (budget, holder, day, used, allowed)
+        select budget, holder, day, amount, allowed from given order by budget, holder, day
+        on conflict (budget, holder, day) do update set used = b.used + excluded.used, allowed = excluded.allowed
+      ) insert into reservations (decision_id, budget, holder, day, amount)
+      select $2, budget, holder, day, amount from given`,
+    values: [JSON.stringify(charges), decisionId],
+  });
+}
+
+/** Gives back what a call took that had no effect. Of one whose effect is unknown, everything stays taken. */
+export function release(tx: Transaction, decisionId: string): void {
+  tx.send({
+    name: 'release-budgets',
+    text: `with returned as (delete from reservations where decision_id = $1 returning budget, holder, day, amount),
+      locked as (
+        select budget, holder, day, amount from budgets join returned using (budget, holder, day)
+        order by budget, holder, day for update of budgets
+      ) update budgets b set used = b.used - locked.amount from locked
+      where (b.budget, b.holder, b.day) = (locked.budget, locked.holder, locked.day)`,
+    values: [decisionId],
+  });
+}
+
+/** Whether a transaction failed because a budget had not enough left. */
+export function exceededBudget(error: unknown): boolean {
+  const { code, constraint } = error as { code?: unknown; constraint?: unknown };
+  return code === '23514' && constraint === 'within_budget';
+}
+
+/** @returns which budgets have not enough left for a call, in words; empty where by now all have */
+export async function shortBudgets(db: Queryable, charges: readonly Charge[]): Promise<string[]> {
+  const { rows: found } = await db.query<{ budget: string; holder: string; used: number }>(
+    `select budget, holder, used from (${rows}) as given join budgets using (budget, holder, day)`,
+    [JSON.stringify(charges)],
+  );
+  return charges.flatMap((charge) => {
+    const row = found.find(({ budget, holder }) => budget === charge.budget && holder === charge.holder);
+    const used = row?.used ?? 0;
+    return used + charge.amount > charge.allowed ? [`${charge.budget}: ${leftInWords(charge, used)}`] : [];
+  });
+}

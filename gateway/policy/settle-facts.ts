@@ -1,0 +1,26 @@
+import type { Transaction } from '../db/index.ts';
+import { release } from './reservations.ts';
+
+/** A call that has ended. */
+interface Ended {
+  decisionId: string;
+  sessionKey: string;
+  tool: string;
+  /** Digests of where it went, by `destinationsOf`. */
+  destinations: readonly string[];
+}
+
+/**
+ * Records what the end of a call means for later decisions, in the transaction that records the end: its session has seen
+ * an answer of the tool, a destination that it reached is known, and a failed call gives its budgets back.
+ */
+export function settleFacts(tx: Transaction, ended: Ended, status: 'succeeded' | 'failed' | 'unknown'): void {
+  tx.send({
+    name: 'settle-facts',
+    text: `with seen as (insert into session_tools (session_key, tool) values ($1, $2) on conflict do nothing)
+      insert into destinations (tool, digest) select distinct $2, digest from unnest($3::text[]) as t (digest)
+      on conflict do nothing`,
+    values: [ended.sessionKey, ended.tool, status === 'succeeded' ? ended.destinations : []],
+  });
+  if (status === 'failed') release(tx, ended.decisionId);
+}
