@@ -70,7 +70,7 @@ test('policy explain prints reasons, what was seen without its content, and what
   assert.match(out, /^ledger\.transfer: approve by 1 of approvers\n/);
   assert.match(out, /payment_needs_approval +A payment needs/);
   assert.match(out, /args\/payee \(redirects, unknown\) +ACME/);
-  assert.match(out, /actor\.standing +member +guest +deny: actor_unknown/);
+  assert.match(out, /actor\.standing +member +guest +deny: guest_reads_public/);
   assert.doesNotMatch(out, /only for ACME/);
   assert.equal((await gatehouse('policy', 'explain', 'dec_none')).code, 1);
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { appendFile, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -214,6 +214,8 @@ describe('a tool’s file that is put into the folder of a running gateway', { t
   });
 
   it('is gone with its file', async () => {
+    // Without another change this would be the catalogue of before, and going back asks for a permission.
+    await appendFile(join(folder.policiesDir, 'tools', 'ledger.balance.yaml'), '# Read every morning.\n');
     await rm(file);
     await until('the end of the tool', 10_000, async () => !(await listed()));
     assert.equal(await decision(), 'deny tool_unknown');
