@@ -22,7 +22,7 @@ export const fixedRules: readonly RegExp[] = [
   /^amount_(missing|not_positive)$/,
   /^two_approvers(_currency)?$/,
   /^value_(not_from_requester|in_other_role)$/,
-  /^text_(names_host|holds_secret)$/,
+  /^text_(names_host|holds_secret|adds_figures)$/,
   /^advisory_strict$/,
 ];
 

@@ -51,7 +51,7 @@ function plainest(
     money: tool.money ? { cents: 1, currency } : null,
     leaves: [],
     anchored: true,
-    carried: { hosts: [], secret: false },
+    carried: { hosts: [], secret: false, added: false },
     actor: { principal: 'somebody', display: 'Somebody', roles: [role], groups: [], standing },
     channel: { kind: 'web', visibility: 'dm' },
     ingress: 'session',

@@ -100,7 +100,7 @@ export interface PolicyInput {
   /** Whether what the call is about is, at least in one value, the actor's own or looked up for their own words. */
   anchored: boolean;
   /** What texts that leave would carry and the actor did not type. */
-  carried: { hosts: string[]; secret: boolean };
+  carried: { hosts: string[]; secret: boolean; added: boolean };
   actor: RunContext['actor'];
   channel: RunContext['channel'];
   ingress: string;

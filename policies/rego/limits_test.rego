@@ -8,7 +8,7 @@ member := {
 	"money": null,
 	"leaves": [{"at": "/to", "arg": "to", "kind": "redirects", "origin": "user"}],
 	"anchored": true,
-	"carried": {"hosts": [], "secret": false},
+	"carried": {"hosts": [], "secret": false, "added": false},
 	"actor": {"principal": "requester", "display": "Robin", "roles": ["member"], "groups": [], "standing": "member"},
 	"channel": {"kind": "web", "visibility": "dm"},
 	"ingress": "session",

@@ -65,6 +65,12 @@ confirmations contains {"code": "text_holds_secret", "text": "The text holds wha
 	input.carried.secret
 }
 
+confirmations contains {"code": "text_adds_figures", "text": "The request says what to write, and the text adds figures to it."} if {
+	is_person
+	input.carried.added
+	input.session.tainted
+}
+
 # Nobody stands behind an automation whose words could vouch for anything: its declaration does.
 is_person if {
 	is_known

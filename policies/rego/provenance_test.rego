@@ -54,6 +54,8 @@ test_a_write_is_about_something_that_was_said if {
 test_a_text_that_leads_elsewhere_or_holds_a_secret_is_confirmed if {
 	asks(asking({"carried": {"hosts": ["a.example"]}}), {"text_names_host"})
 	asks(asking({"carried": {"secret": true}}), {"text_holds_secret"})
+	asks(asking({"carried": {"added": true}}), set())
+	asks(asking({"carried": {"added": true}, "session": {"tainted": true}}), {"text_adds_figures"})
 }
 
 test_an_automation_has_no_words_of_its_own_and_is_not_asked if {

@@ -10,7 +10,7 @@ member := {
 	"leaves": [],
 	"advisory": false,
 	"anchored": true,
-	"carried": {"hosts": [], "secret": false},
+	"carried": {"hosts": [], "secret": false, "added": false},
 	"actor": {"principal": "requester", "display": "Robin", "roles": ["member"], "groups": [], "standing": "member"},
 	"channel": {"kind": "web", "visibility": "dm"},
 	"ingress": "session",

@@ -5,6 +5,8 @@ import type { OwnWords } from './own-words.ts';
 export interface Carried {
   /** Hosts that the text names, as addresses or by name. */
   hosts: string[];
+  /** Whether it adds figures to what the request says to write. */
+  added: boolean;
   /** Whether it holds what looks like a key, a password or the number of a card or an account. */
   secret: boolean;
 }
@@ -21,8 +23,10 @@ const secrets = [
   /\b(?:sk|pk|rk)[-_](?:live|test|proj|ant)?[-_]?[A-Za-z0-9_-]{16,}/,
   /\b(?:ghp|gho|ghu|ghs|github_pat|glpat|xox[abprs]|AKIA|ASIA|AIza|hvs)[-_]?[A-Za-z0-9_-]{12,}/,
   /\beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}/,
-  /\b(?:pass(?:word|phrase|code)?|secret|api[ _-]?key|access[ _-]?token|pin|otp|security code|verification code)\b\s*(?:is|are|:|=)\s*\S{4,}/i,
 ];
+/** What follows one of these, up to the end of its sentence, may be the credential itself. */
+const credentials =
+  /\b(?:pass(?:word|phrase|code)?|secret|token|credential|log-?in|pin|otp|(?:api|access|private|signing)[ _-]?key|(?:alarm|door|gate|entry|access|security|verification|authentication|recovery|one-time|login|2fa)[ -]codes?)\b[^\n]{0,60}/gi;
 const cardLike = /(?<![\d.])(?:\d[ -]?){13,19}(?![\d.])/g;
 const ibanLike = /\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,3})?\b/g;
 
@@ -40,19 +44,47 @@ export function carriedBy(text: string, words: OwnWords): Carried {
     const file = fileEndings.test(host) && !link.includes('/');
     if (!file && isPublic(host) && !typed(link)) hosts.add(host.toLowerCase());
   }
-  return { hosts: [...hosts].slice(0, 20), secret: holdsSecret(text, typed) };
+  return {
+    hosts: [...hosts].slice(0, 20),
+    secret: holdsSecret(text, typed),
+    added: words.dictates && addsFigures(text, words),
+  };
 }
+
+/** Names for private use and for examples (RFC 6761, RFC 6762, RFC 7686): they lead somewhere where they are used. */
+const reserved = /\.(?:example|test|invalid|local|localhost|internal|onion|home|lan|corp)$/i;
 
 /** Whether the name ends in a suffix of the Public Suffix List (publicsuffix.org). */
 function isPublic(host: string): boolean {
   const { domain, isIcann, isPrivate } = parse(host, { allowPrivateDomains: true });
-  return domain !== null && (isIcann === true || isPrivate === true);
+  return domain !== null && (isIcann === true || isPrivate === true || reserved.test(host));
 }
 
 function holdsSecret(text: string, typed: (value: string) => boolean): boolean {
   if (secrets.some((form) => form.test(text))) return true;
+  for (const [near] of text.matchAll(credentials)) {
+    // A code of digits, or letters and digits mixed: a word or a figure with a unit is neither.
+    const words = near
+      .split(/\s+/)
+      .slice(1)
+      .map((word) => word.replace(/^[("'“]+|[)"'”.,;:!?]+$/gu, ''));
+    if (
+      words.some(
+        (word) =>
+          (/^\d{4,10}[#*]?$/.test(word) || /^(?=.*\d)(?=.*[A-Za-z])\S{6,}$/.test(word)) && !typed(word),
+      )
+    )
+      return true;
+  }
   const numbers = [...text.matchAll(cardLike), ...text.matchAll(ibanLike)].map(([found]) => found.trim());
   return numbers.some((number) => !typed(number) && (/^[A-Z]/.test(number) || luhn(number)));
+}
+
+/** A number of two digits or more that the request does not hold, alone or with a unit: 81k, 4,500, 2026-11-01. */
+function addsFigures(text: string, words: OwnWords): boolean {
+  return [...text.matchAll(/\d[\d.,:/-]*\d/g)].some(
+    ([figure]) => words.find(figure).length === 0 && words.findNumber(figure).length === 0,
+  );
 }
 
 /** The check digit of payment cards (ISO/IEC 7812-1, annex B). */

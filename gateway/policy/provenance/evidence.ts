@@ -52,7 +52,11 @@ export function findIn(
           .filter(([, held]) => held === value)
           .map(([name]) => name)
       : [];
-    if (tool?.directory && fields.some((name) => tool.directory?.returns.includes(name)))
+    if (
+      tool?.directory &&
+      fields.some((name) => tool.directory?.returns.includes(name)) &&
+      !writtenHere(results, catalogue, value)
+    )
       return { origin: 'resolved', source: sourceOf(result) };
     if (tool?.risk === 'read' && fields.some((name) => naming.test(name)))
       seen = { origin: 'found', source: sourceOf(result) };
@@ -67,6 +71,19 @@ const sourceOf = ({ attempt, tool, at }: ToolResult): Found['source'] => ({
   tool,
   at: at.toISOString(),
 });
+
+/** Whether a call of this session put the value into some record: then a directory may only repeat what the call was told. */
+function writtenHere(
+  results: readonly ToolResult[],
+  catalogue: Pick<Catalogue, 'get'>,
+  value: Leaf['value'],
+): boolean {
+  return results.some(({ tool: name, args }) => {
+    const tool = catalogue.get(name);
+    const changes = !tool || ['write', 'prod_write', 'access', 'unclassified'].includes(tool.risk);
+    return changes && (!tool || !args || leavesOf(tool, args).some((leaf) => leaf.value === value));
+  });
+}
 
 /** Whether a question was worded by the actor: at least one value, and none that they did not type. */
 function asked(tool: Tool, args: Record<string, unknown>, words: OwnWords, strict: boolean): boolean {

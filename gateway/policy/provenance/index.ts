@@ -1,5 +1,5 @@
 import type { ArgumentKind, Catalogue, Tool } from '../../catalogue/index.ts';
-import type { Origin, RunContext, TracedLeaf } from '../types.ts';
+import type { Origin, PolicyInput, RunContext, TracedLeaf } from '../types.ts';
 import { carriedBy } from './content.ts';
 import { findIn, type ToolResult } from './evidence.ts';
 import { leavesOf, type Leaf } from './leaves.ts';
@@ -15,7 +15,7 @@ export interface Provenance {
   /** Whether at least one value that the call is about is the actor's own or was looked up for their own words. */
   anchored: boolean;
   /** What texts that leave would carry and the actor did not type; empty where nothing leaves. */
-  carried: { hosts: string[]; secret: boolean };
+  carried: PolicyInput['carried'];
 }
 
 /** What tracing needs besides the call. */
@@ -136,12 +136,13 @@ function carriedOut(
   const spoken =
     tool.connector.kind === 'gatehouse' &&
     (run.channel.visibility === 'public' || run.channel.visibility === 'external');
-  if (!leavingRisks.has(tool.risk) && !spoken) return { hosts: [], secret: false };
+  if (!leavingRisks.has(tool.risk) && !spoken) return { hosts: [], secret: false, added: false };
   const texts = all.filter((leaf) => traced.get(leaf)?.kind === 'content' && typeof leaf.value === 'string');
   const carried = texts.map((leaf) => carriedBy(String(leaf.value), words));
   return {
     hosts: [...new Set(carried.flatMap((one) => one.hosts))],
     secret: carried.some((one) => one.secret),
+    added: carried.some((one) => one.added),
   };
 }
 

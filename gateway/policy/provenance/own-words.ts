@@ -1,6 +1,7 @@
 import { ownTextOf } from './own-text.ts';
 import { keysOf, numberKey, tokenise, type Token } from './tokens.ts';
 import {
+  clauseSubjects,
   currencies,
   destinationWords,
   effectVerbs,
@@ -43,6 +44,8 @@ export interface OwnWords {
   isQuantity(span: Span): boolean;
   /** Whether the words around it use the value for this purpose, and do not forbid it. */
   serves(span: Span, purpose: Purpose): boolean;
+  /** Whether an order says in its own words what to write: "tell Ann that we are late". */
+  readonly dictates: boolean;
   /** Whether the words forbid what they name there. */
   forbids(span: Span): boolean;
 }
@@ -131,6 +134,14 @@ class Words implements OwnWords {
 
   isQuantity(span: Span): boolean {
     return this.#tokens.slice(span.from, span.to + 1).every((token) => token.quantity);
+  }
+
+  get dictates(): boolean {
+    return this.#tokens.some((token, index) => {
+      if (token.lower !== 'that' || !clauseSubjects.has(this.#tokens[index + 1]?.lower ?? '')) return false;
+      const sentence = this.#tokens.slice(0, index).filter((one) => one.sentence === token.sentence);
+      return sentence.some((_one, at) => isOrder(sentence, at, effectVerbs));
+    });
   }
 
   forbids({ from }: Span): boolean {

@@ -40,6 +40,12 @@ export const questionWords = set(
   "how what what's when which who who's whom whose where why did do does has have had was were is are am isn't aren't if whether",
 );
 
+/** What a clause begins with that says what to write: "that we are late", and not "that file". */
+export const clauseSubjects = set(
+  `i i'm i'll we we're we'll he he's she she's it it's they they're you you're my our his her their your the there nobody
+   everybody everything all`,
+);
+
 /** With one of these before it, a word that could order something does not. */
 export const notOrdering = set(
   `the a an my our his her their your its this that these those last latest first second new old all any each every some no

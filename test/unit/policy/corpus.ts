@@ -68,6 +68,7 @@ const facts: { [Fact in keyof PolicyInput]-?: (chance: Chance, tool: Tool) => Po
   carried: (chance) => ({
     hosts: chance([[], [], [], ['evil.example'], ['a.example', 'b.example']]),
     secret: chance([false, false, false, true]),
+    added: chance([false, false, false, true]),
   }),
   actor: (chance) => {
     const principal = chance(['requester', 'requester', 'requester', 'automation:a', null]);

@@ -44,7 +44,7 @@ export function inputOf(change: Partial<PolicyInput> = {}): PolicyInput {
     leaves: [],
     advisory: false,
     anchored: true,
-    carried: { hosts: [], secret: false },
+    carried: { hosts: [], secret: false, added: false },
     actor,
     channel,
     ingress,
