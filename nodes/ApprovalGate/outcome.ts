@@ -69,7 +69,7 @@ export function refusalOfOutcome(outcome: Outcome): Refusal {
   const refusal = refusalOfState(outcome.state);
   const votes = Array.isArray(outcome.by) ? outcome.by : [];
   const comment = votes.find((vote) => vote.verdict === 'reject' && vote.comment)?.comment;
-  const why = outcome.reason ?? comment;
+  const why = comment ?? outcome.reason;
   return why ? { ...refusal, text: `${refusal.text} ${String(why)}` } : refusal;
 }
 

@@ -175,7 +175,7 @@ describe('a review of n8n’s own AI Agent', { timeout: 900_000 }, () => {
           parameters: {},
         });
       });
-    willCall(reviewedCall('calculator', { input: '6*7' }));
+    willCall(reviewedCall('Calculator', { input: '6*7' }));
     await calculatorBelow('calculator.use');
     await requester.answerTo(await say('How much is 6*7'), /I was told: .*42/, 60_000);
     assert.deepEqual(await decided('calculator.use'), [

@@ -103,7 +103,10 @@ describe('Approval Gate', () => {
     const body = message([
       outcome('dec_3'),
       outcome('dec_1'),
-      outcome('dec_2', 'rejected', { by: [{ verdict: 'reject', comment: 'Too much.' }] }),
+      outcome('dec_2', 'rejected', {
+        by: [{ verdict: 'reject', comment: 'Too much.' }],
+        reason: 'An approver rejected it.',
+      }),
     ]);
     const answer = await post(bench, run, body);
     assert.deepEqual(answer.data.webhookResponse, { gatehouse: 'resumed' });

@@ -139,6 +139,18 @@ describe('The workflows', () => {
         }
       });
 
+      it('gives each call its arguments where the node reads them', () => {
+        for (const { name, type, parameters } of workflow.nodes.filter((node) =>
+          node.type.startsWith(ours),
+        )) {
+          const usual = types.get(base(type))?.properties.find((property) => property.name === 'specify');
+          if (!usual || (base(type).endsWith('policyCheck') && parameters.call !== 'fields')) continue;
+          const inFields = (parameters.specify ?? usual.default) === 'fields';
+          assert.equal(parameters.fields !== undefined, inFields, name);
+          assert.equal(parameters.args !== undefined, !inFields, name);
+        }
+      });
+
       it('has one tool below each review, the one that it asks about', () => {
         for (const gate of workflow.nodes.filter(({ type }) => type.endsWith('HitlTool'))) {
           const below = workflow.nodes.filter(({ name }) =>
