@@ -192,8 +192,13 @@ describe('a running gateway that is asked to read its policy files again', { tim
     await writeFile(peoplePath, people);
     await writeFile(approvalsPath, approvals);
     gateway.reload();
-    const back = await gateway.readiness('a way back that is refused', (seen) => !good('people')(seen));
-    assert.match(back.checks.policy?.text ?? '', /goes back to a revision that was replaced/);
+    // The two files are written one after the other, and what is read in between warns of an empty group at first.
+    const goesBack = /goes back to a revision that was replaced/;
+    const back = await gateway.readiness('a way back that is refused', (seen) =>
+      goesBack.test(seen.checks.policy?.text ?? ''),
+    );
+    assert.equal(back.checks.policy?.state, 'warn');
+    assert.match(back.checks.policy?.text ?? '', goesBack);
     await Promise.all(files.map((path, index) => writeFile(path, newer[index] ?? '')));
     gateway.reload();
     await gateway.readiness('the newer ones', good('people'));
