@@ -1,12 +1,10 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { LineCounter, parseDocument } from 'yaml';
 import { z } from 'zod';
 import { riskClasses } from '../catalogue/index.ts';
-import { GatehouseError } from '../config/index.ts';
+import { GatehouseError, readYamlFile } from '../config/index.ts';
 import { digestOfText } from '../envelope/index.ts';
 import { alwaysAsked, gateFields } from './gate-fields.ts';
-import { moneyAmount } from './policy-file.ts';
+import { moneyAmount } from './money.ts';
 
 const quorum = z.number().int().min(1).max(10);
 const groups = z.array(z.string().min(1)).min(1, 'name at least one group; nobody is asked otherwise');
@@ -65,33 +63,12 @@ export interface ApprovalClasses {
  */
 export async function readApprovalClasses(policiesDir: string): Promise<ApprovalClasses> {
   const path = join(policiesDir, 'approvals.yaml');
-  const lines = new LineCounter();
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (cause) {
-    throw unusable([`${path}: cannot be read`], cause);
-  }
-  const document = parseDocument(text, { lineCounter: lines });
-  const faults = document.errors.map(
-    (error) => `${path}:${lines.linePos(error.pos[0]).line}: ${error.message.split('\n')[0]}`,
-  );
-  if (faults.length > 0) throw unusable(faults);
-  const parsed = ApprovalsFile.safeParse(document.toJS());
-  const describe = ({ at, text }: Fault): string => {
-    const node = document.getIn(at, true) as { range?: [number, number, number] } | undefined;
-    const line = node?.range ? lines.linePos(node.range[0]).line : 1;
-    return `${path}:${line}: ${at.join('.')}: ${text}`;
-  };
-  if (!parsed.success) {
-    const faults = parsed.error.issues.map(({ path: at, message }) => ({
-      at: at.map(String),
-      text: message,
-    }));
-    throw unusable(faults.map(describe));
-  }
+  const file = await readYamlFile(path, ApprovalsFile, { maxAliasCount: 100 });
+  if (file?.faults !== null) throw unusable(file?.faults ?? [`${path}: cannot be read`], file?.cause);
+  const { value, lineOf } = file;
+  const describe = ({ at, text }: Fault): string => `${path}:${lineOf(at)}: ${at.join('.')}: ${text}`;
   const classes = new Map(
-    Object.entries(parsed.data.classes).map(([risk, entry]): [string, ApprovalClass] => {
+    Object.entries(value.classes).map(([risk, entry]): [string, ApprovalClass] => {
       const fourEyes = entry.fourEyes ?? fourEyed.includes(risk);
       return [risk, { ...entry, fourEyes, quorum: entry.quorum ?? (fourEyes ? 2 : 1) }];
     }),
@@ -111,7 +88,7 @@ export async function readApprovalClasses(policiesDir: string): Promise<Approval
   );
   return {
     get: (risk) => classes.get(risk),
-    version: digestOfText(JSON.stringify(parsed.data)),
+    version: digestOfText(JSON.stringify(value)),
     data,
     check(people) {
       const faults = [...classes].flatMap(([risk, entry]) => faultsOf(risk, entry, people));

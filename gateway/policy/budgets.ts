@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { amountOf, riskClasses, type Tool } from '../catalogue/index.ts';
 import { toCents } from './money.ts';
-import { moneyAmount } from './policy-file.ts';
+import { moneyAmount } from './money.ts';
 import type { RunContext } from './types.ts';
 
 const calls = z.number().int().min(1).max(1_000_000_000);

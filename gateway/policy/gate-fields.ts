@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { moneyAmount } from './policy-file.ts';
+import { moneyAmount } from './money.ts';
 
 const quorum = z.number().int().min(1).max(10);
 const roles = z.array(z.string().min(1));

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { dataClasses } from '../catalogue/index.ts';
+import { GatehouseError, readYamlFile } from '../config/index.ts';
 import { digestOfText } from '../envelope/index.ts';
 import { BudgetSchema, DailyLimitsSchema, type Budget } from './budgets.ts';
-import { readPolicyFile } from './policy-file.ts';
 
 const dataClass = z.enum(dataClasses);
 const unique = (list: readonly { name: string }[]): boolean =>
@@ -66,8 +66,8 @@ export interface PolicyLimits {
  * @throws GatehouseError `GH-POLICY-012` that names file, line and fault
  */
 export async function readLimits(policiesDir: string): Promise<PolicyLimits> {
-  const limits = await readPolicyFile(join(policiesDir, 'limits.yaml'), LimitsFile);
-  const { automations } = await readPolicyFile(join(policiesDir, 'automations.yaml'), AutomationsFile);
+  const limits = await readOne(join(policiesDir, 'limits.yaml'), LimitsFile);
+  const { automations } = await readOne(join(policiesDir, 'automations.yaml'), AutomationsFile);
   const principalOf = (name: string): string => `automation:${name}`;
   const read = {
     budgets: [
@@ -104,4 +104,15 @@ function isPattern(pattern: string): boolean {
   } catch {
     return false;
   }
+}
+
+async function readOne<Schema extends z.ZodType>(path: string, schema: Schema): Promise<z.output<Schema>> {
+  const file = await readYamlFile(path, schema, { namesKeys: true });
+  if (file?.faults === null) return file.value;
+  const faults = file?.faults ?? [`${path}: cannot be read`];
+  throw new GatehouseError('GH-POLICY-012', `The limits are not usable:\n  ${faults.join('\n  ')}`, {
+    status: 500,
+    next: 'Correct the lines named above.',
+    cause: file?.cause,
+  });
 }

@@ -1,3 +1,5 @@
+import { z } from 'zod';
+
 const decimal = /^(0|[1-9][0-9]{0,11})(?:\.([0-9]{1,2}))?$/;
 
 /**
@@ -9,3 +11,20 @@ export function toCents(amount: unknown): number | null {
   const match = typeof amount === 'string' ? decimal.exec(amount) : null;
   return match ? Number(`${match[1]}${(match[2] ?? '').padEnd(2, '0')}`) : null;
 }
+
+/** A decimal amount as text; its hundredths. */
+export const amountInCents = z.string().transform((amount, context) => {
+  const value = toCents(amount);
+  if (value !== null) return value;
+  context.addIssue({
+    code: 'custom',
+    message: 'write the amount as text with at most two decimals, such as "1000.00"',
+  });
+  return z.NEVER;
+});
+
+/** An amount of money; one without a limit of its own currency is no amount. */
+export const moneyAmount = z.strictObject({
+  currency: z.string().regex(/^[A-Z]{3}$/),
+  amount: amountInCents,
+});

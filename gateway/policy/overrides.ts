@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import { z } from 'zod';
-import { GatehouseError } from '../config/index.ts';
-import { readYamlFile } from './yaml-file.ts';
+import { GatehouseError, readYamlFile } from '../config/index.ts';
 
 /**
  * Rules that no override lifts. Without one of them, a gate that people rely on would not be there at all:

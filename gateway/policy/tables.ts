@@ -1,12 +1,11 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { GatehouseError } from '../config/index.ts';
+import { GatehouseError, readYamlFile } from '../config/index.ts';
 import { askPolicy } from './fail-closed.ts';
 import { policyInput, type Rules } from './judge.ts';
 import type { TestResult } from './rule-tests.ts';
 import type { Engine, PolicyInput, RunContext, Verdict } from './types.ts';
-import { readYamlFile } from './yaml-file.ts';
 
 const Row = z.strictObject({
   says: z.string().min(1).describe('what holds, as a sentence'),
