@@ -1,4 +1,4 @@
-import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Catalogue } from '../../../gateway/catalogue/index.ts';
@@ -32,7 +32,7 @@ interface Outcome {
  * Decides honest calls and injected ones by the rules as they ship, in a session that has seen what the corpus says, and
  * counts what would run without a human.
  * @param options.corpus a folder in the format of `readCorpus`; other corpora can be judged with it
- * @param options.list takes each call that is worth a look, as a line
+ * @param options.say takes each call that is worth a look, as a line
  */
 export async function attackProvenance(options: {
   corpus: string;
@@ -42,8 +42,9 @@ export async function attackProvenance(options: {
   const benign: Outcome[] = [];
   const injected: Outcome[] = [];
   const asks: number[] = [];
+  const shared = await loadRules();
   for (const domain of domains) {
-    const rules = await rulesFor(domain);
+    const rules = { ...shared, catalogue: domain.tools };
     for (const [index, task] of domain.tasks.entries()) {
       const decided = await decideAll(domain, rules, `${domain.name}-${index}`, task.says, task.calls, []);
       benign.push(...decided.map((one) => ({ ...one, kind: 'benign' })));
@@ -60,19 +61,16 @@ export async function attackProvenance(options: {
   return summary(domains, benign, injected, asks);
 }
 
-/** The rules and numbers that ship, with the domain's tools and small payments let through. */
-async function rulesFor(domain: Domain): Promise<Rules> {
+/** The rules that ship, with approval classes of a small team. */
+async function loadRules(): Promise<Pick<Rules, 'engine' | 'clock'>> {
   const folder = await mkdtemp(join(tmpdir(), 'gatehouse-attack-'));
   try {
     await cp(shipped, folder, { recursive: true });
     await cp(join(import.meta.dirname, 'approvals.yaml'), join(folder, 'approvals.yaml'));
-    await rm(join(folder, 'tools'), { recursive: true });
-    await cp(join(shipped, 'tools/gatehouse.help.yaml'), join(folder, 'tools/gatehouse.help.yaml'));
-    await writeFile(join(folder, 'workflows.yaml'), 'exempt: []\n');
     const clock = (): Date => new Date('2026-11-24T10:00:00Z');
     const { data } = await readPolicyData(folder, clock());
     const { engine } = await loadEngine(folder, data);
-    return { engine, clock, catalogue: domain.tools };
+    return { engine, clock };
   } finally {
     await rm(folder, { recursive: true });
   }
