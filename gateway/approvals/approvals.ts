@@ -5,17 +5,32 @@ import type { RunContext } from '../policy/index.ts';
 import { buildCard } from './card.ts';
 import { handleClick } from './clicks.ts';
 import { closeStopped, expireLate } from './closing.ts';
+import { edit } from './edit.ts';
+import { editByForm, editForm, type EditField } from './edit-form.ts';
 import { eligible } from './eligible.ts';
 import { takeSteps } from './escalation.ts';
+import { answer, askBack } from './questions.ts';
 import { refusals } from './refusals.ts';
 import { register } from './register.ts';
 import { Resumer } from './resumer.ts';
 import { settle, settledSignal } from './settle.ts';
+import { revokeStanding, standingOf, type StandingCard } from './standing.ts';
 import { findApprovals, lockApprovals, type ApprovalRow } from './store.ts';
 import { personalLink } from './tokens.ts';
-import type { ApprovalsDeps, Ballot, Card, Gate, Registered, Timing, Verdict, VoteResult } from './types.ts';
+import type {
+  ApprovalsDeps,
+  Ballot,
+  Card,
+  Edit,
+  Edited,
+  Gate,
+  Registered,
+  Timing,
+  Verdict,
+  VoteResult,
+} from './types.ts';
 import { vote, voteByToken } from './vote.ts';
-import { webIdentity } from './voter.ts';
+import { webIdentity, type Actor } from './voter.ts';
 import { Worker } from './worker.ts';
 
 /** Requests, votes, deadlines, and the outcomes on their way back to n8n. */
@@ -43,6 +58,23 @@ export interface Approvals {
   listOpen(): Promise<Card[]>;
   /** Takes a request back. @throws GatehouseError 403 for anybody but the requester, 404, 409 once decided */
   cancel(id: string, principal: string): Promise<VoteResult>;
+  /**
+   * The fields that a person may change of a pending request, filled as it is now.
+   * @throws GatehouseError `GH-APPROVAL-001`, `-021`, `-022`
+   */
+  editForm(id: string, viewer: string): Promise<EditField[]>;
+  /** Asks about a changed call in place of this one. @throws GatehouseError as edit.ts says; the request stays as it was */
+  edit(change: Edit): Promise<Edited>;
+  /** `edit` by the texts of a form. @throws GatehouseError `GH-APPROVAL-023` for a field that is not usable, and as `edit` */
+  editByForm(change: Omit<Edit, 'args'> & { values: Record<string, string> }): Promise<Edited>;
+  /** Asks the requester something before deciding. @throws GatehouseError as questions.ts says */
+  askBack(asked: Actor & { approvalId: string; question: string }): Promise<void>;
+  /** Takes the requester's answer. @throws GatehouseError as questions.ts says */
+  answer(given: Actor & { approvalId: string; questionId: string; answer: string }): Promise<void>;
+  /** Standing grants that can still be used; with a viewer, those that they can end. */
+  standing(viewer?: string): Promise<StandingCard[]>;
+  /** Ends a standing grant at once. @throws GatehouseError `GH-APPROVAL-034` for all but its user and its approvers */
+  revokeStanding(id: string, actor: Actor): Promise<void>;
   /** Handles a click that a channel proved; register it with delivery's `onAction`. @returns what the clicker is shown */
   click(click: Click): Promise<Outgoing | null>;
   /** Starts the resumer and the deadline job. */
@@ -91,8 +123,15 @@ export function createApprovals(deps: ApprovalsDeps): Approvals {
       );
       return rows.map((row) => buildCard(deps, row, principal));
     },
-    listOpen: async () => (await openApprovals(deps)).map((row) => buildCard(deps, row)),
+    listOpen: () => openCards(deps),
     cancel: (id, principal) => cancel(deps, id, principal),
+    editForm: (id, viewer) => editForm(deps, id, viewer),
+    edit: (change) => edit(deps, change),
+    editByForm: (change) => editByForm(deps, change),
+    askBack: (asked) => askBack(deps, asked),
+    answer: (given) => answer(deps, given),
+    standing: (viewer) => standingOf(deps, viewer),
+    revokeStanding: (id, actor) => revokeStanding(deps, id, actor),
     click: (click) => handleClick(deps, click),
     start() {
       unlisten = deps.signals.on(settledSignal, () => worker.wake());
@@ -110,7 +149,8 @@ async function showCard(deps: ApprovalsDeps, id: string, viewer: string | undefi
   const row = (await findApprovals(deps.pool, 'a.id = $1', [id]))[0];
   if (!row || (viewer !== undefined && !concerns(deps, row, viewer))) throw refusals.unknown();
   const card = buildCard(deps, row, viewer);
-  if (viewer !== undefined && card.mayVote && !row.superseded && !deps.isStrict?.(row.tool)) {
+  const onForm = !row.stale && row.edition === 0 && !deps.isStrict?.(row.tool);
+  if (viewer !== undefined && card.mayVote && onForm) {
     card.formUrl = await personalLink(deps, deps.pool, row, {
       principal: viewer,
       identity: webIdentity(viewer),
@@ -122,17 +162,19 @@ async function showCard(deps: ApprovalsDeps, id: string, viewer: string | undefi
 function concerns(deps: ApprovalsDeps, row: ApprovalRow, viewer: string): boolean {
   return (
     row.requester === viewer ||
+    row.editors.includes(viewer) ||
     row.votes.some((entry) => entry.principal === viewer) ||
     eligible(deps.people, row).some((person) => person.principal === viewer)
   );
 }
 
-function openApprovals(deps: ApprovalsDeps): Promise<ApprovalRow[]> {
-  return findApprovals(
-    deps.pool,
-    `a.state = 'pending' and not a.superseded order by a.deadline limit 500`,
-    [],
-  );
+/** Every open approval as anybody may read it who votes on none: the API, the terminal. */
+export async function openCards(deps: Pick<ApprovalsDeps, 'pool' | 'people' | 'catalogue'>): Promise<Card[]> {
+  return (await openApprovals(deps)).map((row) => buildCard(deps, row));
+}
+
+function openApprovals(deps: Pick<ApprovalsDeps, 'pool'>): Promise<ApprovalRow[]> {
+  return findApprovals(deps.pool, `a.state = 'pending' and not a.stale order by a.deadline limit 500`, []);
 }
 
 function cancel(deps: ApprovalsDeps, id: string, principal: string): Promise<VoteResult> {

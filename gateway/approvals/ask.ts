@@ -87,7 +87,12 @@ export async function sendCards(
       id: `${row.id}:ask:${principal}:${generation(row)}`,
       card: noticeCard(row.id, principal),
       body: async (identity) =>
-        askingNotice(card, principal, await linkFor(deps, tx, row, { principal, identity })),
+        askingNotice(
+          card,
+          principal,
+          await linkFor(deps, tx, row, { principal, identity }),
+          pageOf(deps, row.id),
+        ),
     });
     if (routes > 0) reached.push(principal);
     else deps.log.warn({ approval: row.id, principal }, 'an approver has no channel');
@@ -111,14 +116,20 @@ async function confirmLink(
   return identity ? linkFor(deps, tx, row, { principal, identity }) : page;
 }
 
-async function linkFor(
+/** The request on the gateway's own page. */
+export function pageOf(deps: Pick<ApprovalsDeps, 'settings'>, id: string): string {
+  return `${deps.settings.publicUrl}/approvals/${id}`;
+}
+
+/** Where a person decides: on n8n's form, or signed in, where the class is strict or the form shows an earlier edition. */
+export async function linkFor(
   deps: ApprovalsDeps,
   tx: Transaction,
   row: ApprovalRow,
   to: { principal: string; identity: Identity },
 ): Promise<{ label: string; url: string }> {
-  if (deps.isStrict?.(row.tool))
-    return { label: 'Sign in and decide', url: `${deps.settings.publicUrl}/approvals/${row.id}` };
+  if (deps.isStrict?.(row.tool) || row.edition > 0)
+    return { label: 'Sign in and decide', url: pageOf(deps, row.id) };
   return { label: 'Open the request', url: await personalLink(deps, tx, row, to) };
 }
 

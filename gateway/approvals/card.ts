@@ -1,17 +1,18 @@
 import { amountOf, renderSentence, type Tool } from '../catalogue/index.ts';
-import { eligible } from './eligible.ts';
+import { eligible, mayAsk, mayEdit } from './eligible.ts';
 import { endedAs } from './refusals.ts';
 import type { TracedLeaf } from '../policy/index.ts';
 import type { ApprovalRow } from './store.ts';
 import type { ApprovalsDeps, Card, CardVote, Outcome } from './types.ts';
 
-type Readers = Pick<ApprovalsDeps, 'people' | 'catalogue'>;
+type Readers = Pick<ApprovalsDeps, 'people' | 'catalogue'> & Partial<Pick<ApprovalsDeps, 'policy'>>;
 
 /**
  * Builds what a person is shown of an approval.
  * @param viewer principal who looks; without one nobody may vote by this card
  */
-export function buildCard({ people, catalogue }: Readers, row: ApprovalRow, viewer?: string): Card {
+export function buildCard(deps: Readers, row: ApprovalRow, viewer?: string): Card {
+  const { people, catalogue } = deps;
   const tool = catalogue.get(row.tool);
   const approvers = eligible(people, row).map(({ principal, display }) => ({ principal, display }));
   const display = displayOf({ people }, row.requester, row.requesterDisplay ?? 'An automation');
@@ -40,6 +41,11 @@ export function buildCard({ people, catalogue }: Readers, row: ApprovalRow, view
     votes: votesOf({ people }, row),
     mayVote: whyNot === null,
     whyNot,
+    ...actionsOf(deps, row, viewer),
+    editable: row.editable,
+    questions: questionsOf(deps, row),
+    edited: editedOf(deps, tool, row),
+    replacedBy: row.replacedBy,
     reason: row.reason,
     formUrl: null,
   };
@@ -48,7 +54,8 @@ export function buildCard({ people, catalogue }: Readers, row: ApprovalRow, view
 /** The outcome of a settled approval for the waiting gate. The grant goes along only with an approval. */
 export function outcomeOf(deps: Pick<ApprovalsDeps, 'people'>, row: ApprovalRow): Outcome {
   return {
-    id: row.id,
+    id: row.root,
+    decision: row.id,
     index: row.itemIndex,
     state: row.state as Outcome['state'],
     tool: row.tool,
@@ -58,6 +65,10 @@ export function outcomeOf(deps: Pick<ApprovalsDeps, 'people'>, row: ApprovalRow)
     decidedAt: row.decidedAt?.toISOString() ?? null,
     by: votesOf(deps, row),
     reason: row.reason,
+    edited: row.first && {
+      from: row.first.digest,
+      by: row.editors.map((principal) => ({ principal, display: displayOf(deps, principal) })),
+    },
   };
 }
 
@@ -101,8 +112,57 @@ function whyNotVote(row: ApprovalRow, approvers: string[], viewer: string | unde
   if (row.kind === 'approve' && viewer === row.requester) {
     return 'You asked for this, so your own vote does not count.';
   }
+  if (row.proposers.includes(viewer)) return 'You changed this request, so your own vote does not count.';
   if (!approvers.includes(viewer)) return 'You are not among the people who may decide this.';
   return row.votes.some((vote) => vote.principal === viewer) ? 'You have voted.' : null;
+}
+
+function actionsOf(
+  { people, catalogue, policy }: Readers,
+  row: ApprovalRow,
+  viewer: string | undefined,
+): Pick<Card, 'mayEdit' | 'mayAsk' | 'mayAnswer' | 'standing'> {
+  const tool = catalogue.get(row.tool);
+  if (viewer === undefined || row.state !== 'pending' || row.late || row.stale || !row.args || !tool)
+    return { mayEdit: false, mayAsk: false, mayAnswer: false, standing: null };
+  const decides = mayAsk(people, row, viewer);
+  return {
+    mayEdit: row.editable && mayEdit(people, row, viewer),
+    mayAsk: decides,
+    mayAnswer: viewer === row.requester,
+    standing: decides ? (policy?.standing.offer({ tool, args: row.args }, row.quorum) ?? null) : null,
+  };
+}
+
+function questionsOf(deps: Pick<ApprovalsDeps, 'people'>, row: ApprovalRow): Card['questions'] {
+  const shown = (text: string): string => text.split('\n').map(visible).join('\n');
+  return row.questions.map(({ id, by, question, at, answer, answeredAt }) => ({
+    id,
+    by: displayOf(deps, by),
+    question: question === null ? 'Deleted after its retention.' : shown(question),
+    at,
+    answer: answer === null ? (answeredAt === null ? null : 'Deleted after its retention.') : shown(answer),
+    answeredAt,
+  }));
+}
+
+function editedOf(
+  deps: Pick<ApprovalsDeps, 'people'>,
+  tool: Tool | undefined,
+  row: ApprovalRow,
+): Card['edited'] {
+  if (!row.first) return null;
+  const before = row.first.args ?? {};
+  const after = row.args ?? {};
+  const names = [...new Set([...Object.keys(tool?.args.properties ?? {}), ...Object.keys(after)])];
+  const text = (args: Record<string, unknown>, name: string): string | null => {
+    if (!Object.hasOwn(args, name)) return null;
+    return visible(typeof args[name] === 'string' ? args[name] : JSON.stringify(args[name]));
+  };
+  const changes = names
+    .map((name) => ({ label: labelOf(name), before: text(before, name), after: text(after, name) }))
+    .filter((change) => change.before !== change.after);
+  return { by: row.editors.map((editor) => displayOf(deps, editor)).join(' and '), changes };
 }
 
 function askedFor(tool: Tool | undefined, row: ApprovalRow): string {
@@ -166,7 +226,8 @@ function sourceOf(catalogue: Readers['catalogue'], { origin, source }: TracedLea
   return origin === 'tool' ? result : `${result}, asked with words of the request`;
 }
 
-function labelOf(name: string): string {
+/** An argument's name in words. */
+export function labelOf(name: string): string {
   const words = name.replace(/([A-Z])/g, ' $1').toLowerCase();
   return `${words.charAt(0).toUpperCase()}${words.slice(1)}`;
 }

@@ -2,13 +2,14 @@ import type { Person } from '../sessions/index.ts';
 import type { ApprovalRow } from './store.ts';
 import type { ApprovalsDeps } from './types.ts';
 
-type Asked = Pick<ApprovalRow, 'kind' | 'groups' | 'requester' | 'now'>;
+type Asked = Pick<ApprovalRow, 'kind' | 'groups' | 'requester' | 'proposers' | 'now'>;
 type Directory = Pick<ApprovalsDeps['people'], 'get' | 'byGroups' | 'standIns'>;
 
 /**
  * Who may decide an approval now. A confirmation is the requester's alone. Otherwise the members of the named groups
- * and, on their days, those who stand in for them; never the requester, nor who stands in for the requester. No group
- * means nobody. It is asked again at each vote, so that somebody who left a group decides nothing any more.
+ * and, on their days, those who stand in for them; never the requester, nor who stands in for the requester, nor who
+ * changed the request. No group means nobody. It is asked again at each vote, so that somebody who left a group decides
+ * nothing any more.
  */
 export function eligible(people: Directory, approval: Asked): Person[] {
   return [...seatsOf(people, approval).keys()]
@@ -22,15 +23,16 @@ export function eligible(people: Directory, approval: Asked): Person[] {
  * @returns by principal, members first
  */
 export function seatsOf(people: Directory, approval: Asked): Map<string, string[]> {
-  const { kind, requester } = approval;
+  const { kind, requester, proposers } = approval;
   if (kind === 'confirm') {
     const known = requester !== null && people.get(requester) !== undefined;
     return new Map(known ? [[requester, [requester]]] : []);
   }
   const standIns = people.standIns(approval.now);
+  const own = [...(requester === null ? [] : [requester]), ...proposers];
   const partial = new Set([
-    requester,
-    ...standIns.filter((entry) => entry.for === requester).map((entry) => entry.by),
+    ...own,
+    ...standIns.filter((entry) => own.includes(entry.for)).map((entry) => entry.by),
   ]);
   const members = new Set(people.byGroups(approval.groups).map((person) => person.principal));
   const seats = new Map([...members].filter((one) => !partial.has(one)).map((one) => [one, [one]]));
@@ -44,4 +46,36 @@ export function seatsOf(people: Directory, approval: Asked): Map<string, string[
 /** How many different seats these people can fill, each with one vote. */
 export function seatCount(seats: ReadonlyMap<string, readonly string[]>, of: readonly string[]): number {
   return Math.min(of.length, new Set(of.flatMap((principal) => seats.get(principal) ?? [])).size);
+}
+
+/** Four eyes need two people; where no person asked, both of them are approvers. */
+export function quorumOf(
+  deps: Pick<ApprovalsDeps, 'people' | 'classOf'>,
+  decision: {
+    effect: string;
+    tool: string;
+    principal: string | null;
+    approvers: { quorum?: number } | null;
+  },
+): number {
+  const { effect, tool, principal, approvers } = decision;
+  if (effect !== 'approve') return 1;
+  const asker = principal === null ? undefined : deps.people.get(principal);
+  const least = asker === undefined && deps.classOf?.(tool)?.fourEyes ? 2 : 1;
+  return Math.max(least, approvers?.quorum ?? 1);
+}
+
+/** Who may change what is asked: its requester, and whoever decides it, also after having changed it before. */
+export function mayEdit(people: Directory, approval: ApprovalRow, viewer: string): boolean {
+  return (
+    approval.requester === viewer ||
+    eligible(people, { ...approval, proposers: [] }).some((person) => person.principal === viewer)
+  );
+}
+
+/** Who may ask the requester something: whoever decides, unless that is the requester. */
+export function mayAsk(people: Directory, approval: ApprovalRow, viewer: string): boolean {
+  return (
+    approval.kind === 'approve' && eligible(people, approval).some((person) => person.principal === viewer)
+  );
 }

@@ -1,4 +1,6 @@
-export { createApprovals, type Approvals } from './approvals.ts';
+export { createApprovals, openCards, type Approvals } from './approvals.ts';
+export type { EditField } from './edit-form.ts';
+export { standingOf, type StandingCard } from './standing.ts';
 export {
   type ApprovalsDeps,
   type ApprovalState,

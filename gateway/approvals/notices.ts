@@ -11,17 +11,27 @@ export function buttonValue(verdict: 'approve' | 'reject', card: Pick<Card, 'id'
   return `${verdict}:${card.id}:${card.digest.slice('sha256:'.length, 'sha256:'.length + shownDigits)}`;
 }
 
-/** The request as each approver gets it. */
-export function askingNotice(card: Card, viewer: string, link: { label: string; url: string }): Outgoing {
+/**
+ * The request as each approver gets it.
+ * @param page the request's own page, where it can be changed and asked about
+ */
+export function askingNotice(
+  card: Card,
+  viewer: string,
+  link: { label: string; url: string },
+  page: string,
+): Outgoing {
   const others = card.approvers
     .filter((person) => person.principal !== viewer)
     .map((person) => person.display);
   return {
     text: [
       `${card.sentence}.`,
+      editText(card),
       whyText(card),
       provenanceText(card),
       card.quoted === null ? '' : `Text of the request, not verified:\n${shorten(card.quoted)}`,
+      questionsText(card),
       `Decide by ${moment(card.deadline)}.${others.length > 0 ? ` Also asked: ${others.join(', ')}.` : ''}${needText(card)}`,
     ]
       .filter((line) => line !== '')
@@ -29,6 +39,10 @@ export function askingNotice(card: Card, viewer: string, link: { label: string; 
     facts: card.facts.map(({ label, value }) => ({ label, value: shorten(value) })),
     buttons: buttonsOf(card),
     link,
+    links: [
+      ...(card.editable ? [{ label: 'Edit', url: `${page}/edit` }] : []),
+      { label: 'Ask back', url: `${page}#questions` },
+    ],
     tone: 'waiting',
   };
 }
@@ -54,9 +68,9 @@ export function waitingCard(cards: readonly Card[]): Outgoing {
   };
 }
 
-/** How a request that was not approved is shown: that its requester withdrew it is nobody's refusal. */
+/** How a request that was not approved is shown: that its requester withdrew or somebody changed it is nobody's refusal. */
 export const endedTone = (state: string): 'cancelled' | 'refused' =>
-  state === 'cancelled' ? 'cancelled' : 'refused';
+  state === 'cancelled' || state === 'superseded' ? 'cancelled' : 'refused';
 
 /** The same card without buttons, once the request is settled. */
 export function closedNotice(card: Card): Outgoing {
@@ -87,12 +101,32 @@ export function progressText(card: Card): string {
 
 function waitingText(card: Card): string {
   if (card.kind === 'confirm') {
-    return `Please confirm: ${card.effect}.\n${[whyText(card), provenanceText(card)].filter(Boolean).join('\n')}\nIt stays open until ${moment(card.deadline)}.`;
+    return `Please confirm: ${card.effect}.\n${[editText(card), whyText(card), provenanceText(card)].filter(Boolean).join('\n')}\nIt stays open until ${moment(card.deadline)}.`;
   }
   const names = card.approvers.map((person) => person.display).join(', ');
-  return `Approval is needed: ${card.effect}.\n${whyText(card)}\nAsked: ${names}.${needText(card)} It stays open until ${moment(card.deadline)}.${
+  const why = [editText(card), whyText(card), questionsText(card)].filter((line) => line !== '').join('\n');
+  return `Approval is needed: ${card.effect}.\n${why}\nAsked: ${names}.${needText(card)} It stays open until ${moment(card.deadline)}.${
     card.votes.length > 0 ? `\n${progressText(card)}` : ''
   }`;
+}
+
+function editText(card: Card): string {
+  if (!card.edited) return '';
+  const changes = card.edited.changes.map(
+    ({ label, before, after }) =>
+      `${label}: ${after === null ? 'left out' : `“${shorten(after)}”`}${before === null ? '' : `, was “${shorten(before)}”`}`,
+  );
+  return `Changed by ${card.edited.by}. ${changes.join('. ')}.`;
+}
+
+function questionsText(card: Card): string {
+  return card.questions
+    .map(({ by, question, answer }) =>
+      answer === null
+        ? `${by} asked: “${shorten(question)}”. No answer yet.`
+        : `${by} asked: “${shorten(question)}”\n${card.requester.display} answered: “${shorten(answer)}”`,
+    )
+    .join('\n');
 }
 
 function whyText(card: Card): string {

@@ -1,4 +1,5 @@
 import { GatehouseError } from '../config/index.ts';
+import type { Reason } from '../policy/index.ts';
 import type { ApprovalRow } from './store.ts';
 import type { ApprovalState } from './types.ts';
 
@@ -7,6 +8,7 @@ const past: Record<Exclude<ApprovalState, 'pending'>, string> = {
   rejected: 'rejected',
   expired: 'closed because its deadline passed',
   cancelled: 'cancelled',
+  superseded: 'replaced by a newer request',
   undeliverable: 'closed because it could not be delivered',
 };
 
@@ -85,6 +87,90 @@ export const refusals = {
     ),
   notRequester: () =>
     new GatehouseError('GH-APPROVAL-011', 'Only the person who asked can cancel a request.', { status: 403 }),
+  ownEdit: () =>
+    new GatehouseError('GH-APPROVAL-020', 'You changed this request, so your own vote does not count.', {
+      status: 403,
+      next: 'Somebody else among the approvers has to decide.',
+    }),
+  notEditable: () =>
+    new GatehouseError(
+      'GH-APPROVAL-021',
+      'This request cannot be changed: its workflow takes no other call.',
+      {
+        status: 409,
+        next: 'Reject it, and say in the comment what should be asked instead.',
+      },
+    ),
+  notEditor: () =>
+    new GatehouseError('GH-APPROVAL-022', 'You are not among the people who may change this request.', {
+      status: 403,
+    }),
+  unusableEdit: (field: string, text: string) =>
+    new GatehouseError('GH-APPROVAL-023', `${field} ${text}. The request stays as it was.`, {
+      status: 400,
+      field,
+      next: 'Correct the field and send it again.',
+    }),
+  unchanged: () =>
+    new GatehouseError('GH-APPROVAL-024', 'Nothing was changed, so the request stays as it was.', {
+      status: 400,
+      next: 'Change a value, or go back and decide.',
+    }),
+  editDenied: (reasons: readonly Reason[]) =>
+    new GatehouseError(
+      'GH-APPROVAL-025',
+      `The policy refuses the changed request: ${reasons.map((reason) => reason.text).join(' ')} The request stays as it was.`,
+      {
+        status: 403,
+        next: `Reason ${reasons.map((reason) => reason.code).join(', ')}. Change it otherwise, or decide it as it is.`,
+      },
+    ),
+  tooFewLeft: () =>
+    new GatehouseError(
+      'GH-APPROVAL-026',
+      'Whoever changes this request has no vote on it, and then too few people would be left to decide it.',
+      { status: 409, next: 'Reject it, and say in the comment what should be asked instead.' },
+    ),
+  tooOften: () =>
+    new GatehouseError('GH-APPROVAL-027', 'This request was changed too often already.', {
+      status: 409,
+      next: 'Decide it as it is now.',
+    }),
+  textGone: () =>
+    new GatehouseError(
+      'GH-APPROVAL-028',
+      'The message behind this request was deleted when its retention ended, so it cannot be changed.',
+      { status: 409, next: 'Decide it as it is, or let it be asked for again.' },
+    ),
+  notAsker: () =>
+    new GatehouseError('GH-APPROVAL-029', 'Only the people who may decide a request can ask about it.', {
+      status: 403,
+    }),
+  nobodyAnswers: () =>
+    new GatehouseError('GH-APPROVAL-030', 'No person is behind this request who could answer.', {
+      status: 409,
+      next: 'Decide it by what the card shows.',
+    }),
+  tooManyQuestions: () =>
+    new GatehouseError('GH-APPROVAL-031', 'Enough questions wait for an answer already.', {
+      status: 409,
+      next: 'Wait until the requester has answered them.',
+    }),
+  noQuestion: () =>
+    new GatehouseError('GH-APPROVAL-032', 'There is no such open question, or it is not yours to answer.', {
+      status: 404,
+    }),
+  emptyText: (field: string) =>
+    new GatehouseError('GH-APPROVAL-033', 'There is no text yet, so nothing was sent.', {
+      status: 400,
+      field,
+      next: 'Write a sentence, at most 1000 characters.',
+    }),
+  noStanding: () =>
+    new GatehouseError('GH-APPROVAL-034', 'There is no such standing grant, or it is not yours to end.', {
+      status: 404,
+      next: 'The approvals page lists those that you can end.',
+    }),
   notTheirs: () =>
     new GatehouseError(
       'GH-APPROVAL-041',

@@ -4,10 +4,10 @@ import type { RunContext } from '../policy/index.ts';
 import type { Identity } from '../sessions/index.ts';
 import { ask } from './ask.ts';
 import { outcomeOf } from './card.ts';
-import { eligible } from './eligible.ts';
+import { eligible, quorumOf } from './eligible.ts';
 import { stepsOf } from './escalation.ts';
 import { refusals } from './refusals.ts';
-import { lockApprovals, senderOf, type ApprovalRow } from './store.ts';
+import { latest, lockApprovals, lockLatest, senderOf, type ApprovalRow } from './store.ts';
 import { settle } from './settle.ts';
 import type { ApprovalsDeps, Gate, Registered } from './types.ts';
 import { webIdentity } from './voter.ts';
@@ -37,16 +37,11 @@ export async function register(deps: ApprovalsDeps, run: RunContext, gate: Gate)
       `${gate.executionId}/${gate.nodeId}`,
     ]);
     const decisions = await decisionsOf(tx, run, gate);
-    const before = await lockApprovals(
-      tx,
-      gate.items.map((item) => item.decision),
-    );
+    const asked = gate.items.map((item) => item.decision);
+    const before = await lockLatest(tx, asked);
     await closeOlder(deps, tx, gate);
     await upsert(deps, tx, run, gate, decisions);
-    const rows = await lockApprovals(
-      tx,
-      gate.items.map((item) => item.decision),
-    );
+    const rows = await lockLatest(tx, asked);
     await askAnew(deps, tx, run, before, rows);
     return conclude(deps, tx, run, gate);
   });
@@ -85,7 +80,7 @@ async function decisionsOf(tx: Queryable, run: RunContext, gate: Gate): Promise<
 // n8n signs the same address for each turn of a loop: what waited here before can never be resumed by its own link.
 async function closeOlder(deps: ApprovalsDeps, tx: Transaction, gate: Gate): Promise<void> {
   const { rows } = await tx.query<{ id: string }>(
-    `select id from approvals where execution_id = $1 and node_id = $2 and not superseded and id <> all($3)`,
+    `select id from approvals where execution_id = $1 and node_id = $2 and not stale and root <> all($3)`,
     [gate.executionId, gate.nodeId, gate.items.map((item) => item.decision)],
   );
   for (const row of await lockApprovals(
@@ -94,12 +89,12 @@ async function closeOlder(deps: ApprovalsDeps, tx: Transaction, gate: Gate): Pro
   )) {
     if (row.state === 'pending') {
       await settle(deps, tx, row, {
-        state: 'cancelled',
+        state: 'superseded',
         reason: 'A newer request of the same step replaced it.',
       });
     }
     await tx.query(
-      'update approvals set superseded = true, delivered_at = coalesce(delivered_at, now()) where id = $1',
+      'update approvals set stale = true, delivered_at = coalesce(delivered_at, now()) where id = $1',
       [row.id],
     );
   }
@@ -114,40 +109,35 @@ async function upsert(
 ): Promise<void> {
   const identities = JSON.stringify(await identitiesOf(deps, tx, run));
   for (const [index, decision] of decisions.entries()) {
+    const wait = [run.runId, gate.executionId, gate.nodeId, index, gate.items[index]?.resumePath];
     const first = decision.effect === 'approve' ? stepsOf(deps, decision.tool)[0] : undefined;
     await tx.query(
-      `insert into approvals (id, kind, groups, quorum, requester, run_id, execution_id, node_id, item_index,
+      `insert into approvals (id, root, kind, groups, quorum, requester, run_id, execution_id, node_id, item_index,
          resume_path, deadline, requester_identities, next_step_at)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, clock_timestamp() + $11 * interval '1 s', $12,
+       values ($1, $1, $7, $8, $9, $10, $2, $3, $4, $5, $6, clock_timestamp() + $11 * interval '1 s', $12,
          clock_timestamp() + $11 * $13::float8 * interval '1 s')
-       on conflict (id) do update set run_id = excluded.run_id, execution_id = excluded.execution_id,
-         node_id = excluded.node_id, item_index = excluded.item_index, resume_path = excluded.resume_path,
-         superseded = false, delivered_at = null, delivery_attempts = 0, refused_since = null, next_attempt_at = now()`,
+       on conflict (id) do nothing`,
       [
         decision.id,
+        ...wait,
         decision.effect,
         decision.approvers?.groups ?? [],
         quorumOf(deps, decision),
         decision.principal,
-        run.runId,
-        gate.executionId,
-        gate.nodeId,
-        index,
-        gate.items[index]?.resumePath,
         deps.settings.approvalSeconds,
         identities,
         first?.after ?? null,
       ],
     );
+    // Every edition of a request waits where the first one waits; only the latest has an outcome to deliver.
+    await tx.query(
+      `update approvals a set run_id = $2, execution_id = $3, node_id = $4, item_index = $5, resume_path = $6,
+         editable = $7, stale = false, delivered_at = case when ${latest} then null else delivered_at end,
+         delivery_attempts = 0, refused_since = null, next_attempt_at = now()
+       where root = $1`,
+      [decision.id, ...wait, gate.edits ?? false],
+    );
   }
-}
-
-/** Four eyes need two people; where no person asked, both of them are approvers. */
-function quorumOf(deps: ApprovalsDeps, { effect, principal, tool, approvers }: DecisionRow): number {
-  if (effect === 'confirm') return 1;
-  const asker = principal === null ? undefined : deps.people.get(principal);
-  const least = asker === undefined && deps.classOf?.(tool)?.fourEyes ? 2 : 1;
-  return Math.max(least, approvers?.quorum ?? 1);
 }
 
 /** Every account of the requester now: none of them decides this, whoever may hold it by then. */
@@ -199,7 +189,7 @@ async function conclude(
   run: RunContext,
   gate: Gate,
 ): Promise<Registered> {
-  const rows = await lockApprovals(
+  const rows = await lockLatest(
     tx,
     gate.items.map((item) => item.decision),
   );
@@ -214,7 +204,7 @@ async function conclude(
   const last = Math.max(...rows.map((row) => row.deadline.getTime()));
   return {
     approvals: rows.map((row) => ({
-      id: row.id,
+      id: row.root,
       state: row.state,
       deadline: row.deadline.toISOString(),
       ...(row.state === 'pending' ? {} : { outcome: outcomeOf(deps, row) }),

@@ -3,7 +3,7 @@ import { transaction } from '../db/index.ts';
 import { outcomeOf } from './card.ts';
 import { postOutcome, type ResumeAnswer, type Wait } from './resume-call.ts';
 import { settle } from './settle.ts';
-import { findApprovals, lockApprovals, type ApprovalRow } from './store.ts';
+import { findApprovals, latest, lockApprovals, type ApprovalRow } from './store.ts';
 import type { ApprovalsDeps, ExecutionState, Timing } from './types.ts';
 
 const atOnce = 4;
@@ -182,9 +182,9 @@ export async function lookUp(deps: ApprovalsDeps, executionId: string): Promise<
 async function dueWaits(db: Queryable): Promise<Pick<Wait, 'executionId' | 'nodeId'>[]> {
   const { rows } = await db.query<Pick<Wait, 'executionId' | 'nodeId'>>(
     `select distinct a.execution_id as "executionId", a.node_id as "nodeId" from approvals a
-     where a.delivered_at is null and not a.superseded and a.state <> 'pending' and a.next_attempt_at <= clock_timestamp()
+     where a.delivered_at is null and not a.stale and a.state <> 'pending' and a.next_attempt_at <= clock_timestamp()
        and not exists (select 1 from approvals b where b.execution_id = a.execution_id and b.node_id = a.node_id
-         and not b.superseded and b.state = 'pending') limit 50`,
+         and not b.stale and b.state = 'pending') limit 50`,
   );
   return rows;
 }
@@ -192,7 +192,7 @@ async function dueWaits(db: Queryable): Promise<Pick<Wait, 'executionId' | 'node
 function waitRows(db: Queryable, wait: Pick<Wait, 'executionId' | 'nodeId'>): Promise<ApprovalRow[]> {
   return findApprovals(
     db,
-    'a.execution_id = $1 and a.node_id = $2 and not a.superseded order by a.item_index, a.id',
+    `a.execution_id = $1 and a.node_id = $2 and not a.stale and ${latest} order by a.item_index, a.id`,
     [wait.executionId, wait.nodeId],
   );
 }
@@ -203,7 +203,7 @@ async function wasTaken(db: Queryable, row: ApprovalRow): Promise<boolean> {
     `select 1 from runs where id = $1 and state = 'done'
      union all select 1 from messages where id = $2 and state = 'done'
      union all select 1 from grants g join approvals a on a.id = g.decision_id
-       where a.execution_id = $3 and a.node_id = $4 and not a.superseded and g.consumed_at is not null limit 1`,
+       where a.execution_id = $3 and a.node_id = $4 and not a.stale and g.consumed_at is not null limit 1`,
     [row.runId, row.messageId, row.executionId, row.nodeId],
   );
   return rows.length > 0;

@@ -1,5 +1,5 @@
 import type { Queryable } from '../db/index.ts';
-import type { Reason, TracedLeaf } from '../policy/index.ts';
+import type { Reason, StandingAsk, TracedLeaf } from '../policy/index.ts';
 import type { Identity } from '../sessions/index.ts';
 import type { ApprovalState, Verdict } from './types.ts';
 
@@ -13,6 +13,8 @@ export interface StoredVote {
   seat: string | null;
   identity: Identity | null;
   authenticator: string | null;
+  /** The standing grant that it asks for besides. */
+  standing: StandingAsk | null;
 }
 
 /** An approval with its decision and votes. */
@@ -33,7 +35,8 @@ export interface ApprovalRow {
   nodeId: string;
   itemIndex: number;
   resumePath: string;
-  superseded: boolean;
+  /** Whether a newer turn of its step took its wait over. */
+  stale: boolean;
   reason: string | null;
   deadline: Date;
   /** Whether the deadline has passed, by Postgres's clock. */
@@ -49,28 +52,64 @@ export interface ApprovalRow {
   deliveredAt: Date | null;
   attempts: number;
   messageId: string;
+  sessionKey: string;
   tool: string;
   args: Record<string, unknown> | null;
   digest: string;
   reasons: Reason[];
   provenance: TracedLeaf[];
   grant: string | null;
+  /** The first edition of this request, whose wait all later ones share; its own id where it is the first. */
+  root: string;
+  edition: number;
+  /** Whether the waiting gate can take a call with other arguments than it asked for. */
+  editable: boolean;
+  editedBy: string | null;
+  /** Who changed what is asked and therefore has no vote on it. */
+  proposers: string[];
+  /** Everybody who edited it or an earlier edition. */
+  editors: string[];
+  /** The call as it was asked for at first; null for the first edition. */
+  first: { args: Record<string, unknown> | null; digest: string } | null;
+  /** The edition that follows. */
+  replacedBy: string | null;
   votes: StoredVote[];
+  questions: {
+    id: string;
+    by: string;
+    question: string | null;
+    at: string;
+    answer: string | null;
+    answeredAt: string | null;
+  }[];
 }
 
+const iso = `'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'`;
 const columns = `
   a.id, a.state, a.kind, a.groups, a.quorum, a.requester, a.run_id as "runId", a.execution_id as "executionId",
-  a.node_id as "nodeId", a.item_index as "itemIndex", a.resume_path as "resumePath", a.superseded, a.reason,
+  a.node_id as "nodeId", a.item_index as "itemIndex", a.resume_path as "resumePath", a.stale, a.reason,
+  a.root, a.edition, a.editable, a.edited_by as "editedBy", a.proposers,
+  array(select distinct e.edited_by from approvals e where e.root = a.root and e.edition <= a.edition
+    and e.edited_by is not null order by 1) as editors,
+  (select jsonb_build_object('args', f.args, 'digest', f.digest) from decisions f
+    where f.id = a.root and a.edition > 0) as first,
+  (select n.id from approvals n where n.root = a.root and n.edition = a.edition + 1) as "replacedBy",
   a.deadline, a.deadline <= clock_timestamp() as late, clock_timestamp() as now,
   a.requester_identities as "requesterIdentities", a.asked, a.steps_done as "stepsDone",
-  coalesce(a.next_step_at <= clock_timestamp(), false) as "stepDue", a.created_at as "createdAt", a.decided_at as "decidedAt",
-  a.delivered_at as "deliveredAt", a.delivery_attempts as attempts, d.message_id as "messageId", d.tool, d.args,
+  coalesce(a.next_step_at <= clock_timestamp(), false) as "stepDue", a.created_at as "createdAt",
+  a.decided_at as "decidedAt", a.delivered_at as "deliveredAt", a.delivery_attempts as attempts,
+  d.message_id as "messageId", d.session_key as "sessionKey", d.tool, d.args,
   d.digest, d.reasons, d.provenance,
   (select r.actor ->> 'display' from runs r where r.id = d.run_id) as "requesterDisplay",
   (select g.id from grants g where g.decision_id = d.id) as "grant",
   (select coalesce(jsonb_agg(jsonb_build_object('principal', v.principal, 'verdict', v.verdict, 'comment', v.comment,
-     'channel', v.channel, 'seat', v.seat, 'identity', v.identity, 'authenticator', v.authenticator, 'at', to_char(v.voted_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))
-     order by v.voted_at), '[]') from votes v where v.approval_id = a.id) as votes`;
+     'channel', v.channel, 'seat', v.seat, 'identity', v.identity, 'authenticator', v.authenticator,
+     'at', to_char(v.voted_at at time zone 'UTC', ${iso}), 'standing', v.standing)
+     order by v.voted_at), '[]') from votes v where v.approval_id = a.id) as votes,
+  (select coalesce(jsonb_agg(jsonb_build_object('id', q.id, 'by', q.asked_by, 'question', q.question, 'answer', q.answer,
+     'at', to_char(q.asked_at at time zone 'UTC', ${iso}),
+     'answeredAt', to_char(q.answered_at at time zone 'UTC', ${iso})) order by q.asked_at), '[]')
+     from approval_questions q where q.approval_id in (select e.id from approvals e where e.root = a.root)) as questions`;
 
 /**
  * Reads approvals.
@@ -100,10 +139,24 @@ export async function senderOf(db: Queryable, messageId: string): Promise<Identi
 }
 
 /**
- * Locks approvals for the rest of the transaction, always in the same order, and reads them. The read is a statement
- * of its own: one that waited for the lock would still see the votes from before its wait.
+ * Locks approvals with all editions of their requests for the rest of the transaction, always in the same order, and
+ * reads them. The read is a statement of its own: one that waited for the lock would still see the votes from before
+ * its wait. An edition can only be added under the lock of the first, so that whoever holds it sees the latest.
  */
 export async function lockApprovals(tx: Queryable, ids: readonly string[]): Promise<ApprovalRow[]> {
-  await tx.query('select 1 from approvals where id = any($1) order by id for update', [ids]);
+  await tx.query(
+    `select 1 from approvals where root in (select root from approvals where id = any($1)) order by id for update`,
+    [ids],
+  );
   return findApprovals(tx, 'a.id = any($1) order by a.item_index, a.id', [ids]);
+}
+
+/** SQL over `a`: the edition that is asked about now or was decided, in place of all earlier ones. */
+export const latest =
+  'not exists (select 1 from approvals n where n.root = a.root and n.edition > a.edition)';
+
+/** Locks requests by the ids of their first editions, and reads the latest edition of each. */
+export async function lockLatest(tx: Queryable, roots: readonly string[]): Promise<ApprovalRow[]> {
+  await lockApprovals(tx, roots);
+  return findApprovals(tx, `a.root = any($1) and ${latest} order by a.item_index, a.id`, [roots]);
 }

@@ -2,10 +2,18 @@ import type { Catalogue } from '../catalogue/index.ts';
 import type { Logger, Settings } from '../config/index.ts';
 import type { Pool, Signals } from '../db/index.ts';
 import type { Delivery } from '../delivery/index.ts';
-import type { ApprovalClass, Policy, Reason } from '../policy/index.ts';
+import type { ApprovalClass, Policy, Reason, StandingAsk, StandingOffer } from '../policy/index.ts';
 import type { Identity, People } from '../sessions/index.ts';
 
-export type ApprovalState = 'pending' | 'approved' | 'rejected' | 'expired' | 'cancelled' | 'undeliverable';
+export type ApprovalState =
+  | 'pending'
+  | 'approved'
+  | 'rejected'
+  | 'expired'
+  | 'cancelled'
+  /** Replaced: by an edit of it, or by a newer turn of the same workflow step. */
+  | 'superseded'
+  | 'undeliverable';
 export type Verdict = 'approve' | 'reject';
 /**
  * What n8n says of an execution. `gone`: a person stopped it. `ended`: it finished, failed or crashed by itself.
@@ -17,10 +25,13 @@ export type ExecutionState = 'waiting' | 'running' | 'gone' | 'ended' | 'absent'
 export interface ApprovalsDeps {
   pool: Pool;
   signals: Pick<Signals, 'on'>;
-  policy: Pick<Policy, 'issueGrant'>;
+  policy: Pick<Policy, 'issueGrant' | 'decideWithin' | 'standing'>;
   catalogue: Pick<Catalogue, 'get'>;
   people: Pick<People, 'get' | 'byGroups' | 'holder' | 'identitiesOf' | 'standIns'>;
-  delivery: Pick<Delivery, 'reply' | 'notify' | 'runWaiting' | 'runResumed' | 'runAgain' | 'runDone'>;
+  delivery: Pick<
+    Delivery,
+    'reply' | 'notify' | 'runContext' | 'runWaiting' | 'runResumed' | 'runAgain' | 'runDone'
+  >;
   settings: Pick<Settings, 'publicUrl' | 'n8nUrl' | 'approvalSeconds'>;
   /** `whsec_<base64>`, shared with the Approval Gate's credential. */
   signingSecret: string;
@@ -54,6 +65,8 @@ export interface Gate {
   executionId: string;
   nodeId: string;
   items: { decision: string; resumePath: string }[];
+  /** Whether the gate hands on a call that was edited; without a word it does not, and nothing can be edited. */
+  edits?: boolean;
 }
 
 /** One person's vote, from whoever proved who they are. */
@@ -69,6 +82,26 @@ export interface Ballot {
   authenticator?: string;
   /** The digest, or the hex start of it, that was on the button; absent where the page itself was bound to the id. */
   shownDigest?: string;
+  /** A standing grant that this approval asks for besides; every counted vote has to. */
+  standing?: StandingAsk | null;
+}
+
+/** A call that shall be asked about in place of the one that was asked for. */
+export interface Edit {
+  approvalId: string;
+  principal: string;
+  args: Record<string, unknown>;
+  channel: string;
+  /** The account that it came from, as of a ballot. */
+  identity?: Identity;
+  /** The digest of the call that the editor was shown. */
+  shownDigest: string;
+}
+
+/** What became of an edit. */
+export interface Edited extends VoteResult {
+  /** The approval that stands in place of the edited one. */
+  approvalId: string;
 }
 
 /** What became of a vote that counted. */
@@ -77,9 +110,12 @@ export interface VoteResult {
   message: string;
 }
 
-/** The outcome of one item, as the Approval Gate gets it. */
+/** The outcome of one item, as the Approval Gate gets it. `tool`, `args`, `digest` and `grant` are of the call that was decided. */
 export interface Outcome {
+  /** The decision that the gate waits for. */
   id: string;
+  /** The decision of the call that was approved: another one where it was edited. */
+  decision: string;
   index: number;
   state: Exclude<ApprovalState, 'pending'>;
   tool: string;
@@ -89,6 +125,8 @@ export interface Outcome {
   decidedAt: string | null;
   by: CardVote[];
   reason: string | null;
+  /** Present where the call is not the one that the gate asked for. */
+  edited: { from: string; by: { principal: string; display: string }[] } | null;
 }
 
 export interface CardVote {
@@ -100,6 +138,15 @@ export interface CardVote {
   at: string;
   /** Whom they stood in for. */
   standsInFor: string | null;
+}
+
+export interface CardQuestion {
+  id: string;
+  by: string;
+  question: string;
+  at: string;
+  answer: string | null;
+  answeredAt: string | null;
 }
 
 /** One approval as a person is shown it; the order of the fields is the order on the card. */
@@ -130,6 +177,23 @@ export interface Card {
   /** Whether this viewer may vote now; `whyNot` says why not. */
   mayVote: boolean;
   whyNot: string | null;
+  /** Whether this viewer may change the call, or ask its requester something. */
+  mayEdit: boolean;
+  mayAsk: boolean;
+  /** Whether this viewer is the one whom the open questions are for. */
+  mayAnswer: boolean;
+  /** Whether anybody may change the call. */
+  editable: boolean;
+  questions: CardQuestion[];
+  /** Who changed the call, and what it was before; null for a call as it was asked for. */
+  edited: {
+    by: string;
+    changes: { label: string; before: string | null; after: string | null }[];
+  } | null;
+  /** The request that took this one's place. */
+  replacedBy: string | null;
+  /** The most that a standing grant of this request may cover; null where none can be given. */
+  standing: StandingOffer | null;
   /** Why it was closed, where there is more to say than its state. */
   reason: string | null;
   /** The n8n form with this viewer's own token, where they may vote there. */

@@ -2,6 +2,7 @@ import { recordReceipts } from '../audit/index.ts';
 import { transaction, type Transaction } from '../db/index.ts';
 import { GatehouseError } from '../config/index.ts';
 import { digest } from '../envelope/index.ts';
+import type { StandingOffer } from '../policy/index.ts';
 import { buildCard } from './card.ts';
 import { outcomeText, progressText, waitingCard } from './notices.ts';
 import { refusals } from './refusals.ts';
@@ -66,14 +67,16 @@ async function count(
     return { refusal: refusals.changed() };
   }
   const earlier = row.votes.find((entry) => entry.principal === ballot.principal);
-  if (earlier?.verdict === ballot.verdict) return { result: standing(deps, row) };
-  if (row.superseded) return { refusal: refusals.stale() };
+  if (earlier?.verdict === ballot.verdict) return { result: progress(deps, row) };
+  if (row.stale) return { refusal: refusals.stale() };
   if (row.state !== 'pending') return { refusal: refusals.decided(row) };
   if (row.late) {
     await settle(deps, tx, row, { state: 'expired' });
     return { refusal: refusals.late() };
   }
   if (earlier) return { refusal: refusals.votedOtherwise() };
+  const unusable = standingFault(deps, row, ballot);
+  if (unusable) return { refusal: unusable };
   const seat = freeSeat(deps, row, voter, ballot, await countedVotes(deps, tx, row));
   if (seat instanceof GatehouseError) return { refusal: seat };
   await store(tx, row, ballot, voter, seat);
@@ -98,8 +101,8 @@ async function store(
   const comment = ballot.comment?.replaceAll('\0', '').toWellFormed().trim().slice(0, 2000) ?? '';
   await tx.query(
     `insert into votes (approval_id, principal, verdict, comment, channel, shown_digest, seat, identity, authenticator,
-       voted_at)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, clock_timestamp())`,
+       standing, voted_at)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, clock_timestamp())`,
     [
       row.id,
       ballot.principal,
@@ -110,6 +113,7 @@ async function store(
       seat,
       JSON.stringify(identity),
       ballot.authenticator ?? null,
+      ballot.standing ? JSON.stringify(ballot.standing) : null,
     ],
   );
   recordReceipts(tx, [
@@ -126,6 +130,7 @@ async function store(
         authenticator: ballot.authenticator === undefined ? null : digest(ballot.authenticator),
         shown: row.digest,
         commented: comment !== '',
+        standing: Boolean(ballot.standing),
       },
     },
   ]);
@@ -139,10 +144,14 @@ async function conclude(
 ): Promise<VoteResult> {
   if (ballot.verdict === 'reject') {
     const settled = await settle(deps, tx, row, { state: 'rejected', reason: 'An approver rejected it.' });
-    return standing(deps, settled ?? row);
+    return progress(deps, settled ?? row);
   }
-  if ((await countedVotes(deps, tx, row)).length >= row.quorum) {
-    return standing(deps, (await settle(deps, tx, row, { state: 'approved' })) ?? row);
+  const approvals = await countedVotes(deps, tx, row);
+  if (approvals.length >= row.quorum) {
+    const settled = (await settle(deps, tx, row, { state: 'approved' })) ?? row;
+    const allowed = await allowLikeCalls(deps, tx, settled, approvals);
+    const result = progress(deps, settled);
+    return allowed ? { ...result, message: `${result.message} Calls like it are allowed for now.` } : result;
   }
   await deps.delivery.reply(tx, {
     message: { messageId: row.messageId },
@@ -150,10 +159,58 @@ async function conclude(
     body: waitingCard([buildCard(deps, row)]),
     final: false,
   });
-  return standing(deps, row);
+  return progress(deps, row);
 }
 
-function standing(deps: ApprovalsDeps, row: ApprovalRow): VoteResult {
+/** Why a vote cannot ask for a standing grant as it does, or null. */
+function standingFault(deps: ApprovalsDeps, row: ApprovalRow, ballot: Ballot): GatehouseError | null {
+  if (!ballot.standing) return null;
+  try {
+    const approves = ballot.verdict === 'approve' && row.requester !== null;
+    deps.policy.standing.check(ballot.standing, approves ? offerOf(deps, row) : null);
+    return null;
+  } catch (error) {
+    if (error instanceof GatehouseError) return error;
+    throw error;
+  }
+}
+
+/** Makes the standing grant that everybody whose vote counted asked for. @returns whether there is one */
+async function allowLikeCalls(
+  deps: ApprovalsDeps,
+  tx: Transaction,
+  row: ApprovalRow,
+  approvals: ApprovalRow['votes'],
+): Promise<boolean> {
+  const asks = approvals.flatMap((vote) => (vote.standing ? [vote.standing] : []));
+  const tool = deps.catalogue.get(row.tool);
+  const offer = offerOf(deps, row);
+  if (row.state !== 'approved' || !tool || !row.args || !offer || asks.length < approvals.length)
+    return false;
+  await deps.policy.standing.grant(
+    tx,
+    {
+      run: { sessionKey: row.sessionKey, principal: row.requester },
+      tool,
+      args: row.args,
+      approvalId: row.id,
+      messageId: row.messageId,
+      groups: row.groups,
+      by: approvals.map((vote) => vote.principal),
+    },
+    asks,
+    offer,
+  );
+  return true;
+}
+
+function offerOf(deps: ApprovalsDeps, row: ApprovalRow): StandingOffer | null {
+  const tool = deps.catalogue.get(row.tool);
+  if (row.kind !== 'approve' || !tool || !row.args) return null;
+  return deps.policy.standing.offer({ tool, args: row.args }, row.quorum);
+}
+
+function progress(deps: ApprovalsDeps, row: ApprovalRow): VoteResult {
   const card = buildCard(deps, row);
   return {
     state: row.state,
@@ -161,7 +218,8 @@ function standing(deps: ApprovalsDeps, row: ApprovalRow): VoteResult {
   };
 }
 
-function sameDigest(digest: string, shown: string): boolean {
+/** Whether a digest is the one that was shown, or begins with what was shown of it. */
+export function sameDigest(digest: string, shown: string): boolean {
   const hex = shown.replace(/^sha256:/, '');
   return /^[0-9a-f]{8,64}$/.test(hex) && digest.startsWith(`sha256:${hex}`);
 }

@@ -1,6 +1,6 @@
 import type { GatehouseError } from '../config/index.ts';
 import type { Queryable } from '../db/index.ts';
-import { identityKey, type Identity } from '../sessions/index.ts';
+import { identityKey, type Identity, type People } from '../sessions/index.ts';
 import { displayOf } from './card.ts';
 import { seatsOf } from './eligible.ts';
 import { refusals } from './refusals.ts';
@@ -9,6 +9,9 @@ import type { ApprovalsDeps, Ballot } from './types.ts';
 
 /** The channel of votes that n8n relayed; all of them together fill one seat, because n8n is one program. */
 export const relayed = 'n8n-form';
+
+/** Somebody who acts on an approval, by the account that its channel proved; a web session is its person's web account. */
+export type Actor = Pick<Ballot, 'principal' | 'channel' | 'identity'>;
 
 /** Somebody who may decide this approval, by the account that they used. */
 export interface Voter {
@@ -26,14 +29,38 @@ export async function voterOf(
   row: ApprovalRow,
   ballot: Ballot,
 ): Promise<Voter | GatehouseError> {
-  const identity = ballot.identity ?? (ballot.channel === 'web' ? webIdentity(ballot.principal) : null);
-  const holder = identity && (await deps.people.holder(tx, identity));
-  if (!identity || holder?.principal !== ballot.principal) return refusals.notTheirs();
+  const account = await accountOf(deps, tx, ballot);
+  if (!account) return refusals.notTheirs();
+  const { identity, holder } = account;
   const own = ballot.principal === row.requester || includes(row.requesterIdentities, identity);
   if (row.kind === 'approve' && own) return refusals.ownRequest();
   if (!holder.mayVote) return refusals.tooNew(holder.votesFrom);
+  if (row.proposers.includes(ballot.principal)) return refusals.ownEdit();
   const seats = seatsOf(deps.people, row).get(ballot.principal);
   return seats ? { identity, seats } : refusals.notAnApprover();
+}
+
+/**
+ * Why somebody may not act on an approval as who they say, or null: what is done besides voting needs as much proof as a
+ * vote. What they may do is asked apart.
+ */
+export async function unproven(
+  deps: Pick<ApprovalsDeps, 'people'>,
+  db: Queryable,
+  actor: Actor,
+): Promise<GatehouseError | null> {
+  const account = await accountOf(deps, db, actor);
+  if (!account) return refusals.notTheirs();
+  return account.holder.mayVote ? null : refusals.tooNew(account.holder.votesFrom);
+}
+
+async function accountOf(
+  deps: Pick<ApprovalsDeps, 'people'>,
+  db: Queryable,
+  { principal, channel, identity = channel === 'web' ? webIdentity(principal) : undefined }: Actor,
+): Promise<{ identity: Identity; holder: NonNullable<Awaited<ReturnType<People['holder']>>> } | null> {
+  const holder = identity && (await deps.people.holder(db, identity));
+  return identity && holder?.principal === principal ? { identity, holder } : null;
 }
 
 /**

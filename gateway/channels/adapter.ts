@@ -79,6 +79,8 @@ export interface Outgoing {
   facts?: { label: string; value: string }[];
   buttons?: { label: string; value: string; style: 'primary' | 'danger' | 'default' }[];
   link?: { label: string; url: string };
+  /** Further links, each as small as can be. */
+  links?: { label: string; url: string }[];
   /** How far a request is, or how it ended; `unknown` is an effect of which nobody knows whether it happened. */
   tone?: 'info' | 'answered' | 'done' | 'waiting' | 'refused' | 'cancelled' | 'failed' | 'unknown';
 }

@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { approvalsCommand } from './approvals.ts';
 import { auditCommand } from './audit.ts';
 import { configCommand } from './config.ts';
 import { demoCommand } from './demo.ts';
@@ -29,6 +30,7 @@ export function createProgram(): Command {
     toolsCommand(),
     policyCommand(),
     killSwitchCommand(),
+    approvalsCommand(),
     auditCommand(),
     runnerCommand(),
     configCommand(),

@@ -7,7 +7,7 @@ import { actorOf, Dispatcher } from './dispatcher.ts';
 import { triggerEnvelope } from './envelope.ts';
 import { Inbox } from './inbox.ts';
 import { Linking } from './linking.ts';
-import { runOver } from './live-runs.ts';
+import { runContext, runOver } from './live-runs.ts';
 import { N8n } from './n8n.ts';
 import { Outbox, post, postReply, type Parcel } from './outbox.ts';
 import { Queue } from './queue.ts';
@@ -48,6 +48,7 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
     deadLetter: (channel, unusable) => inbox.deadLetter(channel, unusable),
     openRun: (from) => openRun(deps, runs, from),
     authenticateRun: (token) => runs.live.authenticate(token),
+    runContext,
     runWaiting: (tx, runId, executionId) => runs.waiting(tx, runId, executionId),
     runResumed: (tx, runId) => runs.resumed(tx, runId),
     runAgain: (tx, runId) => runs.again(tx, runId),

@@ -1,4 +1,5 @@
 import { GatehouseError } from '../config/index.ts';
+import type { Queryable } from '../db/index.ts';
 import { hashToken, type Envelope } from '../envelope/index.ts';
 import type { RunContext } from '../policy/index.ts';
 import type { DeliveryDeps, Opened } from './types.ts';
@@ -171,6 +172,20 @@ export class LiveRuns {
     this.#live.set(token, live);
     return live;
   }
+}
+
+/** Who asked for what in a run, as its calls are decided; null once the text of its message was deleted. */
+export async function runContext(db: Queryable, runId: string): Promise<RunContext | null> {
+  const { rows } = await db.query<{
+    actor: RunContext['actor'];
+    calls_left: number;
+    envelope: Envelope | null;
+  }>(
+    `select r.actor, r.calls_left, m.envelope from runs r join messages m on m.id = r.message_id where r.id = $1`,
+    [runId],
+  );
+  const row = rows[0];
+  return row?.envelope ? { ...contextOf(runId, row.actor, row.envelope), callsLeft: row.calls_left } : null;
 }
 
 function contextOf(runId: string, actor: RunContext['actor'], envelope: Envelope): Live['context'] {

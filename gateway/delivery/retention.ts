@@ -10,6 +10,8 @@ const callTexts = [
   `update attempts set result = null where result is not null and finished_at < now() - $1 * interval '1 hour'`,
   `update votes set comment = null where comment is not null and voted_at < now() - $1 * interval '1 hour'`,
   `delete from shadow_differences where found_at < now() - $1 * interval '1 hour'`,
+  `update approval_questions set question = null, answer = null where question is not null
+   and asked_at < now() - $1 * interval '1 hour'`,
   // The name of a tool that does not exist, and of an argument that no tool has, are words of whoever asked.
   `update decisions set tool = '' where effect = 'deny' and tool <> '' and reasons @> '[{"code":"tool_unknown"}]'
    and created_at < now() - $1 * interval '1 hour'`,

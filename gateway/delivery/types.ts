@@ -2,7 +2,7 @@ import type { KeyObject } from 'node:crypto';
 import type { PgBoss } from 'pg-boss';
 import type { ChannelAdapter, Inbound, InboundMessage, Outgoing } from '../channels/index.ts';
 import type { Logger, Settings } from '../config/index.ts';
-import type { Pool, Signals, Transaction } from '../db/index.ts';
+import type { Pool, Queryable, Signals, Transaction } from '../db/index.ts';
 import type { Envelope } from '../envelope/index.ts';
 import type { RunContext } from '../policy/index.ts';
 import type { Automations, Identity, Limits, NewLink, Pairing, People } from '../sessions/index.ts';
@@ -127,6 +127,8 @@ export interface Delivery {
    * @throws GatehouseError `GH-RUN-001` (403) for an unknown, ended or superseded token; `GH-RUN-002` when the budget is spent
    */
   authenticateRun(token: string): Promise<RunContext>;
+  /** Who asked for what in a run. @returns null once the text of its message was deleted */
+  runContext(db: Queryable, runId: string): Promise<RunContext | null>;
   /** The run began to wait for people: it leaves n8n's slots and lets the session's next message go. */
   runWaiting(tx: Transaction, runId: string, executionId: string): Promise<void>;
   /** The wait ended and n8n executes again. @returns false when the run was not waiting */

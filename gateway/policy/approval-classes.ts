@@ -10,6 +10,18 @@ const quorum = z.number().int().min(1).max(10);
 const groups = z.array(z.string().min(1)).min(1, 'name at least one group; nobody is asked otherwise');
 const share = z.number().gt(0).lt(1).describe('of the time until the deadline');
 const shares = z.array(share).max(10).default([]);
+/** What nobody can allow in advance, whatever the file says. */
+export const neverStanding: ReadonlySet<string> = new Set(['code', 'access', 'delete']);
+
+const StandingLimits = z
+  .strictObject({
+    maxHours: z.number().int().min(1).max(168),
+    maxCalls: z.number().int().min(1).max(1000).optional(),
+    maxTotal: moneyAmount.optional(),
+  })
+  .refine((limits) => (limits.maxCalls === undefined) !== (limits.maxTotal === undefined), {
+    message: 'give either maxCalls or maxTotal',
+  });
 const ClassSchema = z.strictObject({
   groups,
   quorum: quorum.optional(),
@@ -22,13 +34,20 @@ const ClassSchema = z.strictObject({
   remindAt: shares,
   strict: z.boolean().default(false),
   ...gateFields,
+  standing: StandingLimits.optional(),
 });
 const ApprovalsFile = z.strictObject({
   classes: z.partialRecord(z.enum(riskClasses), ClassSchema).superRefine((classes, context) => {
-    for (const [risk, entry] of Object.entries(classes)) {
-      if (!entry.unasked || !alwaysAsked.includes(risk)) continue;
-      const message = `a call of the class ${risk} is always asked about`;
-      context.addIssue({ code: 'custom', message, path: [risk, 'unasked'] });
+    for (const [risk, { unasked, standing, from }] of Object.entries(classes)) {
+      const complain = (field: string, message: string): void =>
+        context.addIssue({ code: 'custom', path: [risk, field], message });
+      if (unasked && alwaysAsked.includes(risk))
+        complain('unasked', `a call of the class ${risk} is always asked about`);
+      if (!standing) continue;
+      if (neverStanding.has(risk))
+        complain('standing', 'calls of this class are never allowed in advance; delete this');
+      else if ((risk === 'payment' || from.length > 0) && !standing.maxTotal)
+        complain('standing', 'amounts matter here, so limit their sum: give maxTotal');
     }
   }),
 });

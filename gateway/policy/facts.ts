@@ -11,6 +11,8 @@ export interface Facts extends Pick<PolicyInput, 'session' | 'rejectedBefore' | 
   firstTime: string[];
   /** What the call takes from its budgets once it runs. */
   charges: Charge[];
+  /** The standing grant that the call was counted down from; null for a call that stands by itself. */
+  standing: string | null;
 }
 
 /** Of a call whose decision depends on none of it: a tool that only reads. */
@@ -21,6 +23,7 @@ export const noFacts: Facts = Object.freeze({
   uncovered: false,
   firstTime: [],
   charges: [],
+  standing: null,
 });
 
 interface Row {
@@ -131,6 +134,7 @@ function factsOf(catalogue: Catalogue, { tool, args, charges, uncovered }: Asked
     }),
     uncovered,
     charges,
+    standing: null,
   };
 }
 

@@ -48,6 +48,7 @@ export function flipsOf(input: PolicyInput, limits: ApprovalClass | undefined): 
   set('session.tainted', !input.session.tainted);
   set('anchored', !input.anchored);
   set('advisory', !input.advisory);
+  set('standing', !input.standing);
   set('carried.hosts', []);
   set('carried.secret', !input.carried.secret);
   for (const [index, { at, origin }] of input.leaves.entries()) {

@@ -31,6 +31,7 @@ const refusals = {
   ],
   grant_old_rules: ['GH-GRANT-006', 'The rules changed after this call was decided.'],
   grant_old_epoch: ['GH-GRANT-007', 'The call was decided before the database was restored.'],
+  grant_revoked: ['GH-GRANT-011', 'The standing grant that this call was allowed by was revoked.'],
   kill_switch: ['GH-GRANT-008', 'The kill switch is on: no tool runs.'],
   clock_backward: ['GH-GRANT-009', 'The clock of the database went back, so no expiry can be trusted.'],
   budget_exceeded: ['GH-GRANT-010', 'The call would exceed its budget.'],
@@ -167,7 +168,8 @@ export async function checkGrant(
 
 /**
  * Makes the grant of a decision that was approved or confirmed, in the transaction that settles the approval.
- * Calling it again for one decision returns the same grant. A decision that only advises has none.
+ * Calling it again for one decision, or for one that was allowed, returns the grant that it has. One that only
+ * advises has none.
  * @param seconds how long it may wait for its execution
  * @throws GrantRefused where the rules or the epoch changed since the question was asked
  * @throws GatehouseError `GH-POLICY-030` for a decision that cannot be granted
@@ -179,27 +181,37 @@ export async function issueGrant(
   seconds: number,
 ): Promise<string | null> {
   const { rows } = await tx.query<{
+    effect: string;
     policy_version: string;
     epoch: number;
+    standing: string | null;
     grant_id: string | null;
     advisory: boolean;
   }>(
-    `select d.policy_version, d.epoch, g.id as grant_id, d.reasons @> '[{"code": "advisory"}]' as advisory
-     from decisions d left join grants g on g.decision_id = d.id
-     where d.id = $1 and d.effect in ('confirm', 'approve') for update of d`,
+    `select d.effect, d.policy_version, d.epoch, d.standing, g.id as grant_id,
+       d.reasons @> '[{"code": "advisory"}]' as advisory
+     from decisions d left join grants g on g.decision_id = d.id where d.id = $1 for update of d`,
     [decisionId],
   );
   const decision = rows[0];
-  if (!decision)
+  const asks = decision?.effect === 'confirm' || decision?.effect === 'approve';
+  if (!decision || (!asks && decision.grant_id === null))
     throw new GatehouseError('GH-POLICY-030', 'This decision does not wait for anybody.', { status: 409 });
   if (decision.grant_id) return decision.grant_id;
   if (decision.epoch !== binding.epoch) throw new GrantRefused('grant_old_epoch');
   if (decision.policy_version !== binding.version) throw new GrantRefused('grant_old_rules');
+  // Locked, so that a revocation waits for this grant and then finds it.
+  const held = await tx.query<{ revoked: boolean }>(
+    'select revoked_at is not null as revoked from standing_grants where id = $1 for share',
+    [decision.standing],
+  );
+  if (held.rows[0]?.revoked) throw new GrantRefused('grant_revoked');
   if (decision.advisory) return null;
   const grant = newGrant(decisionId);
   await tx.query(
-    `insert into grants (id, decision_id, message_id, session_key, tool, digest, policy_version, epoch, expires_at)
-     select $2, id, message_id, session_key, tool, digest, policy_version, $3, now() + make_interval(secs => $4)
+    `insert into grants (id, decision_id, message_id, session_key, tool, digest, policy_version, epoch, expires_at,
+       standing)
+     select $2, id, message_id, session_key, tool, digest, policy_version, $3, now() + make_interval(secs => $4), standing
      from decisions where id = $1`,
     [decisionId, grant, binding.epoch, seconds],
   );

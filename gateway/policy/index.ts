@@ -16,10 +16,11 @@ export { runTables } from './tables.ts';
 export { allowRollback, createRevisions, listRevisions } from './revisions.ts';
 export { shadowReport, startShadow, type Shadow, type ShadowReport } from './shadow.ts';
 export { simulate } from './simulate.ts';
+export type { Standing, StandingAsk, StandingOffer } from './standing.ts';
 export type { PolicyOverview } from './overview.ts';
 export { exceededBudget } from './reservations.ts';
 export { settleFacts } from './settle-facts.ts';
-export { createPolicy, type Policy } from './policy.ts';
+export { createPolicy, type Policy, type StandingGrants } from './policy.ts';
 export type {
   Approvers,
   Call,

@@ -25,6 +25,8 @@ export interface Judgement {
   grant: string | null;
   /** What the call takes from its budgets once it runs. */
   charges: Charge[];
+  /** The standing grant that lifted the gate of the call's class. */
+  standing: string | null;
 }
 
 /** What evaluation needs besides the call. */
@@ -69,7 +71,8 @@ export async function judge(
   if (!tool) {
     const reasons = question.refusal ? [question.refusal] : [];
     const verdict: Verdict = { effect: 'deny', reasons, approvers: null };
-    return { run, call, id, digest, verdict, input: null, args: null, grant: null, charges: [] };
+    const nothing = { input: null, args: null, grant: null, charges: [], standing: null };
+    return { run, call, id, digest, verdict, ...nothing };
   }
   const args = call.args as Record<string, unknown>;
   const advisory = call.advisory === true;
@@ -86,6 +89,7 @@ export async function judge(
     args: verdict.effect === 'deny' ? null : question.canonical,
     grant: verdict.effect === 'allow' && !advisory ? newGrant(id) : null,
     charges: facts.charges,
+    standing: facts.standing,
   };
 }
 
@@ -119,6 +123,7 @@ export async function policyInput(
     ingress: run.ingress,
     session: { ...facts.session, tainted: facts.session.tainted || provenance.foreign },
     advisory,
+    standing: facts.standing !== null,
     recipients: { count: countRecipients(tool, args), firstTime: facts.firstTime },
     rejectedBefore: facts.rejectedBefore,
     budgets: facts.budgets,

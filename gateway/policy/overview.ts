@@ -56,6 +56,7 @@ function plainest(
     channel: { kind: 'web', visibility: 'dm' },
     ingress: 'session',
     advisory: false,
+    standing: false,
     session: noFacts.session,
     recipients: { count: 1, firstTime: [] },
     rejectedBefore: false,

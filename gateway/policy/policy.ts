@@ -1,6 +1,6 @@
 import type { Catalogue, NextCatalogue } from '../catalogue/index.ts';
 import type { Settings } from '../config/index.ts';
-import { GroupCommit, type Pool, type Queryable, type Transaction } from '../db/index.ts';
+import { GroupCommit, transaction, type Pool, type Queryable, type Transaction } from '../db/index.ts';
 import { digestOfText } from '../envelope/index.ts';
 import type { ApprovalClass, ApprovalClasses, Members } from './approval-classes.ts';
 import { chargesOf, type Charge } from './budgets.ts';
@@ -27,7 +27,7 @@ import {
   type KillSwitch,
   type KillSwitchChange,
 } from './kill-switch.ts';
-import { readFacts } from './facts.ts';
+import { readFacts, type Facts } from './facts.ts';
 import { judgeAll } from './judge-all.ts';
 import type { Judgement } from './judge.ts';
 import type { PolicyLimits } from './limits.ts';
@@ -38,8 +38,36 @@ import { exceededBudget, shortBudgets } from './reservations.ts';
 import type { Admit, PolicyPart } from './revisions.ts';
 import type { Shadow } from './shadow.ts';
 import { readRuleNotes, type RuleNote } from './rule-notes.ts';
+import {
+  checkStanding,
+  grantStanding,
+  listStanding,
+  returnStanding,
+  revokeStanding,
+  standingOffer,
+  takeStanding,
+  type Covered,
+  type Standing,
+  type StandingAsk,
+  type StandingOffer,
+} from './standing.ts';
 import { storeDecisions, storeSpent, type Binding } from './store.ts';
-import type { Call, Decision, Environment, PolicyInput, RunContext, Verdict } from './types.ts';
+import type { Call, Decision, Environment, PolicyInput, Reason, RunContext, Verdict } from './types.ts';
+
+/** What approvers allow beyond one call; see standing.ts. */
+export interface StandingGrants {
+  offer(call: Pick<Covered, 'tool' | 'args'>, quorum: number): StandingOffer | null;
+  /** @throws GatehouseError `GH-POLICY-050` */
+  check(ask: StandingAsk, offer: StandingOffer | null): void;
+  grant(
+    tx: Transaction,
+    from: Parameters<typeof grantStanding>[1],
+    asks: readonly StandingAsk[],
+    offer: StandingOffer,
+  ): Promise<void>;
+  list(): Promise<Standing[]>;
+  revoke(tx: Transaction, id: string, by: string): Promise<void>;
+}
 
 /** Decides calls, and makes and spends the grants that let them run. */
 export interface Policy {
@@ -54,6 +82,12 @@ export interface Policy {
   judge(db: Queryable, run: RunContext, call: Call): Promise<Judgement>;
   /** Decides and stores: the same message, step and arguments get the same decision. */
   decide(run: RunContext, call: Call): Promise<Decision>;
+  /**
+   * Decides and stores in the caller's transaction a call that takes the place of one that waits, without standing grants.
+   * @param mustConfirm makes a call that is allowed one that its requester has to confirm, for this reason
+   */
+  decideWithin(tx: Queryable, run: RunContext, call: Call, mustConfirm?: Reason): Promise<Decision>;
+  readonly standing: StandingGrants;
   /**
    * Stores a judgement that allows, with its grant spent, in the caller's transaction: for a call whose effect is committed
    * with its decision. The transaction fails where the call was decided before, a budget has not enough left, or the kill
@@ -150,14 +184,19 @@ export async function createPolicy(deps: {
     );
   const binding = (): GrantBinding => ({ version: version(current), epoch: epoch.current() });
   const { environment = 'production' } = deps;
-  const ask = async (db: Queryable, loaded: Loaded, questions: Question[]): Promise<Judgement[]> => {
+  const ask = async (
+    db: Queryable,
+    loaded: Loaded,
+    questions: Question[],
+    amend: (facts: Facts) => Facts = (facts) => facts,
+  ): Promise<Judgement[]> => {
     const { engine, classes, limits } = loaded;
     const facts = await readFacts(db, { catalogue, budgets: limits.budgets }, questions);
     const zoneOf = (risk: string): string | undefined => classes.get(risk)?.hours?.zone;
     return judgeAll(
       { engine, clock, catalogue, surroundings: { environment, zoneOf } },
       questions,
-      facts,
+      facts.map(amend),
       (question) => () => readResults(db, question.run),
     );
   };
@@ -181,6 +220,27 @@ export async function createPolicy(deps: {
       return decisions;
     });
   let lane = openLane(current);
+  /** Decides a call that approvers have allowed beforehand. Null where they have not, or something else asks too. */
+  const underStanding = async (loaded: Loaded, question: Question): Promise<Decision | null> => {
+    const { run, call, tool } = question;
+    // What n8n runs by itself presents no grant, so nothing would hold it to a total.
+    if (call.advisory || !tool || !loaded.classes.get(tool.risk)?.standing) return null;
+    const covered = { run, tool, args: call.args as Record<string, unknown> };
+    return transaction(pool, async (tx) => {
+      const standing = await takeStanding(tx, covered, { version: version(loaded), epoch: epoch.current() });
+      if (standing === null) return null;
+      const [judgement] = await ask(tx, loaded, [question], (facts) => ({ ...facts, standing }));
+      const lifted = judgement && ['allow', 'confirm'].includes(judgement.verdict.effect);
+      const [decision] = lifted ? await storeDecisions(tx, [judgement], stored(loaded)) : [];
+      if (decision && decision.id === judgement?.id) {
+        deps.shadow?.observe([judgement]);
+        return decision;
+      }
+      // The same question was answered before, and that answer holds.
+      await returnStanding(tx, standing, covered);
+      return decision ?? null;
+    });
+  };
 
   return {
     get version() {
@@ -193,7 +253,30 @@ export async function createPolicy(deps: {
     },
     // Async, so that unusable arguments reject like every other failure.
     async decide(run, call) {
-      return lane.add(questionOf(catalogue, run, call));
+      const question = questionOf(catalogue, run, call);
+      return (await underStanding(current, question)) ?? lane.add(question);
+    },
+    async decideWithin(tx, run, call, mustConfirm) {
+      const loaded = current;
+      // What it takes the place of is not one more that waits.
+      const [judgement] = await ask(tx, loaded, [questionOf(catalogue, run, call)], (facts) => ({
+        ...facts,
+        session: { ...facts.session, pendingAsks: Math.max(0, facts.session.pendingAsks - 1) },
+      }));
+      if (!judgement) throw new Error('a question got no answer');
+      if (mustConfirm && judgement.verdict.effect === 'allow') {
+        judgement.verdict = { effect: 'confirm', reasons: [mustConfirm], approvers: null };
+        judgement.grant = null;
+      }
+      const [decision] = await storeDecisions(tx, [judgement], stored(loaded));
+      return decision as Decision;
+    },
+    standing: {
+      offer: (call, quorum) => standingOffer(call, current.classes.get(call.tool.risk), quorum),
+      check: checkStanding,
+      grant: (tx, from, asks, offer) => grantStanding(tx, from, asks, offer, binding()),
+      list: () => listStanding(pool, binding()),
+      revoke: revokeStanding,
     },
     storeSpent(tx, judgement) {
       storeSpent(tx, judgement, stored(current));

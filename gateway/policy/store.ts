@@ -78,18 +78,19 @@ export function storeSpent(tx: Transaction, judgement: Judgement, binding: Bindi
 const insertDecisions = `with given as (
     select * from json_to_recordset($1) as t (id text, message_id text, run_id uuid, session_key text,
       principal text, step text, tool text, args text, digest text, effect text, reasons jsonb, approvers jsonb,
-      provenance jsonb, input json, seconds int, grant_id text, receipt_id uuid, facts jsonb)
+      provenance jsonb, input json, seconds int, grant_id text, receipt_id uuid, facts jsonb, standing text)
   ), decided as (
     insert into decisions (id, message_id, run_id, session_key, principal, step, tool, args, digest, effect, reasons,
-      approvers, provenance, input, policy_version, epoch, expires_at)
+      approvers, provenance, input, policy_version, epoch, expires_at, standing)
     select id, message_id, run_id, session_key, principal, step, tool, args::jsonb, digest, effect, reasons,
-      approvers, provenance, input, $2, $3, now() + make_interval(secs => seconds) from given
+      approvers, provenance, input, $2, $3, now() + make_interval(secs => seconds), standing from given
     on conflict (message_id, step, digest) do nothing
     returning id, expires_at
   ), granted as (
     insert into grants (id, decision_id, message_id, session_key, tool, digest, policy_version, epoch, expires_at,
-      consumed_at)
-    select grant_id, given.id, message_id, session_key, tool, digest, $2, $3, expires_at, case when $4 then now() end
+      consumed_at, standing)
+    select grant_id, given.id, message_id, session_key, tool, digest, $2, $3, expires_at, case when $4 then now() end,
+      standing
     from given join decided using (id) where grant_id is not null
   ), attested as (
     insert into receipts (id, kind, message_id, decision_id, facts)
@@ -152,6 +153,7 @@ const rowOf = (entry: Judgement, binding: Binding): Record<string, unknown> => (
   grant_id: entry.grant,
   receipt_id: uuidv7(),
   facts: factsOf(entry, binding),
+  standing: entry.standing,
 });
 
 const secondsOf = (entry: Judgement, binding: Binding): number =>
@@ -168,6 +170,7 @@ const factsOf = (entry: Judgement, binding: Binding): ReceiptFacts => ({
   principal: entry.run.principal,
   policy: binding.version,
   epoch: binding.epoch,
+  ...(entry.standing === null ? {} : { standing: entry.standing }),
 });
 
 /** A name that is in no catalogue is the caller's text and stays out of receipts. */

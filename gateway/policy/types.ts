@@ -107,6 +107,8 @@ export interface PolicyInput {
   session: SessionFacts;
   /** Something else than the gateway will run the call, with a credential of its own. */
   advisory: boolean;
+  /** Whether a standing grant covers this call, which lifts the gate of its class and nothing else. */
+  standing: boolean;
   /** Where the call goes: how many recipients, and which arguments name one that nothing was sent to before. */
   recipients: { count: number; firstTime: string[] };
   /** Whether the same was asked and rejected while the message was served. */

@@ -162,6 +162,13 @@ function approvalRoutes({ approvals, delivery }: ApiParts): Route[] {
     }),
     route({
       method: 'get',
+      path: '/v1/approvals/standing',
+      summary: 'List what approvers allowed beforehand, and what is left of it',
+      scope: 'read',
+      handle: async () => ({ standing: await approvals.standing() }),
+    }),
+    route({
+      method: 'get',
       path: '/v1/approvals/:id',
       summary: 'What an approver is shown',
       scope: 'run',

@@ -49,6 +49,12 @@ export const ApprovalRequest = z.strictObject({
     .array(z.strictObject({ decision: z.string().min(1).max(128), resumePath: z.string().min(1).max(1024) }))
     .min(1)
     .max(50),
+  edits: z
+    .boolean()
+    .optional()
+    .describe(
+      'whether the gate hands on the call of an outcome that was edited; without it, nobody can edit',
+    ),
 });
 export const VoteRequest = z.strictObject({
   token: z.string().max(256).describe('the personal token from the link of the approver'),

@@ -1,19 +1,11 @@
-import { Router, type Response } from 'express';
+import { Router, type Request } from 'express';
 import { GatehouseError, toProblem } from '../config/index.ts';
-import type { ApprovalCard, ApprovalState, Verdict, WebDeps } from './deps.ts';
-import { withMoney, type Status } from './format.ts';
+import { approvalChangeRoutes } from './approval-changes.ts';
+import { approvalPage, findCard, statusFor } from './approval-page.ts';
+import type { ApprovalCard, Verdict, WebDeps } from './deps.ts';
 import { page } from './render.ts';
 import { originCheck } from './security.ts';
 import { field, parseForm, signedIn, signedInForm, type Viewer } from './session.ts';
-
-const words: Record<ApprovalState, Status> = {
-  pending: 'waiting',
-  approved: 'approved',
-  rejected: 'rejected',
-  expired: 'expired',
-  cancelled: 'cancelled',
-  undeliverable: 'unknown',
-};
 
 /** The inbox of approvals and each one's page. GET shows; only the form's POST decides. */
 export function approvalRoutes(deps: WebDeps): Router {
@@ -22,10 +14,11 @@ export function approvalRoutes(deps: WebDeps): Router {
   router.get(
     '/approvals',
     signedIn(deps, async (viewer, _request, response) => {
-      const [pending, requested, decided] = await Promise.all([
+      const [pending, requested, decided, standing] = await Promise.all([
         deps.approvals.pendingFor(viewer.principal),
         deps.approvals.requestedBy(viewer.principal),
         decidedLately(deps, viewer),
+        deps.approvals.standing(viewer.principal),
       ]);
       const lists = { pending, requested, decided };
       const seen = Object.fromEntries(
@@ -34,14 +27,14 @@ export function approvalRoutes(deps: WebDeps): Router {
           cards.map((card) => ({ card, status: statusFor(card) })),
         ]),
       );
-      page(response, 'approvals', { title: 'Approvals', current: 'approvals', ...seen });
+      page(response, 'approvals', { title: 'Approvals', current: 'approvals', standing, ...seen });
     }),
   );
 
   router.get(
     '/approvals/:id',
     signedIn(deps, async (viewer, request, response) => {
-      approvalPage(response, await find(deps, String(request.params.id), viewer), {});
+      approvalPage(response, await findCard(deps, String(request.params.id), viewer), {});
     }),
   );
 
@@ -51,7 +44,7 @@ export function approvalRoutes(deps: WebDeps): Router {
     parseForm,
     signedInForm(deps, async (viewer, request, response) => {
       const id = String(request.params.id);
-      const card = await find(deps, id, viewer);
+      const card = await findCard(deps, id, viewer);
       const comment = field(request, 'comment').trim();
       try {
         const verdict = verdictOf(field(request, 'verdict'), comment);
@@ -72,47 +65,20 @@ export function approvalRoutes(deps: WebDeps): Router {
           comment: comment === '' ? null : comment,
           channel: 'web',
           shownDigest: card.digest,
+          ...standingOf(request),
         });
       } catch (error) {
         const problem = toProblem(error);
         if (problem.status >= 500) throw error;
         response.status(problem.status);
-        approvalPage(response, await find(deps, id, viewer), { problem, comment });
+        approvalPage(response, await findCard(deps, id, viewer), { problem, comment });
         return;
       }
       response.redirect(303, `/approvals/${encodeURIComponent(id)}`);
     }),
   );
+  router.use(approvalChangeRoutes(deps));
   return router;
-}
-
-function approvalPage(
-  response: Response,
-  card: ApprovalCard,
-  extra: { problem?: unknown; comment?: string },
-): void {
-  page(response, 'approval', {
-    title: withMoney(card.sentence, card.facts),
-    current: 'approvals',
-    card,
-    status: statusFor(card),
-    problem: null,
-    comment: '',
-    ...extra,
-  });
-}
-
-function statusFor(card: ApprovalCard): Status {
-  return card.state === 'pending' && card.mayVote ? 'needs-you' : words[card.state];
-}
-
-async function find(deps: WebDeps, id: string, viewer: Viewer): Promise<ApprovalCard> {
-  const card = id.length > 128 ? null : await deps.approvals.card(id, viewer.principal);
-  if (card) return card;
-  throw new GatehouseError('GH-WEB-009', 'There is no such approval, or it is not yours to see.', {
-    status: 404,
-    next: 'The approvals page lists everything that waits for you.',
-  });
 }
 
 function verdictOf(verdict: string, comment: string): Verdict {
@@ -135,6 +101,19 @@ function verdictOf(verdict: string, comment: string): Verdict {
     });
   }
   return verdict;
+}
+
+/** What the approver wants to allow beyond this one call, where the box was ticked. */
+function standingOf(request: Request): Pick<Parameters<WebDeps['approvals']['vote']>[0], 'standing'> {
+  if (field(request, 'standing') !== 'yes' || field(request, 'verdict') !== 'approve') return {};
+  const [hours, calls, amount] = ['hours', 'calls', 'amount'].map((name) => field(request, name).trim());
+  return {
+    standing: {
+      hours: Number(hours),
+      ...(calls ? { calls: Number(calls) } : {}),
+      ...(amount ? { amount } : {}),
+    },
+  };
 }
 
 async function decidedLately(deps: WebDeps, viewer: Viewer): Promise<ApprovalCard[]> {

@@ -10,7 +10,8 @@ export interface WebPerson {
   groups: readonly string[];
 }
 
-export type ApprovalState = 'pending' | 'approved' | 'rejected' | 'expired' | 'cancelled' | 'undeliverable';
+export type ApprovalState =
+  'pending' | 'approved' | 'rejected' | 'expired' | 'cancelled' | 'superseded' | 'undeliverable';
 export type Verdict = 'approve' | 'reject';
 
 /** One approval as a person may see it; the order of the fields is the order on the card. */
@@ -53,6 +54,59 @@ export interface ApprovalCard {
   reason?: string | null;
   /** The n8n form of this approver, where there is one. */
   formUrl?: string | null;
+  /** What this viewer may do besides voting. */
+  mayEdit: boolean;
+  mayAsk: boolean;
+  mayAnswer: boolean;
+  questions: readonly {
+    id: string;
+    by: string;
+    question: string;
+    at: Date | string;
+    answer: string | null;
+    answeredAt: Date | string | null;
+  }[];
+  /** Who changed the call, and how; null for a call as it was asked for. */
+  edited: {
+    by: string;
+    changes: readonly { label: string; before: string | null; after: string | null }[];
+  } | null;
+  /** The request that took this one's place. */
+  replacedBy: string | null;
+  /** The most that this viewer may allow beyond the one call. */
+  standing: StandingOffer | null;
+}
+
+type StandingOffer = { maxHours: number } & ({ maxCalls: number } | { currency: string; maxAmount: string });
+
+/** One argument of a call as a field of a form. */
+export interface EditField {
+  name: string;
+  label: string;
+  kind: 'text' | 'long' | 'choice' | 'number' | 'json';
+  value: string;
+  required: boolean;
+  description: string | null;
+  options: readonly string[];
+  maxLength: number | null;
+}
+
+/** What approvers allowed beyond one call. */
+export interface StandingCard {
+  id: string;
+  approvalId: string;
+  title: string;
+  user: string;
+  destinations: readonly { label: string; value: string }[];
+  left: string;
+  grantedBy: readonly string[];
+  expiresAt: Date | string;
+}
+
+/** A signed-in person, who acts as their account on the web. */
+interface ByPerson {
+  principal: string;
+  channel: 'web';
 }
 
 export interface WebApprovals {
@@ -67,7 +121,24 @@ export interface WebApprovals {
     channel: 'web';
     /** What the voter saw; a vote for anything else does not count. */
     shownDigest: string;
+    /** What else to allow with it. */
+    standing?: { hours: number; calls?: number; amount?: string };
   }): Promise<unknown>;
+  /** @throws GatehouseError where this person may not change it, or nobody may */
+  editForm(id: string, viewer: string): Promise<readonly EditField[]>;
+  /** @throws GatehouseError that says why the request stays as it was */
+  editByForm(change: {
+    approvalId: string;
+    principal: string;
+    values: Record<string, string>;
+    channel: 'web';
+    shownDigest: string;
+  }): Promise<{ approvalId: string }>;
+  askBack(asked: ByPerson & { approvalId: string; question: string }): Promise<void>;
+  answer(given: ByPerson & { approvalId: string; questionId: string; answer: string }): Promise<void>;
+  /** Standing grants that this person can end. */
+  standing(viewer: string): Promise<readonly StandingCard[]>;
+  revokeStanding(id: string, by: ByPerson): Promise<void>;
   pendingFor(principal: string): Promise<readonly ApprovalCard[]>;
   requestedBy(principal: string): Promise<readonly ApprovalCard[]>;
 }

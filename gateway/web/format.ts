@@ -12,6 +12,7 @@ export type Status =
   | 'rejected'
   | 'expired'
   | 'cancelled'
+  | 'superseded'
   | 'unknown';
 
 type Tone = 'neutral' | 'wait' | 'ok' | 'bad';
@@ -30,6 +31,7 @@ const statuses: Record<Status, { word: string; icon: IconName; tone: Tone }> = {
   rejected: { word: 'Rejected', icon: 'cross', tone: 'bad' },
   expired: { word: 'Expired', icon: 'alarm', tone: 'bad' },
   cancelled: { word: 'Cancelled', icon: 'cross', tone: 'neutral' },
+  superseded: { word: 'Replaced', icon: 'cog', tone: 'neutral' },
   unknown: { word: 'Outcome unknown', icon: 'question', tone: 'bad' },
 };
 

@@ -7,6 +7,7 @@ export interface Reply {
   text: string;
   facts: { label: string; value: string }[];
   link: { label: string; url: string } | null;
+  links: { label: string; url: string }[];
   at: Date;
 }
 
@@ -27,7 +28,7 @@ interface Row {
   asked: boolean;
   text: string | null;
   state: string | null;
-  body: { text?: string; facts?: Reply['facts']; link?: Reply['link']; tone?: string } | null;
+  body: (Partial<Pick<Reply, 'text' | 'facts' | 'links'>> & { link?: Reply['link']; tone?: string }) | null;
   replied_at: Date | null;
 }
 
@@ -76,6 +77,10 @@ function entryOf(row: Row): Entry {
             text: row.body?.text ?? 'The text of this answer was deleted when its retention ended.',
             facts: row.body?.facts ?? [],
             link: row.body?.link && url ? { label: row.body.link.label, url } : null,
+            links: (row.body?.links ?? []).flatMap(({ label, url: at }) => {
+              const safe = safeUrl(at);
+              return safe ? [{ label, url: safe }] : [];
+            }),
             at: row.replied_at,
           },
   };

@@ -1,5 +1,7 @@
 export type {
   ApprovalCard,
+  EditField,
+  StandingCard,
   IdentityQuestion,
   ReceiptRow,
   SubmitOutcome,

@@ -96,7 +96,7 @@ export function signedInForm(deps: WebDeps, handler: Handler): RequestHandler {
 export const parseForm: RequestHandler = express.urlencoded({
   extended: false,
   limit: '256kb',
-  parameterLimit: 20,
+  parameterLimit: 100,
 });
 
 /** One text field of a parsed form, `''` when it is absent or repeated. */

@@ -57,7 +57,7 @@ async function ask(
 ): Promise<Registration | { refusal: Refusal }> {
   if (decisions.length === 0) return { approvals: [], waitUntil: '' };
   try {
-    const answer = await register(context, runOf(context, 0), decisions);
+    const answer = await register(context, runOf(context, 0), decisions, true);
     return answer.ok ? answer.value : { refusal: answer.refusal };
   } catch (error) {
     return { refusal: refusalOfError(error) };

@@ -11,6 +11,7 @@ const TEXTS: Record<Exclude<Outcome['state'], 'approved'>, string> = {
   rejected: 'The request was rejected.',
   expired: 'Nobody decided in time, so nothing was done.',
   cancelled: 'The request was withdrawn.',
+  superseded: 'A newer request took its place, so nothing was done.',
   undeliverable: 'The decision could not be delivered, so nothing was done.',
   error: 'The request failed, so nothing was done.',
 };
@@ -28,14 +29,15 @@ export function waitingJson(json: IDataObject): IDataObject {
 
 /**
  * Sends a waiting item to the output of its outcome. Approved takes an outcome for this very decision, tool and digest,
- * with a grant.
+ * with a grant. A call that people changed names the digest that it was changed from; what goes on is the changed one.
  */
 export function leaveBy(waiting: IDataObject, outcome: Outcome | undefined): Leaving {
   const decision = isObject(waiting.decision) ? waiting.decision : {};
+  const edited = isObject(outcome?.edited) ? outcome.edited : null;
   if (
     !outcome ||
     outcome.id !== decision.id ||
-    outcome.digest !== decision.digest ||
+    (edited ? edited.from : outcome.digest) !== decision.digest ||
     outcome.tool !== waiting.tool
   ) {
     const refusal = {
@@ -50,12 +52,14 @@ export function leaveBy(waiting: IDataObject, outcome: Outcome | undefined): Lea
     decidedAt: outcome.decidedAt,
     by: outcome.by,
     reason: outcome.reason,
+    ...(edited ? { edited: { by: edited.by } } : {}),
   };
   if (outcome.state === 'approved' && typeof outcome.grant === 'string' && outcome.grant !== '') {
     const json = {
       ...callOf(waiting),
       tool: outcome.tool,
       args: outcome.args,
+      ...(edited ? { decision: { ...decision, id: outcome.decision, digest: outcome.digest } } : {}),
       approval,
       grant: outcome.grant,
     };

@@ -7,6 +7,7 @@ const STATES: Record<string, string> = {
   rejected: '✕ Rejected',
   expired: '⏱ Expired: nobody decided in time',
   cancelled: '✕ Withdrawn',
+  superseded: '→ Replaced by a newer request; the approvals page shows it',
   undeliverable: '? Could not be delivered',
 };
 

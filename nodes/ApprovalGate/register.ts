@@ -11,16 +11,19 @@ export interface Registration {
 /**
  * Asks the gateway to collect decisions. Each gets its own signed address of this wait; the gateway alone resumes it.
  * @param decisions ids of decisions that need people, each once
+ * @param edits whether the call of the outcome is handed on, so that people may change it
  */
 export async function register(
   context: IExecuteFunctions,
   run: string,
   decisions: string[],
+  edits: boolean,
 ): Promise<Answer<Registration>> {
   const answer = await callGateway<Registration>(context, 'POST', '/v1/approvals', {
     run,
     executionId: context.getExecutionId(),
     nodeId: context.getNode().id,
+    edits,
     items: decisions.map((decision) => ({ decision, resumePath: resumePathOf(context, decision) })),
   });
   if (!answer.ok) return answer;

@@ -75,7 +75,8 @@ async function ask(
     const refusal = { code: 'unknown_decision', text: 'The policy does not allow this call.' };
     return { told: denied(refusalOf(reasons, refusal)) };
   }
-  const asked = await register(context, run, [id]);
+  // n8n runs the tool on its original input, so nobody may change it here.
+  const asked = await register(context, run, [id], false);
   if (!asked.ok) return { told: denied(asked.refusal) };
   const outcome = asked.value.approvals.find((approval) => approval.id === id)?.outcome;
   const approval = { id, digest };

@@ -28,7 +28,9 @@ export interface Execution extends IDataObject {
 /** How one approval ended; part of the gateway's signed message that resumes a gate. */
 export interface Outcome extends IDataObject {
   id: string;
-  state: 'approved' | 'rejected' | 'expired' | 'cancelled' | 'undeliverable' | 'error';
+  /** The decision of the call that was decided in the end: another one where people changed the call. */
+  decision: string;
+  state: 'approved' | 'rejected' | 'expired' | 'cancelled' | 'superseded' | 'undeliverable' | 'error';
   tool: string;
   args: IDataObject;
   digest: string;
@@ -36,6 +38,8 @@ export interface Outcome extends IDataObject {
   decidedAt: string | null;
   by: IDataObject[];
   reason: string | null;
+  /** Where people changed the call: the digest that it had, and who changed it. */
+  edited?: { from: string; by: IDataObject[] } | null;
 }
 
 /** One approval as `POST /v1/approvals` answers; `outcome` is there when it was settled already. */

@@ -15,7 +15,7 @@ decision := {"effect": "deny", "reasons": listed(denials_in_force), "approvers":
 	count(denials_in_force) > 0
 } else := {"effect": "approve", "reasons": listed(approvals_in_force | confirmations_in_force), "approvers": approvers} if {
 	count(approvals_in_force) > 0
-} else := {"effect": "confirm", "reasons": listed(confirmations_in_force), "approvers": null} if {
+} else := {"effect": "confirm", "reasons": listed(confirmations_in_force | standing_reasons), "approvers": null} if {
 	count(confirmations_in_force) > 0
 } else := {"effect": "allow", "reasons": listed(permissions), "approvers": null} if {
 	count(permissions) > 0

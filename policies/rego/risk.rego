@@ -39,6 +39,7 @@ is_gated if {
 
 approvals contains {"code": concat("_", [input.tool.risk, "needs_approval"]), "text": approval_texts[input.tool.risk]} if {
 	is_gated
+	not is_standing
 }
 
 # The small call: to a few known recipients, below an amount, by whom approvals.yaml says.
@@ -91,4 +92,23 @@ confirmations contains {"code": "confirm_outside_production", "text": "Outside p
 	approval_texts[input.tool.risk]
 	confirmed_here
 	not is_unasked
+	not is_standing
 }
+
+# What approvers allowed beforehand, within a total, for a time, to where it goes: it lifts the gate of the class alone.
+never_standing := {"code", "access", "delete"}
+
+is_standing if {
+	input.standing == true
+	not never_standing[input.tool.risk]
+}
+
+permissions contains standing_reason if {
+	is_known
+	is_standing
+	approval_texts[input.tool.risk]
+}
+
+standing_reason := {"code": "standing_grant", "text": "An approver allowed calls like this one beforehand."}
+
+standing_reasons := {standing_reason | is_standing}

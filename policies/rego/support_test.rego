@@ -9,6 +9,7 @@ member := {
 	"money": null,
 	"leaves": [],
 	"advisory": false,
+	"standing": false,
 	"anchored": true,
 	"carried": {"hosts": [], "secret": false, "added": false},
 	"actor": {"principal": "requester", "display": "Robin", "roles": ["member"], "groups": [], "standing": "member"},

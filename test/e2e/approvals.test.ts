@@ -29,6 +29,26 @@ before(
 
 after(() => stack?.stop(), { timeout: 60_000 });
 
+describe('a request that is changed', { timeout: 120_000 }, () => {
+  it('pays what the approver changed it to, once, after the other approver agreed', async () => {
+    const open = await pay.ask('changed');
+    const edit = await approverA.edit(open.id, { amount: '95.50' });
+    const changed = /^\/approvals\/(.+)$/.exec(edit.headers.get('location') ?? '')?.[1] ?? '';
+    assert.match(changed, /^dec_/, 'the changed request has a page of its own');
+    assert.match((await approverA.vote(changed, 'approve')).text, /You changed this request/);
+    assert.match((await approverB.vote(open.id, 'approve')).text, /replaced by a newer request/);
+    await requester.answerTo(open.said, /Changed by/);
+    await approverB.vote(changed, 'approve');
+    await requester.answerTo(open.said, /Paid 95\.50 EUR/);
+    const rows = await stack.demo<{ amount: string }>(
+      `select amount::text from ledger where reference = 'changed'`,
+    );
+    assert.deepEqual(rows, [{ amount: '95.50' }]);
+    assert.deepEqual(await pay.outcomes(open), ['superseded']);
+    assert.deepEqual(await pay.outcomes({ ...open, id: changed }), ['approved']);
+  });
+});
+
 describe('votes that meet', { timeout: 120_000 }, () => {
   it('counts a double click on the form once, pays once', async () => {
     const open = await pay.ask('double-click');

@@ -79,13 +79,14 @@ function buttons(message: Outgoing): Button[] {
       ...(button.style === 'default' ? {} : { style: button.style }),
     };
   });
-  if (message.link) {
+  const links = [...(message.link ? [message.link] : []), ...(message.links ?? [])];
+  for (const [index, link] of links.entries()) {
     // The prefix differs from ours on purpose: Slack reports clicks on links as well, and they are nothing to handle.
     result.push({
       type: 'button',
-      action_id: 'link',
-      text: plain(label(message.link.label)),
-      url: message.link.url,
+      action_id: index === 0 ? 'link' : `link${index}`,
+      text: plain(label(link.label)),
+      url: link.url,
     });
   }
   return result;

@@ -42,11 +42,11 @@ export function render(message: Outgoing): Drawn {
     return { text: label(button.label), callback_data: button.value };
   });
   const keyboard = row.length > 0 ? [row] : [];
-  if (message.link) {
-    if (hasPublicHost(message.link.url))
-      keyboard.push([{ text: label(message.link.label), url: message.link.url }]);
-    else lines.push('', `${message.link.label}: ${message.link.url}`);
-  }
+  const links = [...(message.link ? [message.link] : []), ...(message.links ?? [])];
+  const open = links.filter((link) => hasPublicHost(link.url));
+  if (open.length > 0) keyboard.push(open.map((link) => ({ text: label(link.label), url: link.url })));
+  for (const link of links.filter((link) => !open.includes(link)))
+    lines.push('', `${link.label}: ${link.url}`);
   const texts = parts(withoutMentions(lines.join('\n')).trim(), limits.text);
   return { texts: texts.length > 0 ? texts : ['…'], keyboard };
 }

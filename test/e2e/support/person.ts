@@ -24,6 +24,8 @@ export interface Person {
   formLink(about: string): Promise<string>;
   /** Votes on the approval's own page. */
   vote(id: string, verdict: 'approve' | 'reject', comment?: string): Promise<Page>;
+  /** Changes values of a request by the form of its page. */
+  edit(id: string, change: Record<string, string>): Promise<Response>;
 }
 
 /** Signs in through a link, as the button of its page does. */
@@ -96,6 +98,16 @@ export async function person<Account extends string>(
       const digest =
         /name="digest" value="([^"]+)"/.exec(page)?.[1] ?? /sha256:[0-9a-f]{64}/.exec(page)?.[0] ?? '';
       return send(`/approvals/${id}/votes`, { verdict, comment, digest });
+    },
+    async edit(id, change) {
+      const { html: page } = await html(`/approvals/${id}/edit`);
+      const inputs = [...page.matchAll(/name="(arg\.[^"]+|digest)" value="([^"]*)"/g)];
+      const fields = inputs.map(([, name = '', value = '']) => [name, decode(value)]);
+      const changed = Object.entries(change).map(([name, value]) => [`arg.${name}`, value]);
+      return post(
+        `/approvals/${id}/edit`,
+        Object.fromEntries([...fields, ...changed]) as Record<string, string>,
+      );
     },
   };
 }

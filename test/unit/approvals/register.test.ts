@@ -77,7 +77,7 @@ test('in a loop only the latest registered approval can be decided', async () =>
   await house.approvals.register(first.run, gateOf([second], 'loop'));
   await assert.rejects(house.approvals.voteByToken(first.id, stale, 'approve'), { code: 'GH-APPROVAL-008' });
   await assert.rejects(house.approvals.voteByToken(second.id, stale, 'approve'), { code: 'GH-APPROVAL-002' });
-  assert.equal((await stateOf(house, first.id)).state, 'cancelled');
+  assert.equal((await stateOf(house, first.id)).state, 'superseded');
   assert.equal((await stateOf(house, second.id)).state, 'pending');
 });
 

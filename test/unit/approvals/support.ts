@@ -1,10 +1,11 @@
+import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createApprovals, type Approvals, type ApprovalsDeps } from '../../../gateway/approvals/index.ts';
 import { loadCatalogue } from '../../../gateway/catalogue/index.ts';
 import { createLogger } from '../../../gateway/config/index.ts';
-import { Signals } from '../../../gateway/db/index.ts';
+import { Signals, type Queryable } from '../../../gateway/db/index.ts';
 import { digest, newToken, uuidv7 } from '../../../gateway/envelope/index.ts';
 import type { RunContext, TracedLeaf } from '../../../gateway/policy/index.ts';
 import { createPeople, type Identity, type People } from '../../../gateway/sessions/index.ts';
@@ -41,10 +42,15 @@ export interface House {
   people: People;
   /** Writes people.yaml anew, as JSON, and has it read. */
   setPeople(file: object): Promise<void>;
+  delivery: Delivery;
   /** Principals without any channel. */
   unreachable: Set<string>;
-  /** Set, it is what the policy throws in place of a grant. */
-  policy: { refusal: Error | null };
+  /** What the policy throws in place of a grant, and what it decides of an edit: from `effect`, as others are asked. */
+  policy: {
+    refusal: Error | null;
+    effect: 'allow' | 'confirm' | 'approve' | 'deny';
+    quorum: number;
+  };
   /** Whether delivery dispatches a lost run again. */
   startsOver: { allowed: boolean };
   /** A second gateway over the same database. */
@@ -97,7 +103,8 @@ export async function openHouse(more: Partial<ApprovalsDeps> = {}): Promise<Hous
   await writePeople({ people: everybody });
   const people = await createPeople({ pool: database.pool, policiesDir });
   const unreachable = new Set<string>();
-  const policy: House['policy'] = { refusal: null };
+  const policy: House['policy'] = { refusal: null, effect: 'approve', quorum: 1 };
+  const runs = new Map<string, RunContext>();
   const startsOver = { allowed: true };
   const seen: Seen = { replies: [], notices: [], waiting: [], resumed: [], again: [], done: [], grants: [] };
   const delivery: Delivery = {
@@ -119,6 +126,7 @@ export async function openHouse(more: Partial<ApprovalsDeps> = {}): Promise<Hous
       }
       return accounts.length;
     },
+    runContext: (_db, runId) => Promise.resolve(runs.get(runId) ?? null),
     runWaiting: async (tx, runId) => {
       seen.waiting.push(runId);
       await tx.query(`update runs set state = 'waiting' where id = $1`, [runId]);
@@ -151,10 +159,43 @@ export async function openHouse(more: Partial<ApprovalsDeps> = {}): Promise<Hous
         await tx.query(
           `insert into grants (id, decision_id, message_id, session_key, tool, digest, policy_version, epoch, expires_at)
            select $1, id, message_id, session_key, tool, digest, policy_version, 1, now() + interval '5 min'
-           from decisions where id = $2`,
+           from decisions where id = $2 on conflict do nothing`,
           [id, decisionId],
         );
         return id;
+      },
+      async decideWithin(tx, run, call, mustConfirm) {
+        const effect = mustConfirm && policy.effect === 'allow' ? 'confirm' : policy.effect;
+        const stored = await storeDecision(tx, { ...call, run, effect, quorum: policy.quorum } as Omit<
+          DecisionOptions,
+          'run'
+        > & {
+          run: RunContext;
+        });
+        const approvers =
+          effect === 'approve'
+            ? { groups: ['approvers'], quorum: policy.quorum, excludeRequester: true }
+            : null;
+        const reasons = [{ code: 'of_the_test', text: 'The test says so.' }];
+        const expiresAt = new Date().toISOString();
+        const rules = { version: 'v1', engine: 'test' };
+        return {
+          ...stored,
+          tool: call.tool,
+          effect,
+          reasons,
+          approvers,
+          grant: null,
+          policy: rules,
+          expiresAt,
+        };
+      },
+      standing: {
+        offer: () => null,
+        check: () => assert.fail('no standing grants here'),
+        grant: () => assert.fail('no standing grants here'),
+        list: () => Promise.resolve([]),
+        revoke: () => assert.fail('no standing grants here'),
       },
     },
     catalogue: loadCatalogue(new URL('../../../policies', import.meta.url).pathname),
@@ -182,11 +223,16 @@ export async function openHouse(more: Partial<ApprovalsDeps> = {}): Promise<Hous
       await writePeople(file);
       await people.reload();
     },
+    delivery,
     unreachable,
     policy,
     startsOver,
     another,
-    decision: (options = {}) => storeDecision(database, options),
+    async decision(options = {}) {
+      const run = options.run ?? (await storeRun(database, options.visibility ?? 'dm'));
+      runs.set(run.runId, run);
+      return { run, ...(await storeDecision(database.pool, { ...options, run })) };
+    },
     async close() {
       for (const approvals of opened) await approvals.stop();
       await signals.stop();
@@ -197,12 +243,12 @@ export async function openHouse(more: Partial<ApprovalsDeps> = {}): Promise<Hous
 }
 
 async function storeDecision(
-  { pool }: TestDatabase,
-  options: DecisionOptions,
-): Promise<{ id: string; run: RunContext; digest: string }> {
+  db: Queryable,
+  options: DecisionOptions & { run: RunContext },
+): Promise<{ id: string; digest: string }> {
   const args = options.args ?? { amount: '120.00', currency: 'EUR', payee: 'ACME', reference: 'invoice-42' };
   const effect = options.effect ?? 'approve';
-  const run = options.run ?? (await storeRun({ pool }, options.visibility ?? 'dm'));
+  const { run } = options;
   const id = newToken('dec');
   const tool = options.tool ?? 'ledger.transfer';
   const hash = digest({ tool, args });
@@ -211,7 +257,7 @@ async function storeDecision(
     quorum: options.quorum ?? 1,
     excludeRequester: true,
   };
-  await pool.query(
+  await db.query(
     `insert into decisions (id, message_id, run_id, session_key, principal, step, tool, args, digest, effect, reasons,
        approvers, provenance, policy_version, expires_at)
      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 'v1', now() + interval '1 h')`,
@@ -231,7 +277,14 @@ async function storeDecision(
       JSON.stringify(options.provenance ?? []),
     ],
   );
-  return { id, run, digest: hash };
+  if (effect === 'allow') {
+    await db.query(
+      `insert into grants (id, decision_id, message_id, session_key, tool, digest, policy_version, epoch, expires_at)
+       values ($1, $2, $3, $4, $5, $6, 'v1', 1, now() + interval '5 min')`,
+      [`grant_${id}`, id, run.messageId, run.sessionKey, tool, hash],
+    );
+  }
+  return { id, digest: hash };
 }
 
 async function storeRun({ pool }: Pick<TestDatabase, 'pool'>, visibility: string): Promise<RunContext> {
@@ -271,6 +324,7 @@ export function gateOf(
   return {
     executionId,
     nodeId,
+    edits: true,
     items: decisions.map(({ id }) => ({
       decision: id,
       resumePath: `/webhook-waiting/${executionId}/${nodeId}?approval=${id}&signature=feed`,

@@ -73,9 +73,9 @@ describe('the doors of a vote', { timeout: 170_000 }, () => {
       [id, messageId, runId, requester, digest],
     );
     await pool.query(
-      `insert into approvals (id, kind, groups, quorum, requester, run_id, execution_id, node_id, item_index, resume_path,
+      `insert into approvals (id, root, kind, groups, quorum, requester, run_id, execution_id, node_id, item_index, resume_path,
          deadline)
-       values ($1, 'approve', '{approvers}', 2, $2, $3, '1', 'n', 0, '/webhook-waiting/1/n', now() + interval '1 h')`,
+       values ($1, $1, 'approve', '{approvers}', 2, $2, $3, '1', 'n', 0, '/webhook-waiting/1/n', now() + interval '1 h')`,
       [id, requester, runId],
     );
     return id;

@@ -87,7 +87,12 @@ describe('Approval Gate', () => {
     const run = await gate().run([item('dec_1'), item('dec_2', 'confirm')]);
     assert.equal(new Date(run.waitTill ?? 0).toISOString(), DEADLINE);
     const { items, ...rest } = gateway.calls[0]?.body ?? {};
-    assert.deepEqual(rest, { run: 'run_of_the_message', executionId: EXECUTION_ID, nodeId: NODE_ID });
+    assert.deepEqual(rest, {
+      run: 'run_of_the_message',
+      executionId: EXECUTION_ID,
+      nodeId: NODE_ID,
+      edits: true,
+    });
     const [first, second] = items as Array<{ decision: string; resumePath: string }>;
     assert.match(
       first?.resumePath ?? '',
@@ -125,6 +130,7 @@ describe('Approval Gate', () => {
     'rejected',
     'expired',
     'cancelled',
+    'superseded',
     'undeliverable',
     'error',
     'pending',
@@ -206,6 +212,47 @@ describe('Approval Gate', () => {
       const bench = gate();
       const run = await bench.run([item('dec_1')]);
       const answer = await post(bench, run, message([outcome('dec_1', 'approved', change)]));
+      const [blocked, approved] = outputs(await bench.resume(run, answer.data));
+      assert.deepEqual([blocked?.length, approved?.length], [1, 0]);
+    }
+  });
+
+  it('hands on a call that people changed, with its own grant and who changed it', async () => {
+    const bench = gate();
+    const run = await bench.run([item('dec_1'), item('dec_2')]);
+    const edited = { from: 'sha256:dec_1', by: [{ principal: 'approver-b', display: 'Bo' }] };
+    const changed = {
+      edited,
+      decision: 'dec_1b',
+      digest: 'sha256:changed',
+      args: { amount: '100' },
+      grant: 'grant_dec_1b',
+    };
+    const answer = await post(
+      bench,
+      run,
+      message([outcome('dec_1', 'approved', changed), outcome('dec_2', 'approved', { edited: null })]),
+    );
+    const [, approved] = outputs(await bench.resume(run, answer.data));
+    const [first, second] = approved ?? [];
+    assert.deepEqual([first?.args, first?.grant], [{ amount: '100' }, 'grant_dec_1b']);
+    const decision = first?.decision as IDataObject;
+    assert.deepEqual([decision.id, decision.digest], ['dec_1b', 'sha256:changed']);
+    assert.deepEqual((first?.approval as IDataObject).edited, { by: edited.by });
+    assert.equal((second?.approval as IDataObject).edited, undefined);
+  });
+
+  it('blocks a changed call that was not changed from the one that waits here', async () => {
+    for (const change of [
+      { edited: { from: 'sha256:dec_9', by: [] } },
+      { edited: { by: [] } },
+      { edited: 'sha256:dec_1' },
+      { edited: { from: 'sha256:dec_1', by: [] }, tool: 'customers.delete' },
+    ]) {
+      const bench = gate();
+      const run = await bench.run([item('dec_1')]);
+      const body = message([outcome('dec_1', 'approved', { digest: 'sha256:changed', ...change })]);
+      const answer = await post(bench, run, body);
       const [blocked, approved] = outputs(await bench.resume(run, answer.data));
       assert.deepEqual([blocked?.length, approved?.length], [1, 0]);
     }

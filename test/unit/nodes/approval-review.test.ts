@@ -91,6 +91,8 @@ describe('Approval Gate as the human review of an agent', () => {
     const stored = run.data.executionData?.nodeExecutionStack[0]?.data.main?.[0]?.[0]?.json;
     assert.equal(stored?.approved, false);
     assert.equal((stored?.data as IDataObject).approved, false);
+    // n8n would run the tool on its original input, so nobody may change the call.
+    assert.equal(gateway.calls.at(-1)?.body.edits, false);
   });
 
   for (const [state, approved] of [

@@ -64,6 +64,7 @@ const facts: { [Fact in keyof PolicyInput]-?: (chance: Chance, tool: Tool) => Po
     );
   },
   advisory: (chance) => chance([false, false, false, true]),
+  standing: (chance) => chance([false, false, true]),
   anchored: (chance) => chance([true, true, false]),
   carried: (chance) => ({
     hosts: chance([[], [], [], ['evil.example'], ['a.example', 'b.example']]),

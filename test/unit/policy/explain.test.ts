@@ -125,8 +125,8 @@ test('what the rules saw goes when the texts go; what somebody still decides abo
     [old, asked],
   ]);
   await db.pool.query(
-    `insert into approvals (id, kind, groups, quorum, run_id, execution_id, node_id, item_index, resume_path, deadline)
-     select id, 'approve', '{approvers}', 1, run_id, 'e', 'n', 0, '/', now() + interval '1 hour' from decisions where id = $1`,
+    `insert into approvals (id, root, kind, groups, quorum, run_id, execution_id, node_id, item_index, resume_path, deadline)
+     select id, id, 'approve', '{approvers}', 1, run_id, 'e', 'n', 0, '/', now() + interval '1 hour' from decisions where id = $1`,
     [asked],
   );
   const settings = { rawRetentionHours: 1, textRetentionHours: 1 };

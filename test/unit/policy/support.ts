@@ -43,6 +43,7 @@ export function inputOf(change: Partial<PolicyInput> = {}): PolicyInput {
     money: null,
     leaves: [],
     advisory: false,
+    standing: false,
     anchored: true,
     carried: { hosts: [], secret: false, added: false },
     actor,

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { after, before, describe, it } from 'node:test';
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
 import { runOf } from '../policy/support.ts';
-import { paymentCard, startWeb, type WebStandIn } from './stand-in.ts';
+import { editFields, paymentCard, startWeb, type WebStandIn } from './stand-in.ts';
 
 const executablePath = process.env.GATEHOUSE_TEST_CHROMIUM ?? '/usr/bin/chromium';
 const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -210,6 +210,8 @@ describe('the pages in a browser', { skip }, () => {
       ['approvals-empty', 'requester', '/approvals'],
       ['approval', 'approver-a', '/approvals/dec_0193fd0a4c1e7b12'],
       ['identity', 'requester', '/identities/PAIR2345'],
+      ['approval-changed', 'approver-a', '/approvals/dec_0193fd0a4c1e7b14'],
+      ['approval-edit', 'approver-a', '/approvals/dec_0193fd0a4c1e7b14/edit'],
       ['approval-closed', 'requester', '/approvals/dec_0193fd0a4c1e7b13'],
       ['receipts', 'approver-a', '/receipts'],
       ['policy', 'approver-a', `/policy?decision=${web.state.decision}`],
@@ -227,6 +229,7 @@ describe('the pages in a browser', { skip }, () => {
             await page.goto(web.base + path);
             if (path.startsWith('/policy'))
               await page.evaluate(`document.querySelectorAll('details').forEach((one) => (one.open = true))`);
+            for (const fold of await page.locator('details.ask > summary').all()) await fold.click();
             await look(page, `${name}-${width}-${dark ? 'dark' : 'light'}`, width);
           }
           assert.deepEqual(problems, []);
@@ -334,7 +337,49 @@ async function fillForLooks(web: WebStandIn): Promise<void> {
     quoted: 'Please pay quickly. '.repeat(100),
     requester: { principal: 'nobody', display: 'Robin Requester' },
   });
-  for (const each of [card, closed]) web.state.cards.set(each.id, each);
+  const changed = paymentCard({
+    id: 'dec_0193fd0a4c1e7b14',
+    quorum: 1,
+    mayAnswer: true,
+    requester: { principal: 'nobody', display: 'Robin Requester' },
+    edited: {
+      by: 'Blake Approver',
+      changes: [{ label: 'Amount', before: '6000.00', after: '5000.00' }],
+    },
+    questions: [
+      {
+        id: 'q-1',
+        by: 'Alex Approver',
+        question: 'Which invoice is it, and who ordered the goods?',
+        at: new Date(),
+        answer: 'Invoice 42 of May; purchasing ordered them.',
+        answeredAt: new Date(),
+      },
+      {
+        id: 'q-2',
+        by: 'Blake Approver',
+        question: 'Is it due this week?',
+        at: new Date(),
+        answer: null,
+        answeredAt: null,
+      },
+    ],
+    standing: { maxHours: 8, currency: 'EUR', maxAmount: '999.99' },
+  });
+  web.state.fields.set(changed.id, editFields);
+  web.state.standing = [
+    {
+      id: 'standing_1',
+      approvalId: changed.id,
+      title: 'Pay',
+      user: 'Robin Requester',
+      destinations: [{ label: 'Payee', value: 'ACME' }],
+      left: '70.00 of 100.00 EUR',
+      grantedBy: ['Alex Approver'],
+      expiresAt: new Date(Date.now() + 3_600_000),
+    },
+  ];
+  for (const each of [card, closed, changed]) web.state.cards.set(each.id, each);
   const hash = `sha256:${'3fa1b2'.repeat(10)}abcd`;
   const kinds: [string, Record<string, unknown>][] = [
     ['envelope', { channel: 'web', principal: 'requester', digest: hash }],

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { GatehouseError } from '../../../gateway/config/index.ts';
 import { runOf } from '../policy/support.ts';
-import { paymentCard, startWeb, type WebStandIn } from './stand-in.ts';
+import { editFields, paymentCard, startWeb, type WebStandIn } from './stand-in.ts';
 
 let web: WebStandIn;
 before(async () => {
@@ -380,6 +380,124 @@ describe('an approval', () => {
     const { text } = await get(`/approvals/${card.id}`, web.signInAs('requester'));
     assert.doesNotMatch(text, /name="verdict"/);
     assert.match(text, /You asked for this yourself\./);
+  });
+
+  it('shows the form of an edit, and sends what was typed with what was shown', async () => {
+    const card = paymentCard();
+    web.state.cards.set(card.id, card);
+    web.state.fields.set(card.id, editFields);
+    web.state.edits.length = 0;
+    const { cookie, csrf } = web.signInAs('approver-a');
+    const { text } = await get(`/approvals/${card.id}/edit`, { cookie });
+    assert.match(
+      text,
+      /<input id="arg-amount" name="arg.amount" value="5000.00"[^>]* maxlength="15" required/,
+    );
+    assert.match(text, /<textarea id="arg-note"[^>]*>&lt;b&gt;bold&lt;\/b&gt;<\/textarea>/);
+    assert.match(text, /<option selected>EUR<\/option>/);
+    const send = (fields: Record<string, string>) =>
+      post(
+        `/approvals/${card.id}/edit`,
+        { digest: card.digest, 'arg.amount': '10.00', ...fields },
+        { cookie },
+      );
+    assert.equal((await send({})).status, 403);
+    assert.deepEqual(web.state.edits, []);
+    assert.equal((await send({ csrf, verdict: 'approve' })).status, 303);
+    assert.deepEqual(web.state.edits, [
+      {
+        approvalId: card.id,
+        principal: 'approver-a',
+        values: { amount: '10.00' },
+        channel: 'web',
+        shownDigest: card.digest,
+      },
+    ]);
+    web.state.refuse = new GatehouseError('GH-APPROVAL-025', 'The policy refuses it.', { status: 403 });
+    const refused = await send({ csrf, 'arg.amount': '0.00' });
+    web.state.refuse = null;
+    assert.equal(refused.status, 403);
+    assert.match(refused.text, /The policy refuses it\.[\s\S]*value="0\.00"/);
+  });
+
+  it('takes a question of an approver and the answer of the requester, by their own forms alone', async () => {
+    const question = {
+      id: 'q-1',
+      by: 'Alex',
+      question: 'Why <now>?',
+      at: new Date(),
+      answer: null,
+      answeredAt: null,
+    };
+    const card = paymentCard({ questions: [question], mayAnswer: true });
+    web.state.cards.set(card.id, card);
+    const asker = web.signInAs('approver-a');
+    const page = await get(`/approvals/${card.id}`, asker);
+    assert.match(page.text, /Why &lt;now&gt;\?/);
+    const ask = (fields: Record<string, string>) => post(`/approvals/${card.id}/questions`, fields, asker);
+    assert.equal((await ask({ question: 'Why?' })).status, 403);
+    assert.equal((await ask({ question: 'Why?', csrf: asker.csrf })).status, 303);
+    assert.deepEqual(web.state.asks, [
+      { approvalId: card.id, principal: 'approver-a', channel: 'web', question: 'Why?' },
+    ]);
+    const requester = web.signInAs('requester');
+    const fields = { question: 'q-1', answer: 'Because.', csrf: requester.csrf };
+    assert.equal((await post(`/approvals/${card.id}/answers`, fields, requester)).status, 303);
+    assert.deepEqual(web.state.answered, [
+      {
+        approvalId: card.id,
+        questionId: 'q-1',
+        principal: 'requester',
+        channel: 'web',
+        answer: 'Because.',
+      },
+    ]);
+    // What somebody writes in the chat is a message, whatever it looks like.
+    await post('/messages', { text: 'Because.', csrf: requester.csrf }, requester);
+    assert.equal(web.state.answered.length, 1);
+    web.state.refuse = new GatehouseError('GH-APPROVAL-031', 'Enough questions.', { status: 409 });
+    const again = await ask({ question: 'And <why>?', csrf: asker.csrf });
+    web.state.refuse = null;
+    assert.equal(again.status, 409);
+    assert.match(again.text, /Enough questions\.[\s\S]*And &lt;why&gt;\?<\/textarea>/);
+  });
+
+  it('asks for a standing grant only where the box is ticked, and lists and ends those that there are', async () => {
+    const card = paymentCard({ standing: { maxHours: 8, currency: 'EUR', maxAmount: '999.99' } });
+    web.state.cards.set(card.id, card);
+    web.state.votes.length = 0;
+    const { cookie, csrf } = web.signInAs('approver-a');
+    assert.match((await get(`/approvals/${card.id}`, { cookie })).text, /at most 999\.99/);
+    const vote = (fields: Record<string, string>) =>
+      post(
+        `/approvals/${card.id}/votes`,
+        { csrf, digest: card.digest, verdict: 'approve', ...fields },
+        { cookie },
+      );
+    await vote({ hours: '2', amount: '500.00' });
+    await vote({ hours: '2', amount: '500.00', standing: 'yes' });
+    assert.deepEqual(
+      web.state.votes.map((entry) => (entry as { standing?: unknown }).standing),
+      [undefined, { hours: 2, amount: '500.00' }],
+    );
+    web.state.standing = [
+      {
+        id: 'standing_1',
+        approvalId: card.id,
+        title: 'Pay',
+        user: 'Robin <Requester>',
+        destinations: [{ label: 'Payee', value: 'ACME' }],
+        left: '70.00 of 100.00 EUR',
+        grantedBy: ['Alex Approver'],
+        expiresAt: new Date(),
+      },
+    ];
+    const { text } = await get('/approvals', { cookie });
+    assert.match(text, /Pay by Robin &lt;Requester&gt;[\s\S]*70\.00 of 100\.00 EUR left/);
+    assert.equal((await post('/approvals/standing/standing_1/end', {}, { cookie })).status, 403);
+    assert.equal((await post('/approvals/standing/standing_1/end', { csrf }, { cookie })).status, 303);
+    assert.deepEqual(web.state.ended, [['standing_1', { principal: 'approver-a', channel: 'web' }]]);
+    web.state.standing = [];
   });
 
   it('says 404 for one that is not there', async () => {

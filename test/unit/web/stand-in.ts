@@ -10,7 +10,9 @@ import { hashToken, newToken } from '../../../gateway/envelope/index.ts';
 import { mountWeb, webErrorPages, webNotFound } from '../../../gateway/web/index.ts';
 import type {
   ApprovalCard,
+  EditField,
   IdentityQuestion,
+  StandingCard,
   ReceiptRow,
   SubmitOutcome,
   WebDeps,
@@ -60,9 +62,50 @@ export function paymentCard(change: Partial<ApprovalCard> = {}): ApprovalCard {
     ],
     votes: [],
     mayVote: true,
+    mayEdit: true,
+    mayAsk: true,
+    mayAnswer: false,
+    questions: [],
+    edited: null,
+    replacedBy: null,
+    standing: null,
     ...change,
   };
 }
+
+/** The fields of that payment, and a long one. */
+export const editFields: EditField[] = [
+  {
+    name: 'amount',
+    label: 'Amount',
+    kind: 'text',
+    value: '5000.00',
+    required: true,
+    description: 'decimal amount such as 120.00',
+    options: [],
+    maxLength: 15,
+  },
+  {
+    name: 'currency',
+    label: 'Currency',
+    kind: 'choice',
+    value: 'EUR',
+    required: true,
+    description: null,
+    options: ['EUR', 'USD'],
+    maxLength: null,
+  },
+  {
+    name: 'note',
+    label: 'Note',
+    kind: 'long',
+    value: '<b>bold</b>',
+    required: false,
+    description: null,
+    options: [],
+    maxLength: null,
+  },
+];
 
 /**
  * The pages over a real Postgres, with rooms that are not under test stood in for: approvals keep one card a person
@@ -85,6 +128,14 @@ export async function startWeb(options: { publicUrl?: (port: number) => string }
     questions: new Map<string, IdentityQuestion>(),
     answers: [] as unknown[],
     submitted: [] as string[],
+    fields: new Map<string, EditField[]>(),
+    edits: [] as unknown[],
+    asks: [] as unknown[],
+    answered: [] as unknown[],
+    standing: [] as StandingCard[],
+    ended: [] as unknown[],
+    /** Set, it is what a change is refused with. */
+    refuse: null as GatehouseError | null,
     outcome: 'accepted' as SubmitOutcome | GatehouseError,
     receipts: [] as ReceiptRow[],
     asked: [] as unknown[],
@@ -149,6 +200,22 @@ export async function startWeb(options: { publicUrl?: (port: number) => string }
         }
         state.votes.push(vote);
       },
+      editForm: async (id) => state.fields.get(id) ?? [],
+      async editByForm(change) {
+        if (state.refuse) throw state.refuse;
+        state.edits.push(change);
+        return { approvalId: change.approvalId };
+      },
+      async askBack(asked) {
+        if (state.refuse) throw state.refuse;
+        state.asks.push(asked);
+      },
+      async answer(given) {
+        if (state.refuse) throw state.refuse;
+        state.answered.push(given);
+      },
+      standing: async () => state.standing,
+      revokeStanding: async (id, actor) => void state.ended.push([id, actor]),
       pendingFor: async (principal) =>
         principal === 'approver-a' ? [...state.cards.values()].filter((card) => card.mayVote) : [],
       requestedBy: async (principal) =>

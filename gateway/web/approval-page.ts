@@ -1,0 +1,49 @@
+import type { Response } from 'express';
+import { GatehouseError } from '../config/index.ts';
+import type { ApprovalCard, ApprovalState, WebDeps } from './deps.ts';
+import { withMoney, type Status } from './format.ts';
+import { page } from './render.ts';
+import type { Viewer } from './session.ts';
+
+const words: Record<ApprovalState, Status> = {
+  pending: 'waiting',
+  approved: 'approved',
+  rejected: 'rejected',
+  expired: 'expired',
+  cancelled: 'cancelled',
+  superseded: 'superseded',
+  undeliverable: 'unknown',
+};
+
+/** Shows one request, with what went wrong where something did. */
+export function approvalPage(
+  response: Response,
+  card: ApprovalCard,
+  extra: { problem?: unknown; comment?: string; question?: string },
+): void {
+  page(response, 'approval', {
+    title: withMoney(card.sentence, card.facts),
+    current: 'approvals',
+    card,
+    status: statusFor(card),
+    problem: null,
+    comment: '',
+    question: '',
+    ...extra,
+  });
+}
+
+/** How a request stands for its viewer. */
+export function statusFor(card: ApprovalCard): Status {
+  return card.state === 'pending' && card.mayVote ? 'needs-you' : words[card.state];
+}
+
+/** A request that the viewer may see. @throws GatehouseError 404 `GH-WEB-009` */
+export async function findCard(deps: WebDeps, id: string, viewer: Viewer): Promise<ApprovalCard> {
+  const card = id.length > 128 ? null : await deps.approvals.card(id, viewer.principal);
+  if (card) return card;
+  throw new GatehouseError('GH-WEB-009', 'There is no such approval, or it is not yours to see.', {
+    status: 404,
+    next: 'The approvals page lists everything that waits for you.',
+  });
+}
