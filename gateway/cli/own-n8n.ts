@@ -44,12 +44,18 @@ interface Workflow {
   isArchived?: boolean;
 }
 
+interface Node {
+  id: string;
+  type: string;
+  credentials?: object;
+}
+
 /**
  * Brings the credential and the workflows into an n8n of one's own and publishes them. What a builder changed there is
  * kept; what was brought lies in `own-n8n.json` of the data folder.
  * @param options.n8n base address of n8n, by which it is remembered
  * @param options.gatewayUrl the internal listener as n8n reaches it
- * @param options.replace sends every workflow, also over a builder's changes
+ * @param options.replace sends every workflow, also over a builder's changes; credentials that they chose stay
  * @throws GatehouseError `GH-CLI-023` when n8n does not have the nodes; as {@link N8nApi}
  */
 export async function bringIntoOwnN8n(
@@ -87,7 +93,7 @@ export async function bringIntoOwnN8n(
     if (wanted.length > 0) {
       known.workflows[file.id] = interrupted;
       await writeJson(memory, all);
-      const { stored, why } = await send(api, text, id);
+      const { stored, why } = await send(api, withCredentials(text, now), id);
       id = stored.id;
       known.workflows[file.id] = { source: sourceOf(text), stored: hashOf(stored) };
       known.ids[file.id] = id;
@@ -142,6 +148,22 @@ function inOrder(files: WorkflowFile[]): WorkflowFile[] {
     return Math.max(0, ...naming.map((other) => depth(other) + 1));
   };
   return [...files].sort((a, b) => depth(b) - depth(a));
+}
+
+/**
+ * Leaves a node the credential that its builder chose, where the file has none: a published workflow that lost one could
+ * not be published again.
+ */
+function withCredentials(text: string, now: Workflow | undefined): string {
+  const chosen = new Map((now?.nodes as Node[] | undefined)?.map((node) => [node.id, node]));
+  const workflow = JSON.parse(text) as { nodes: Node[] };
+  const nodes = workflow.nodes.map((node) => {
+    const before = chosen.get(node.id);
+    return before?.type === node.type && before.credentials
+      ? { ...node, credentials: node.credentials ?? before.credentials }
+      : node;
+  });
+  return JSON.stringify({ ...workflow, nodes });
 }
 
 /** n8n gives ids of its own here: what the files say about each other is rewritten to them. */

@@ -43,8 +43,16 @@ export const properties: INodeProperties[] = [
   },
   {
     displayName:
-      'Place exactly one tool below this review: a <b>Vault Credential</b> that runs the tool chosen here. The policy is asked first: what it allows runs at once, what it refuses is explained to the agent, all else waits for people. The message above is not shown to them; they see what the agent’s call really holds.<br><br>Any other tool is run by n8n with its own credential. The review of it is <b>advice</b>: it stops the agent and not the credential, its receipt says so, and strict classes are refused.',
+      'Place exactly one tool below this review: a <b>Vault Credential</b> that runs the tool chosen here. The policy is asked first: what it allows runs at once, what it refuses is explained to the agent, all else waits for people. The message above is not shown to them; they see what the agent’s call really holds.',
     name: 'reviewNotice',
+    type: 'notice',
+    default: '',
+    displayOptions: { show: { '@tool': [true] } },
+  },
+  {
+    displayName:
+      'Any other tool is run by n8n with its own credential. The review of it is <b>advice</b>: it stops the agent and not the credential, its receipt says so, and strict classes are refused.',
+    name: 'adviceNotice',
     type: 'notice',
     default: '',
     displayOptions: { show: { '@tool': [true] } },

@@ -10,7 +10,7 @@ export const commandsField: INodeProperties = {
   name: 'commands',
   type: 'string',
   noDataExpression: true,
-  typeOptions: { rows: 5 },
+  typeOptions: { rows: 7 },
   default: '',
   placeholder: 'e.g. balance',
   hint: 'One output for each line; a line may name several commands. Everything else leaves on Envelope.',

@@ -25,8 +25,8 @@ export class SandboxedAgent implements INodeType {
     description: 'Runs code in a single-use container without a network',
     defaults: { name: 'Sandboxed Agent' },
     inputs: [NodeConnectionTypes.Main],
-    outputs: [NodeConnectionTypes.Main, NodeConnectionTypes.Main],
-    outputNames: ['Not Done', 'Done'],
+    // Named here and not in `outputNames`, which n8n keeps for the one output that a tool has.
+    outputs: ['Not Done', 'Done'].map((displayName) => ({ type: NodeConnectionTypes.Main, displayName })),
     usableAsTool: true,
     credentials: [{ name: CREDENTIAL, required: true }],
     properties,

@@ -20,8 +20,8 @@ export class VaultCredential implements INodeType {
     description: 'Runs a tool or HTTP request with a secret that never enters n8n',
     defaults: { name: 'Vault Credential' },
     inputs: [NodeConnectionTypes.Main],
-    outputs: [NodeConnectionTypes.Main, NodeConnectionTypes.Main],
-    outputNames: ['Not Done', 'Done'],
+    // Named here and not in `outputNames`, which n8n keeps for the one output that a tool has.
+    outputs: ['Not Done', 'Done'].map((displayName) => ({ type: NodeConnectionTypes.Main, displayName })),
     usableAsTool: true,
     credentials: [{ name: CREDENTIAL, required: true }],
     properties,

@@ -14,7 +14,6 @@ import { listTools } from './tools';
 /** The part of JSON Schema that says which field an argument is edited in. */
 interface ArgumentSchema {
   type?: string | string[];
-  description?: string;
   enum?: Array<string | number | boolean>;
   const?: string | number | boolean;
   format?: string;
@@ -54,7 +53,8 @@ export async function getArguments(this: ILoadOptionsFunctions): Promise<Resourc
 function fieldOf(name: string, schema: ArgumentSchema, required: boolean): ResourceMapperField {
   const field: ResourceMapperField = {
     id: name,
-    displayName: schema.description ? `${name}: ${schema.description}` : name,
+    // The name alone: n8n cuts a longer label off, and moves its warning out of the panel.
+    displayName: name,
     required,
     display: true,
     defaultMatch: false,

@@ -139,6 +139,30 @@ describe('a review of n8n’s own AI Agent', { timeout: 900_000 }, () => {
     assert.equal(await paid('invoice-2'), 0);
   });
 
+  it('runs no second call of the same turn unasked, while the first one waits', async () => {
+    const decisions = (await decided('ledger.transfer')).length;
+    model.script = (asked) =>
+      told(asked) === ''
+        ? {
+            calls: [
+              reviewedCall('Pay', payment('invoice-3')),
+              reviewedCall('Pay', payment('invoice-4'), { approved: true }),
+              { name: 'Balance', args: {} },
+            ],
+          }
+        : { text: `I was told: ${told(asked)}` };
+    const text = await say('Pay 120 EUR to ACME for invoice-3 and for invoice-4');
+    await requester.answerTo(text, /Approval is needed/, 60_000);
+    const [open, ...more] = await pending();
+    assert.deepEqual(open?.args, payment('invoice-3'));
+    assert.equal(more.length, 0);
+    assert.equal((await approver.vote(open?.id ?? '', 'approve')).status, 303);
+    await requester.answerTo(text, /I was told: .*Paid 120\.00 EUR to ACME/, 60_000);
+    assert.deepEqual([await paid('invoice-3'), await paid('invoice-4')], [1, 0]);
+    assert.equal((await decided('ledger.transfer')).length, decisions + 1);
+    assert.equal((await pending()).length, 0);
+  });
+
   it('lets what the policy allows run at once, over the older API of the model too', async () => {
     await assistant.build((_draft, node) => {
       node('OpenAI Chat Model').parameters.responsesApiEnabled = false;

@@ -27,7 +27,7 @@ interface Workflow {
   name: string;
   active: boolean;
   versionId: string;
-  nodes: { name: string; position: [number, number] }[];
+  nodes: { name: string; type: string; position: [number, number]; credentials?: object }[];
   connections: unknown;
   settings: unknown;
 }
@@ -236,5 +236,25 @@ describe('an n8n of one’s own', { timeout: 300_000 }, () => {
     const replaced = (await workflows()).find(({ id }) => id === chat.id);
     assert.equal(replaced?.name, name);
     assert.equal((await workflows()).length, bundle);
+  });
+
+  it('leaves a model the credential that its builder chose', async () => {
+    const review = (await workflows()).find(({ name }) => name.includes('review')) ?? assert.fail();
+    const { id: credential } = await api.send<{ id: string }>('POST', '/credentials', {
+      name: 'A model',
+      type: 'openAiApi',
+      data: { apiKey: 'sk-of-the-builder', url: 'http://127.0.0.1:9', header: false },
+    });
+    const modelOf = ({ nodes }: Workflow) => nodes.find(({ type }) => type.endsWith('.lmChatOpenAi'));
+    Object.assign(modelOf(review) ?? assert.fail(), {
+      credentials: { openAiApi: { id: credential, name: 'A model' } },
+    });
+    const { name, nodes, connections, settings } = review;
+    await api.send('PUT', `/workflows/${review.id}`, { name, nodes, connections, settings });
+    await api.send('POST', `/workflows/${review.id}/publish`, {});
+    assert.match(await importWorkflows(' --replace'), /Published ".*review of an AI tool"/);
+    const replaced = (await workflows()).find(({ id }) => id === review.id) ?? assert.fail();
+    assert.ok(replaced.active);
+    assert.deepEqual(modelOf(replaced)?.credentials, { openAiApi: { id: credential, name: 'A model' } });
   });
 });

@@ -35,9 +35,6 @@ export interface ImportResult {
 /** Remembered of a workflow before it is sent: an import that is killed half way is no builder's work. */
 export const interrupted: Imported['workflows'][string] = { source: '', stored: 'importing' };
 
-/** How many workflows are published at the same time. */
-const publishAtOnce = 3;
-
 /** What a later import compares a workflow's source with. */
 export const sourceOf = (text: string): string => createHash('sha256').update(text).digest('hex');
 
@@ -109,14 +106,7 @@ export async function importContent(
       await mkdir(sources);
       for (const workflow of wanted) await writeFile(join(sources, `${workflow.id}.json`), workflow.text);
       await n8nCommand(options, ['import:workflow', '--separate', `--input=${sources}`]);
-      // Each is a program that takes seconds to start, and a few hundred megabytes.
-      for (let start = 0; start < wanted.length; start += publishAtOnce) {
-        await Promise.all(
-          wanted
-            .slice(start, start + publishAtOnce)
-            .map(({ id }) => n8nCommand(options, ['publish:workflow', `--id=${id}`])),
-        );
-      }
+      await publish(options, wanted);
       const after = await stored(options);
       for (const workflow of wanted) {
         const row = after.get(workflow.id);
@@ -185,6 +175,20 @@ async function stored(options: N8nOptions): Promise<Stored> {
     );
     return new Map(rows.map((row) => [row.id, { hash: digest(row.content), published: row.published }]));
   });
+}
+
+/**
+ * Publishes the version that was just imported, as n8n's `publish:workflow` writes it. That command takes one workflow
+ * and seconds to start, so that ten of them were most of the first start.
+ */
+async function publish(options: N8nOptions, workflows: WorkflowFile[]): Promise<void> {
+  await withDatabase(options, (client) =>
+    client.query(
+      `update workflow_entity w set active = true, "activeVersionId" = h."versionId" from workflow_history h
+       where h."workflowId" = w.id and h."versionId" = w."versionId" and not w."isArchived" and w.id = any($1)`,
+      [workflows.map(({ id }) => id)],
+    ),
+  );
 }
 
 async function withDatabase<T>(options: N8nOptions, work: (client: pg.Client) => Promise<T>): Promise<T> {

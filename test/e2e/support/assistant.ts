@@ -1,66 +1,28 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { n8nApi, type N8nApi } from '../../../gateway/cli/n8n-api.ts';
-import { repository } from '../../../gateway/cli/up/index.ts';
 import type { FakeOpenAi, ToolCall } from '../../fixtures/openai/index.ts';
-import { n8nOwner } from '../../support/n8n-owner.ts';
+import { builderOf, type Change, type Draft, type DraftNode } from './builder.ts';
 import type { TestStack } from './stack.ts';
-
-/** A workflow file, as far as a test changes it. */
-export interface Draft {
-  id: string;
-  name: string;
-  nodes: DraftNode[];
-  connections: Record<string, Record<string, { node: string; type: string; index: number }[][]>>;
-  settings: object;
-}
-interface DraftNode {
-  id: string;
-  name: string;
-  type: string;
-  typeVersion: number;
-  position: number[];
-  parameters: Record<string, unknown>;
-  credentials?: object;
-  disabled?: boolean;
-}
 
 /** The example with n8n's AI Agent, which a test may change as a builder would. */
 export interface Assistant {
   /** Saves and publishes the example, changed. */
-  build(change?: (draft: Draft, node: (name: string) => DraftNode) => void): Promise<void>;
+  build(change?: Change): Promise<void>;
 }
 
 /** Gives n8n a credential for the model, as its owner does. */
 export async function assistantOf(stack: TestStack, model: FakeOpenAi): Promise<Assistant> {
-  const owner = await n8nOwner({ url: stack.urls.n8n, ...stack.owner });
-  const scopes = ['workflow:update', 'workflow:activate', 'credential:create'];
-  const api = n8nApi(stack.urls.n8n, await owner.apiKey(scopes));
-  const credential = await api.send<{ id: string }>('POST', '/credentials', {
+  const builder = await builderOf(stack);
+  const { id } = await builder.api.send<{ id: string }>('POST', '/credentials', {
     name: 'A model',
     type: 'openAiApi',
     data: { apiKey: model.key, url: model.url, header: false },
   });
   return {
-    async build(change) {
-      const file = join(repository, 'workflows-json/example-assistant.json');
-      const draft = JSON.parse(readFileSync(file, 'utf8')) as Draft;
-      const node = (name: string): DraftNode => {
-        const found = draft.nodes.find((each) => each.name === name);
-        if (!found) throw new Error(`the example has no node ${name}`);
-        return found;
-      };
-      node('OpenAI Chat Model').credentials = { openAiApi: { id: credential.id, name: 'A model' } };
-      change?.(draft, node);
-      await publish(api, draft);
-    },
+    build: (change) =>
+      builder.build('example-assistant.json', (draft, node) => {
+        node('OpenAI Chat Model').credentials = { openAiApi: { id, name: 'A model' } };
+        change?.(draft, node);
+      }),
   };
-}
-
-/** n8n 2.41 refuses the first workflow with a node of LangChain that it has not loaded yet, and takes the second. */
-async function publish(api: N8nApi, { id, name, nodes, connections, settings }: Draft): Promise<void> {
-  const body = { name, nodes, connections, settings };
-  await api.send('PUT', `/workflows/${id}`, body).catch(() => api.send('PUT', `/workflows/${id}`, body));
 }
 
 /** Adds a tool below a review or the agent. */

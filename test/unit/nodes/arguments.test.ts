@@ -75,7 +75,7 @@ describe('the arguments of a tool in n8n', () => {
       ['source', 'options', false, ['n8n']],
       ['either', 'string', false],
     ]);
-    assert.equal(fields[0]?.displayName, 'subject: What it is about');
+    assert.equal(fields[0]?.displayName, 'subject');
     assert.ok(fields.every(({ display, canBeUsedToMatch }) => display && !canBeUsedToMatch));
   });
 

@@ -170,8 +170,8 @@ describe('The workflows', () => {
           const { width, height } = note.parameters as { width: number; height: number };
           for (const node of workflow.nodes.filter((each) => !isNote(each))) {
             const [x, y] = node.position;
-            // A node with its name below it; an agent is drawn wider.
-            const wide = node.type.endsWith('.agent') ? 256 : 112;
+            // A node with its name below it; an agent and a review are drawn wider.
+            const wide = /\.agent$|HitlTool$/.test(node.type) ? 256 : 112;
             const apart = x >= left + width || x + wide <= left || y >= top + height || y + 144 <= top;
             assert.ok(apart, `${note.name} over ${node.name}`);
           }
