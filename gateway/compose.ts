@@ -48,7 +48,7 @@ import {
   createSignIn,
   type People,
 } from './sessions/index.ts';
-import { createConnectors, createTools } from './tools/index.ts';
+import { createConnectors, createPreviews, createTools } from './tools/index.ts';
 import { createLeases, createSecretStore, type SecretStore } from './vault/index.ts';
 import { watchFolder } from './watch.ts';
 import { mountWeb, webErrorPages, webNotFound } from './web/index.ts';
@@ -140,12 +140,15 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
   });
   const executions = settings.n8nDatabaseUrl === undefined ? null : n8nExecutions(settings.n8nDatabaseUrl);
   if (executions) stops.push(() => executions.end());
+  const leases = createLeases(store);
+  const preview = createPreviews({ pool, catalogue, leases, policy, log });
   const approvals = createApprovals({
     pool,
     signals,
     policy,
     catalogue,
     delivery,
+    preview,
     people,
     settings,
     signingSecret,
@@ -160,7 +163,9 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
     pool,
     policy,
     catalogue,
-    leases: createLeases(store),
+    leases,
+    preview,
+    approvals,
     connectors: createConnectors({ delivery, approvals, catalogue, sandbox }),
     epoch,
     log,

@@ -9,6 +9,7 @@ import { edit } from './edit.ts';
 import { editByForm, editForm, type EditField } from './edit-form.ts';
 import { eligible } from './eligible.ts';
 import { takeSteps } from './escalation.ts';
+import { outdate } from './outdate.ts';
 import { answer, askBack } from './questions.ts';
 import { refusals } from './refusals.ts';
 import { register } from './register.ts';
@@ -75,6 +76,8 @@ export interface Approvals {
   standing(viewer?: string): Promise<StandingCard[]>;
   /** Ends a standing grant at once. @throws GatehouseError `GH-APPROVAL-034` for all but its user and its approvers */
   revokeStanding(id: string, actor: Actor): Promise<void>;
+  /** Ends an approval whose call would do something else by now. @returns false where it ran meanwhile */
+  outdate(decisionId: string, changes: readonly string[]): Promise<boolean>;
   /** Handles a click that a channel proved; register it with delivery's `onAction`. @returns what the clicker is shown */
   click(click: Click): Promise<Outgoing | null>;
   /** Starts the resumer and the deadline job. */
@@ -132,6 +135,7 @@ export function createApprovals(deps: ApprovalsDeps): Approvals {
     answer: (given) => answer(deps, given),
     standing: (viewer) => standingOf(deps, viewer),
     revokeStanding: (id, actor) => revokeStanding(deps, id, actor),
+    outdate: (decisionId, changes) => outdate(deps, decisionId, changes),
     click: (click) => handleClick(deps, click),
     start() {
       unlisten = deps.signals.on(settledSignal, () => worker.wake());

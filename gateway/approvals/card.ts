@@ -2,6 +2,7 @@ import { amountOf, renderSentence, type Tool } from '../catalogue/index.ts';
 import { eligible, mayAsk, mayEdit } from './eligible.ts';
 import { endedAs } from './refusals.ts';
 import type { TracedLeaf } from '../policy/index.ts';
+import { markMixed } from './scripts.ts';
 import type { ApprovalRow } from './store.ts';
 import type { ApprovalsDeps, Card, CardVote, Outcome } from './types.ts';
 
@@ -22,6 +23,7 @@ export function buildCard(deps: Readers, row: ApprovalRow, viewer?: string): Car
     viewer,
   );
   const asked = askedFor(tool, row);
+  const values = valuesOf(catalogue, tool, row);
   return {
     id: row.id,
     state: row.state,
@@ -32,7 +34,10 @@ export function buildCard(deps: Readers, row: ApprovalRow, viewer?: string): Car
     digest: row.digest,
     requester: { principal: row.requester, display },
     reasons: row.reasons,
-    ...valuesOf(catalogue, tool, row),
+    binding: row.binding ?? '',
+    ...values,
+    facts: [...values.facts, ...previewFacts(row)],
+    preview: previewText(row),
     createdAt: row.createdAt.toISOString(),
     deadline: row.deadline.toISOString(),
     decidedAt: row.decidedAt?.toISOString() ?? null,
@@ -84,10 +89,10 @@ export function displayOf(
 /**
  * Makes characters visible that cannot be seen, or that change how the text around them reads: controls, bidirectional
  * marks, what a screen may leave out, every space but the usual one. Two payees that differ do not look alike, and one
- * that ends in a right-to-left override does not turn the amount around.
+ * that ends in a right-to-left override does not turn the amount around. Words that mix scripts are marked.
  */
 export function visible(text: string): string {
-  return text.replace(
+  return markMixed(text).replace(
     /(?! )[\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\p{Z}\u2800]/gu,
     (mark) => `\\u{${mark.codePointAt(0)?.toString(16) ?? ''}}`,
   );
@@ -98,7 +103,7 @@ function votesOf(deps: Pick<ApprovalsDeps, 'people'>, row: ApprovalRow): CardVot
     principal,
     display: displayOf(deps, principal),
     verdict,
-    comment,
+    comment: comment === null ? null : lines(comment),
     channel,
     at,
     standsInFor: seat === null || seat === principal ? null : displayOf(deps, seat),
@@ -195,8 +200,10 @@ function valuesOf(
     const text =
       (name === tool?.money?.amount ? effectOf(tool, row.args) : null) ??
       (typeof value === 'string' ? value : JSON.stringify(value));
-    if (tool?.kinds[name] === 'content' && (text.length > 80 || text.includes('\n'))) {
-      quoted.push(`${label}:\n${text.split('\n').map(visible).join('\n')}`);
+    // What nobody typed in the request was written by a model or came from elsewhere, so it is no fact.
+    const written = row.provenance.some(({ arg, origin }) => arg === name && !vouched.has(origin));
+    if (tool?.kinds[name] === 'content' && (written || text.length > 80 || text.includes('\n'))) {
+      quoted.push(`${label}:\n${lines(text)}`);
     } else if (name !== tool?.money?.currency) {
       // The currency stands with its amount.
       facts.push({ label, value: visible(text) });
@@ -204,6 +211,23 @@ function valuesOf(
   }
   const provenance = row.provenance.flatMap((leaf) => notTyped(catalogue, row, leaf));
   return { facts, provenance, quoted: quoted.length > 0 ? quoted.join('\n\n') : null };
+}
+
+const vouched = new Set<TracedLeaf['origin']>(['user', 'constant']);
+
+/** Text of several lines, each made visible. */
+const lines = (text: string): string => text.split('\n').map(visible).join('\n');
+
+function previewFacts({ preview }: ApprovalRow): Card['facts'] {
+  return (preview?.facts ?? []).map(({ label, value }) => ({ label, value: visible(value) }));
+}
+
+function previewText({ preview, void: outdated, state }: ApprovalRow): string {
+  if (outdated) return `It does not hold any more. ${outdated.changes.map(visible).join(' ')}`;
+  if (!preview) return state === 'pending' ? 'No preview.' : 'The preview was deleted after its retention.';
+  if (preview.state !== 'shown') return visible(preview.text ?? 'No preview.');
+  const varies = preview.facts.some((fact) => !fact.bound);
+  return `Looked up at ${preview.at.slice(11, 16)} UTC, and again before it is done: if ${varies ? 'what counts of it' : 'it'} differs, nothing is done and you are asked again.`;
 }
 
 /** A value of a call that its requester did not type, with its source in words. Texts are written for them anyway. */

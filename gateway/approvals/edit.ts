@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { recordReceipts } from '../audit/index.ts';
 import { GatehouseError } from '../config/index.ts';
 import { transaction, type Transaction } from '../db/index.ts';
-import { callDigest, type Decision, type RunContext } from '../policy/index.ts';
+import { callDigest, type Decision, type Preview, type RunContext } from '../policy/index.ts';
 import { ask } from './ask.ts';
+import { bind, blindness } from './binding.ts';
 import { displayOf } from './card.ts';
 import { mayEdit, quorumOf, seatCount, seatsOf } from './eligible.ts';
 import { stepsOf } from './escalation.ts';
@@ -24,6 +25,7 @@ const mostEditions = 10;
  * @throws GatehouseError `GH-APPROVAL-001`, `-004`, `-006`, `-008`, `-010`, `-020` to `-028`: why nothing was changed
  */
 export async function edit(deps: ApprovalsDeps, change: Edit): Promise<Edited> {
+  const preview = await previewOf(deps, change);
   const done = await transaction(deps.pool, async (tx): Promise<Edited | GatehouseError> => {
     const row = (await lockApprovals(tx, [change.approvalId]))[0];
     if (!row) return refusals.unknown();
@@ -40,7 +42,7 @@ export async function edit(deps: ApprovalsDeps, change: Edit): Promise<Edited> {
       own ? undefined : { code: 'changed_by_other', text: 'Somebody else changed what you asked for.' },
     );
     if (decision.effect === 'deny') return refusals.editDenied(decision.reasons);
-    return replace(deps, tx, run, { row, change, decision });
+    return replace(deps, tx, run, { row, change, decision, preview });
   });
   if (!(done instanceof GatehouseError)) return done;
   deps.log.warn(
@@ -48,6 +50,18 @@ export async function edit(deps: ApprovalsDeps, change: Edit): Promise<Edited> {
     'an edit was refused',
   );
   throw done;
+}
+
+/**
+ * Looks up what the changed call would do, before any row is locked. Nothing is looked up for who may not change the
+ * request, nor for arguments that its tool does not take: the edit itself says why.
+ */
+async function previewOf(deps: ApprovalsDeps, change: Edit): Promise<Preview | undefined> {
+  const row = (await findApprovals(deps.pool, 'a.id = $1', [change.approvalId]))[0];
+  const usable = row && deps.catalogue.get(row.tool)?.check(change.args) === null;
+  if (!usable || row.state !== 'pending' || !mayEdit(deps.people, row, change.principal)) return undefined;
+  const { messageId, requester: principal, tool } = row;
+  return deps.preview?.({ decisionId: row.id, messageId, principal, tool, args: change.args });
 }
 
 async function faultOf(
@@ -78,7 +92,7 @@ async function replace(
   deps: ApprovalsDeps,
   tx: Transaction,
   run: RunContext,
-  { row, change, decision }: { row: ApprovalRow; change: Edit; decision: Decision },
+  { row, change, decision, preview }: { row: ApprovalRow; change: Edit; decision: Decision; preview?: Preview },
 ): Promise<Edited> {
   const editors = [...new Set([...row.editors, change.principal])];
   const quorum = quorumOf(deps, { ...decision, principal: row.requester });
@@ -122,8 +136,10 @@ async function replace(
       steps[row.stepsDone]?.after ?? null,
     ],
   );
-  const edition = (await findApprovals(tx, 'a.id = $1', [decision.id]))[0];
-  if (!edition) throw new Error('an edition that was just stored is gone');
+  const edition = await boundEdition(tx, decision.id, preview);
+  const blind = decision.effect === 'allow' ? null : blindness(deps, edition);
+  // Thrown, so that the request stays as it was.
+  if (blind !== null) throw refusals.editBlind(blind);
   recordReceipts(tx, [
     {
       kind: 'approval.edited',
@@ -134,6 +150,7 @@ async function replace(
         channel: change.channel,
         from: row.digest,
         digest: decision.digest,
+        binding: edition.binding,
         effect: decision.effect,
         groups: next.groups,
         quorum,
@@ -152,4 +169,14 @@ async function replace(
       ? 'The request was changed. As it is now, it needs no approval and is carried out.'
       : `The request was changed. ${asksOthers ? 'The approvers are' : 'The requester is'} asked about it as it is now.`;
   return { approvalId: decision.id, state: now?.state ?? 'pending', message };
+}
+
+async function boundEdition(tx: Transaction, id: string, preview: Preview | undefined): Promise<ApprovalRow> {
+  const stored = async (): Promise<ApprovalRow> => {
+    const row = (await findApprovals(tx, 'a.id = $1', [id]))[0];
+    if (!row) throw new Error('an edition that was just stored is gone');
+    return row;
+  };
+  await bind(tx, await stored(), preview);
+  return stored();
 }

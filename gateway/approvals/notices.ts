@@ -1,14 +1,16 @@
 import type { Outgoing } from '../channels/index.ts';
+import { digestOfText } from '../envelope/index.ts';
+import { visible } from './card.ts';
 import { endedAs } from './refusals.ts';
 import type { Card } from './types.ts';
 
-/** Hex digits of the digest that a button carries; Telegram leaves 64 bytes for all of a button's value. */
+/** Hex digits of the binding that a button carries; Telegram leaves 64 bytes for all of a button's value. */
 const shownDigits = 8;
 const longest = 300;
 
-/** What a button of an approval carries: verdict, approval and the start of the digest that was shown. */
-export function buttonValue(verdict: 'approve' | 'reject', card: Pick<Card, 'id' | 'digest'>): string {
-  return `${verdict}:${card.id}:${card.digest.slice('sha256:'.length, 'sha256:'.length + shownDigits)}`;
+/** What a button of an approval carries: verdict, approval and the start of the binding that was shown. */
+export function buttonValue(verdict: 'approve' | 'reject', card: Pick<Card, 'id' | 'binding'>): string {
+  return `${verdict}:${card.id}:${card.binding.slice('sha256:'.length, 'sha256:'.length + shownDigits)}`;
 }
 
 /**
@@ -29,6 +31,7 @@ export function askingNotice(
       `${card.sentence}.`,
       editText(card),
       whyText(card),
+      card.preview,
       provenanceText(card),
       card.quoted === null ? '' : `Text of the request, not verified:\n${shorten(card.quoted)}`,
       questionsText(card),
@@ -72,6 +75,14 @@ export function waitingCard(cards: readonly Card[]): Outgoing {
 export const endedTone = (state: string): 'cancelled' | 'refused' =>
   state === 'cancelled' || state === 'superseded' ? 'cancelled' : 'refused';
 
+/** What becomes of a request that was approved and would do something else by now. */
+export function outdatedNotice(card: Card, changes: readonly string[]): Outgoing {
+  return {
+    text: `${card.sentence}.\nIt was approved, but not done: ${changes.map(visible).join(' ')} It has to be asked for and approved again.`,
+    tone: 'refused',
+  };
+}
+
 /** The same card without buttons, once the request is settled. */
 export function closedNotice(card: Card): Outgoing {
   return {
@@ -101,7 +112,7 @@ export function progressText(card: Card): string {
 
 function waitingText(card: Card): string {
   if (card.kind === 'confirm') {
-    return `Please confirm: ${card.effect}.\n${[editText(card), whyText(card), provenanceText(card)].filter(Boolean).join('\n')}\nIt stays open until ${moment(card.deadline)}.`;
+    return `Please confirm: ${card.effect}.\n${[editText(card), whyText(card), card.preview, provenanceText(card)].filter(Boolean).join('\n')}\nIt stays open until ${moment(card.deadline)}.`;
   }
   const names = card.approvers.map((person) => person.display).join(', ');
   const why = [editText(card), whyText(card), questionsText(card)].filter((line) => line !== '').join('\n');
@@ -148,7 +159,7 @@ function needText(card: Card): string {
 function buttonsOf(card: Card): NonNullable<Outgoing['buttons']> {
   const verb = card.kind === 'confirm' ? 'Confirm' : 'Approve';
   return [
-    { label: `${verb} ${card.effect}`.slice(0, 70), value: buttonValue('approve', card), style: 'primary' },
+    { label: labelOf(`${verb} ${card.effect}`), value: buttonValue('approve', card), style: 'primary' },
     {
       label: card.kind === 'confirm' ? 'Do not' : 'Reject',
       value: buttonValue('reject', card),
@@ -159,10 +170,20 @@ function buttonsOf(card: Card): NonNullable<Outgoing['buttons']> {
 
 // Chat shows the start and says how much is left out; the form and the inbox show all.
 function shorten(text: string): string {
-  return text.length <= longest
-    ? text
-    : `${text.slice(0, longest)}… (${text.length} characters; the link shows all)`;
+  const start = startOf(text, longest);
+  return start === text ? text : `${start}… (${sizeOf(text)}; the link shows all)`;
 }
+
+// Slack gives a button 75 characters.
+function labelOf(text: string): string {
+  return text.length <= 70 ? text : `${startOf(text, 30)}… (${sizeOf(text)})`;
+}
+
+const sizeOf = (text: string): string =>
+  `${text.length} characters, SHA-256 ${digestOfText(text).slice('sha256:'.length, 'sha256:'.length + 8)}`;
+
+/** At most so many characters, and no half of one. */
+const startOf = (text: string, most: number): string => text.slice(0, most).replace(/[\ud800-\udbff]$/, '');
 
 function moment(iso: string): string {
   return `${iso.slice(0, 16).replace('T', ' ')} UTC`;

@@ -142,6 +142,11 @@ export const refusals = {
       'The message behind this request was deleted when its retention ended, so it cannot be changed.',
       { status: 409, next: 'Decide it as it is, or let it be asked for again.' },
     ),
+  editBlind: (reason: string) =>
+    new GatehouseError('GH-APPROVAL-051', `${reason} The request stays as it was.`, {
+      status: 409,
+      next: 'Correct the change, or try it again when the system of record answers.',
+    }),
   notAsker: () =>
     new GatehouseError('GH-APPROVAL-029', 'Only the people who may decide a request can ask about it.', {
       status: 403,
@@ -202,6 +207,12 @@ export const refusals = {
       'GH-APPROVAL-045',
       'One vote came through the n8n form already, and only one of a quorum may.',
       { status: 409, next: `Decide it signed in at ${url}, or with the button of your message.` },
+    ),
+  notIntact: () =>
+    new GatehouseError(
+      'GH-APPROVAL-050',
+      'What is stored of this request is not what people were asked about, so it was closed.',
+      { status: 409, next: 'Ask for it again, and tell an operator: the receipts show what was asked.' },
     ),
   foreignDecision: (index: number) =>
     new GatehouseError(

@@ -1,8 +1,9 @@
 import { recordReceipts } from '../audit/index.ts';
 import { transaction, type Queryable, type Transaction } from '../db/index.ts';
-import type { RunContext } from '../policy/index.ts';
+import type { Preview, RunContext } from '../policy/index.ts';
 import type { Identity } from '../sessions/index.ts';
 import { ask } from './ask.ts';
+import { bind, blindness, takePreviews } from './binding.ts';
 import { outcomeOf } from './card.ts';
 import { eligible, quorumOf } from './eligible.ts';
 import { stepsOf } from './escalation.ts';
@@ -31,17 +32,18 @@ interface DecisionRow {
  */
 export async function register(deps: ApprovalsDeps, run: RunContext, gate: Gate): Promise<Registered> {
   gate.items.forEach((item, index) => checkResumePath(deps, gate, item, index));
+  const asked = gate.items.map((item) => item.decision);
+  const previews = await takePreviews(deps, run.messageId, asked);
   return transaction(deps.pool, async (tx) => {
     // Two registrations of one wait must not each supersede the other's rows.
     await tx.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [
       `${gate.executionId}/${gate.nodeId}`,
     ]);
     const decisions = await decisionsOf(tx, run, gate);
-    const asked = gate.items.map((item) => item.decision);
     const before = await lockLatest(tx, asked);
     await closeOlder(deps, tx, gate);
     await upsert(deps, tx, run, gate, decisions);
-    const rows = await lockLatest(tx, asked);
+    const rows = await bound(tx, asked, before, previews);
     await askAnew(deps, tx, run, before, rows);
     return conclude(deps, tx, run, gate);
   });
@@ -140,6 +142,20 @@ async function upsert(
   }
 }
 
+
+/** The requests of a gate as they are now, of which the new ones are bound. */
+async function bound(
+  tx: Queryable,
+  asked: readonly string[],
+  before: readonly ApprovalRow[],
+  previews: ReadonlyMap<string, Preview>,
+): Promise<ApprovalRow[]> {
+  for (const row of await lockLatest(tx, asked)) {
+    if (!before.some(({ id }) => id === row.id)) await bind(tx, row, previews.get(row.id));
+  }
+  return lockLatest(tx, asked);
+}
+
 /** Every account of the requester now: none of them decides this, whoever may hold it by then. */
 async function identitiesOf(deps: ApprovalsDeps, tx: Queryable, run: RunContext): Promise<Identity[]> {
   if (run.principal === null) return [];
@@ -169,6 +185,7 @@ async function askAnew(
         kind: row.kind,
         tool: row.tool,
         digest: row.digest,
+        binding: row.binding,
         groups: row.groups,
         quorum: row.quorum,
         approvers: eligible(deps.people, row).map((person) => person.principal),
@@ -176,9 +193,17 @@ async function askAnew(
       },
     })),
   );
+  const blind = new Set<string>();
+  for (const row of fresh) {
+    const reason = blindness(deps, row);
+    if (reason === null) continue;
+    blind.add(row.id);
+    await settle(deps, tx, row, { state: 'cancelled', reason });
+  }
   // A repeated call of the same wait asks nobody twice; a redispatched run brings new links.
   const moved = rows.filter(
-    (row) => row.state === 'pending' && known.get(row.id)?.resumePath !== row.resumePath,
+    (row) =>
+      row.state === 'pending' && !blind.has(row.id) && known.get(row.id)?.resumePath !== row.resumePath,
   );
   await ask(deps, tx, run, moved);
 }

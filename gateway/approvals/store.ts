@@ -1,5 +1,5 @@
 import type { Queryable } from '../db/index.ts';
-import type { Reason, StandingAsk, TracedLeaf } from '../policy/index.ts';
+import type { Preview, Reason, StandingAsk, TracedLeaf } from '../policy/index.ts';
 import type { Identity } from '../sessions/index.ts';
 import type { ApprovalState, Verdict } from './types.ts';
 
@@ -11,6 +11,8 @@ export interface StoredVote {
   channel: string;
   at: string;
   seat: string | null;
+  /** The binding of the approval as the voter was shown it. */
+  shown: string;
   identity: Identity | null;
   authenticator: string | null;
   /** The standing grant that it asks for besides. */
@@ -53,6 +55,13 @@ export interface ApprovalRow {
   attempts: number;
   messageId: string;
   sessionKey: string;
+  policyVersion: string;
+  epoch: number;
+  /** What the call would do, as it was looked up before people were asked. */
+  preview: Preview | null;
+  binding: string | null;
+  /** Why it does not hold any more although it was approved. */
+  void: { changes: string[] } | null;
   tool: string;
   args: Record<string, unknown> | null;
   digest: string;
@@ -98,13 +107,14 @@ const columns = `
   a.requester_identities as "requesterIdentities", a.asked, a.steps_done as "stepsDone",
   coalesce(a.next_step_at <= clock_timestamp(), false) as "stepDue", a.created_at as "createdAt",
   a.decided_at as "decidedAt", a.delivered_at as "deliveredAt", a.delivery_attempts as attempts,
-  d.message_id as "messageId", d.session_key as "sessionKey", d.tool, d.args,
+  d.message_id as "messageId", d.session_key as "sessionKey", d.policy_version as "policyVersion", d.epoch,
+  a.preview, a.binding, a.void, d.tool, d.args,
   d.digest, d.reasons, d.provenance,
   (select r.actor ->> 'display' from runs r where r.id = d.run_id) as "requesterDisplay",
   (select g.id from grants g where g.decision_id = d.id) as "grant",
   (select coalesce(jsonb_agg(jsonb_build_object('principal', v.principal, 'verdict', v.verdict, 'comment', v.comment,
-     'channel', v.channel, 'seat', v.seat, 'identity', v.identity, 'authenticator', v.authenticator,
-     'at', to_char(v.voted_at at time zone 'UTC', ${iso}), 'standing', v.standing)
+     'channel', v.channel, 'seat', v.seat, 'shown', v.shown_digest, 'identity', v.identity,
+     'authenticator', v.authenticator, 'at', to_char(v.voted_at at time zone 'UTC', ${iso}), 'standing', v.standing)
      order by v.voted_at), '[]') from votes v where v.approval_id = a.id) as votes,
   (select coalesce(jsonb_agg(jsonb_build_object('id', q.id, 'by', q.asked_by, 'question', q.question, 'answer', q.answer,
      'at', to_char(q.asked_at at time zone 'UTC', ${iso}),

@@ -2,7 +2,7 @@ import type { Catalogue } from '../catalogue/index.ts';
 import type { Logger, Settings } from '../config/index.ts';
 import type { Pool, Signals } from '../db/index.ts';
 import type { Delivery } from '../delivery/index.ts';
-import type { ApprovalClass, Policy, Reason, StandingAsk, StandingOffer } from '../policy/index.ts';
+import type { ApprovalClass, Policy, Reason, StandingAsk, StandingOffer, TakePreview } from '../policy/index.ts';
 import type { Identity, People } from '../sessions/index.ts';
 
 export type ApprovalState =
@@ -37,6 +37,8 @@ export interface ApprovalsDeps {
   signingSecret: string;
   clock: () => Date;
   log: Logger;
+  /** Finds out what a call would do; without it no card has a preview. */
+  preview?: TakePreview;
   /** Looks an execution up in n8n; without it, a run that answers nothing usable is given up after `giveUpMs`. */
   executionState?: (executionId: string) => Promise<ExecutionState>;
   /** Whether calls of this tool may only be decided signed in or by a platform-signed button, not on the n8n form. */
@@ -80,7 +82,7 @@ export interface Ballot {
   identity?: Identity;
   /** A stable id of the second factor that confirmed it, such as a passkey's; it counts once, whoever used it. */
   authenticator?: string;
-  /** The digest, or the hex start of it, that was on the button; absent where the page itself was bound to the id. */
+  /** The binding, or the hex start of it, that was on the button; absent where the page itself was bound to the id. */
   shownDigest?: string;
   /** A standing grant that this approval asks for besides; every counted vote has to. */
   standing?: StandingAsk | null;
@@ -162,7 +164,12 @@ export interface Card {
   digest: string;
   requester: { principal: string | null; display: string };
   reasons: Reason[];
+  /** Digest of all that the approval holds for; a vote carries it. */
+  binding: string;
+  /** The values of the call, then what a look at the system of record found. */
   facts: { label: string; value: string }[];
+  /** When that was looked up, or why nothing was, in words. */
+  preview: string;
   /** Only values that did not come from the requester. */
   provenance: { label: string; value: string; source: string }[];
   /** Longer text of the call, to be shown fenced and as not verified. */

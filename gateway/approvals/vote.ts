@@ -3,6 +3,7 @@ import { transaction, type Transaction } from '../db/index.ts';
 import { GatehouseError } from '../config/index.ts';
 import { digest } from '../envelope/index.ts';
 import type { StandingOffer } from '../policy/index.ts';
+import { isIntact } from './binding.ts';
 import { buildCard } from './card.ts';
 import { outcomeText, progressText, waitingCard } from './notices.ts';
 import { refusals } from './refusals.ts';
@@ -63,7 +64,7 @@ async function count(
   // Who may not decide learns nothing about how it stands.
   const voter = await voterOf(deps, tx, row, ballot);
   if (voter instanceof GatehouseError) return { refusal: voter };
-  if (ballot.shownDigest !== undefined && !sameDigest(row.digest, ballot.shownDigest)) {
+  if (ballot.shownDigest !== undefined && !sameDigest(row.binding ?? '', ballot.shownDigest)) {
     return { refusal: refusals.changed() };
   }
   const earlier = row.votes.find((entry) => entry.principal === ballot.principal);
@@ -73,6 +74,10 @@ async function count(
   if (row.late) {
     await settle(deps, tx, row, { state: 'expired' });
     return { refusal: refusals.late() };
+  }
+  if (!isIntact(row)) {
+    await settle(deps, tx, row, { state: 'cancelled', reason: refusals.notIntact().message });
+    return { refusal: refusals.notIntact() };
   }
   if (earlier) return { refusal: refusals.votedOtherwise() };
   const unusable = standingFault(deps, row, ballot);
@@ -109,7 +114,7 @@ async function store(
       ballot.verdict,
       comment === '' ? null : comment,
       ballot.channel,
-      row.digest,
+      row.binding,
       seat,
       JSON.stringify(identity),
       ballot.authenticator ?? null,
@@ -128,7 +133,7 @@ async function store(
         seat,
         identity: digest([identity.channel, identity.account, identity.id]),
         authenticator: ballot.authenticator === undefined ? null : digest(ballot.authenticator),
-        shown: row.digest,
+        shown: row.binding,
         commented: comment !== '',
         standing: Boolean(ballot.standing),
       },

@@ -65,7 +65,7 @@ async function accountOf(
 
 /**
  * The approvals that make up the quorum now: of people who may still decide, by accounts that are still theirs, one for
- * each seat, account and authenticator. Somebody who has left the group since voting counts no more.
+ * each seat, account and authenticator, and for what the approval is bound to. Somebody who has left the group since voting counts no more.
  */
 export async function countedVotes(
   deps: Pick<ApprovalsDeps, 'people'>,
@@ -75,8 +75,8 @@ export async function countedVotes(
   const seats = seatsOf(deps.people, row);
   const counted: StoredVote[] = [];
   for (const vote of row.votes) {
-    const { principal, verdict, seat, identity } = vote;
-    if (verdict !== 'approve' || seat === null || identity === null) continue;
+    const { principal, verdict, seat, identity, shown } = vote;
+    if (verdict !== 'approve' || shown !== row.binding || seat === null || identity === null) continue;
     const holder = await deps.people.holder(tx, identity);
     const valid = holder?.principal === principal && seats.get(principal)?.includes(seat);
     if (valid && !counted.some((other) => sameSource(other, vote))) counted.push(vote);

@@ -1,5 +1,6 @@
 import type { FoundFault } from './faults.ts';
 import { soundsChangeable } from './pins.ts';
+import { parameterFaults, previewFaults, previewReferences } from './preview.ts';
 import type { ToolFile } from './schema.ts';
 import { placeholders } from './sentence.ts';
 import { unbound } from './shared-hosts.ts';
@@ -26,7 +27,7 @@ export function inconsistencies(tool: ToolFile): FoundFault[] {
       remedy: 'Write money: { amount: …, currency: … } with the names of the two arguments.',
     });
   }
-  faults.push(...connectorFaults(tool));
+  faults.push(...connectorFaults(tool), ...previewFaults(tool));
   return faults;
 }
 
@@ -55,6 +56,7 @@ function references(tool: ToolFile): [string[], string][] {
     ...(connector.kind === 'http'
       ? Object.values(connector.headers).flatMap((value) => fromArgs(['connector', 'headers'], value))
       : []),
+    ...previewReferences(tool).flatMap(([where, value]) => fromArgs(where, value)),
   ];
 }
 
@@ -184,15 +186,7 @@ function connectorFaults({ connector, egress, secret }: ToolFile): FoundFault[] 
     ];
   }
   if (connector.kind !== 'postgres') return [];
-  const faults: FoundFault[] = [];
-  const used = new Set([...connector.statement.matchAll(/\$(\d+)/g)].map((match) => Number(match[1])));
-  if (used.size !== connector.parameters.length || Math.max(0, ...used) !== connector.parameters.length) {
-    faults.push({
-      where: ['connector', 'parameters'],
-      fault: `the statement uses ${used.size}, the list has ${connector.parameters.length}`,
-      remedy: 'List one parameter for each of $1, $2 and so on, in their order.',
-    });
-  }
+  const faults = parameterFaults('connector', connector);
   if (!secret) {
     faults.push({
       where: ['connector'],

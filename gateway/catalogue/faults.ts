@@ -50,6 +50,9 @@ const forms: Record<string, string> = {
   idempotencyKey: 'Write attempt where doing it twice has one effect, else none.',
   connector: 'Write connector: { kind: … } with kind postgres, http, gatehouse or code.',
   kind: 'Write postgres, http, gatehouse or code.',
+  preview:
+    'Write preview: { statement: …, parameters: […], columns: { name: { label: … } } }, or { none: why }.',
+  columns: 'Write column: { label: what the card calls it }, with money: EUR for an amount.',
   statement: 'Write one SQL statement whose values are $1, $2 and so on.',
   parameters: 'Write args.<argument>, attempt or principal for each $ of the statement.',
   returns: 'Write row where the one record is the outcome, else rows.',

@@ -12,6 +12,7 @@ export {
   type DataClass,
   type Egress,
   type HostEntry,
+  type PreviewStatement,
   type RiskClass,
 } from './schema.ts';
 export { amountOf, renderSentence } from './sentence.ts';

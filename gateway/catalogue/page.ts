@@ -29,6 +29,8 @@ export function toolPage(tool: Tool, asked: string): string {
       ...pinLines(tool),
       '## Who is asked',
       text(asked),
+      '## What is looked up before it',
+      lookedUp(tool),
       '## Where it may go',
       reach(tool),
       '## If it is repeated',
@@ -89,6 +91,15 @@ function pinLines({ pins }: Tool): string[] {
       : `- \`${name}\` names content that cannot change: ${text(pin.immutable)}`,
   );
   return lines.length > 0 ? [lines.join('\n')] : [];
+}
+
+function lookedUp({ preview }: Tool): string {
+  if (!preview) return 'Nothing: its card shows the arguments only.';
+  if ('none' in preview) return `Nothing. ${text(preview.none)}`;
+  const rows = Object.values(preview.columns).map(
+    ({ label, volatile }) => `- ${text(label)}${volatile ? ', which may change until it runs' : ''}`,
+  );
+  return `${rows.join('\n')}\n\n${fenced('sql', preview.statement)}`;
 }
 
 function reach({ connector, egress, secret }: Tool): string {

@@ -130,6 +130,25 @@ const Pin = z.union([
   z.strictObject({ immutable: z.string().min(1).max(200).describe('why it cannot change') }),
 ]);
 
+const PreviewColumn = z.strictObject({
+  label: z.string().min(1).max(40).describe('what the card calls it'),
+  money: z
+    .union([z.string().regex(/^[A-Z]{3}$/), fromArgument])
+    .optional()
+    .describe('its currency, or the argument that names it'),
+  volatile: z.boolean().default(false).describe('shown, and free to change until the call runs'),
+});
+/** What a call would do, looked up before people are asked and again right before it runs. */
+const PreviewSchema = z.union([
+  z.strictObject({
+    statement: z.string().min(1).describe('one SELECT that returns one row, in a read-only transaction'),
+    parameters: z.array(z.string().regex(/^(args\.[a-z][A-Za-z0-9]*|principal)$/)).default([]),
+    columns: z.record(z.string().regex(/^[a-z][a-z0-9_]{0,39}$/), PreviewColumn),
+    missing: z.string().max(200).optional(),
+  }),
+  z.strictObject({ none: z.string().min(1).max(200).describe('why it has no dry run, for the card') }),
+]);
+
 const jsonSchema = z.looseObject({
   type: z.literal('object'),
   properties: z.record(argument, z.looseObject({})),
@@ -181,6 +200,7 @@ export const ToolSchema = z.strictObject({
   secret: secretName.optional(),
   egress: EgressSchema.optional(),
   connector: ConnectorSchema,
+  preview: PreviewSchema.optional().describe('the dry run that fills the card of a request'),
 });
 
 /** A tool as its file declares it. */
@@ -188,6 +208,8 @@ export type ToolFile = z.output<typeof ToolSchema>;
 export type Connector = ToolFile['connector'];
 export type Egress = z.output<typeof EgressSchema>;
 export type ArgumentKind = ToolFile['kinds'][string];
+/** A dry run that can be run. */
+export type PreviewStatement = Extract<NonNullable<ToolFile['preview']>, { statement: string }>;
 export type PinForm = (typeof pinForms)[number];
 /** A host that a call may reach, and the paths of it where it is not all of them. */
 export type HostEntry = Egress['hosts'][number];

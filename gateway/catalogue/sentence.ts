@@ -1,3 +1,5 @@
+import { digestOfText } from '../envelope/index.ts';
+
 const placeholder = /\{([A-Za-z][A-Za-z0-9.]*)(:money)?\}/g;
 
 // An argument must not crowd out the sentence around it; a result, such as a list of commands, may be what was asked for.
@@ -40,5 +42,7 @@ function own(source: unknown, key: string): unknown {
 function show(value: unknown, longest: number): string {
   if (value === undefined || value === null) return '–';
   const text = typeof value === 'string' ? value : JSON.stringify(value);
-  return text.length > longest ? `${text.slice(0, longest)}…` : text;
+  if (text.length <= longest) return text;
+  const start = text.slice(0, longest).replace(/[\ud800-\udbff]$/, '');
+  return `${start}… (${text.length} characters, SHA-256 ${digestOfText(text).slice('sha256:'.length, 'sha256:'.length + 8)})`;
 }

@@ -7,6 +7,8 @@ const finished = `('done', 'dead', 'handled', 'refused')`;
 const callTexts = [
   `update decisions set args = null, input = null where (args is not null or input is not null)
    and created_at < now() - $1 * interval '1 hour' and not exists (select 1 from approvals a where a.id = decisions.id and a.state = 'pending')`,
+  `update approvals set preview = null, void = null where (preview is not null or void is not null) and state <> 'pending'
+   and decided_at < now() - $1 * interval '1 hour'`,
   `update attempts set result = null where result is not null and finished_at < now() - $1 * interval '1 hour'`,
   `update votes set comment = null where comment is not null and voted_at < now() - $1 * interval '1 hour'`,
   `delete from shadow_differences where found_at < now() - $1 * interval '1 hour'`,

@@ -12,6 +12,8 @@ export interface Presented extends Stoppable {
   digest: string;
   principal: string | null;
   args: Record<string, unknown>;
+  /** Digest of all that its approval holds for, as it is now; null for a call that needed none. */
+  binding: string | null;
 }
 
 /** What a grant is bound to and has to find unchanged when it is used. */
@@ -35,6 +37,7 @@ const refusals = {
   kill_switch: ['GH-GRANT-008', 'The kill switch is on: no tool runs.'],
   clock_backward: ['GH-GRANT-009', 'The clock of the database went back, so no expiry can be trusted.'],
   budget_exceeded: ['GH-GRANT-010', 'The call would exceed its budget.'],
+  grant_other_binding: ['GH-GRANT-012', 'The call is not the one that people approved.'],
 } as const;
 
 const remedies: Partial<Record<keyof typeof refusals, string>> = {
@@ -78,6 +81,7 @@ interface GrantRow {
   digest: string;
   policy_version: string;
   epoch: number;
+  binding: string | null;
   consumed: boolean;
   late: boolean;
 }
@@ -103,6 +107,7 @@ export function consumeGrant(
          update grants set consumed_at = now()
          where id = $1 and decision_id = $2 and message_id = $3 and session_key = $4 and tool = $5 and digest = $6
            and consumed_at is null and epoch = $7 and policy_version = $8 and expires_at > clock_timestamp()
+           and binding is not distinct from $10
            and clock_timestamp() >= (select highest from clock_guard)
            and exists (select from switch where not stopped ?| $9::text[])
          returning id
@@ -117,6 +122,7 @@ export function consumeGrant(
       binding.epoch,
       binding.version,
       targetsOf(presented),
+      presented.binding,
     ],
   });
   reserve(tx, decisionId, charges);
@@ -128,12 +134,13 @@ export const missedItsRow = (error: unknown): boolean => (error as { code?: unkn
 
 /**
  * Says whether a grant would be accepted now, and if not, why.
+ * @param presented without a binding, before it is known, all else is looked at
  * @returns the decision that the grant came from
  * @throws GrantRefused
  */
 export async function checkGrant(
   db: Queryable,
-  presented: Presented,
+  presented: Omit<Presented, 'binding'> & Partial<Presented>,
   binding: GrantBinding,
 ): Promise<string> {
   // The switch is there also where the grant is not.
@@ -142,7 +149,7 @@ export async function checkGrant(
     text: `select switch.stopped, clock_timestamp() < (select highest from clock_guard) as behind, g.*
        from (select stopped from kill_switch) as switch
        left join lateral (
-         select decision_id, message_id, session_key, tool, digest, policy_version, epoch,
+         select decision_id, message_id, session_key, tool, digest, policy_version, epoch, binding,
            consumed_at is not null as consumed, expires_at <= clock_timestamp() as late
          from grants where id = $1
        ) as g on true`,
@@ -163,6 +170,8 @@ export async function checkGrant(
   if (grant.policy_version !== binding.version) throw new GrantRefused('grant_old_rules');
   if (grant.behind !== false) throw new GrantRefused('clock_backward');
   if (grant.late) throw new GrantRefused('grant_late');
+  if (presented.binding !== undefined && grant.binding !== presented.binding)
+    throw new GrantRefused('grant_other_binding');
   return grant.decision_id;
 }
 
@@ -210,8 +219,9 @@ export async function issueGrant(
   const grant = newGrant(decisionId);
   await tx.query(
     `insert into grants (id, decision_id, message_id, session_key, tool, digest, policy_version, epoch, expires_at,
-       standing)
-     select $2, id, message_id, session_key, tool, digest, policy_version, $3, now() + make_interval(secs => $4), standing
+       standing, binding)
+     select $2, id, message_id, session_key, tool, digest, policy_version, $3, now() + make_interval(secs => $4),
+       standing, (select binding from approvals where approvals.id = decisions.id)
      from decisions where id = $1`,
     [decisionId, grant, binding.epoch, seconds],
   );

@@ -1,3 +1,11 @@
+export {
+  bindingDigest,
+  previewChanges,
+  type Preview,
+  type PreviewCall,
+  type PreviewFact,
+  type TakePreview,
+} from './binding.ts';
 export { readApprovalClasses, type ApprovalClass } from './approval-classes.ts';
 export { buildPolicy } from './build.ts';
 export { buildBundle } from './bundle.ts';

@@ -97,7 +97,7 @@ export interface Policy {
   issueGrant(tx: Queryable, decisionId: string): Promise<string | null>;
   /** @see consumeGrant in grants.ts: a grant that is refused fails the transaction */
   consumeGrant(tx: Transaction, presented: Presented): string;
-  checkGrant(db: Queryable, presented: Presented): Promise<string>;
+  checkGrant(db: Queryable, presented: Parameters<typeof checkGrant>[1]): Promise<string>;
   /**
    * Says why a transaction that was to spend a grant failed, where it failed for the grant or for a budget.
    * @throws GrantRefused

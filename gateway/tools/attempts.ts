@@ -37,7 +37,7 @@ type Stored = Pick<Ending, 'result' | 'text' | 'reasons'>;
 export function startAttempt(
   tx: Transaction,
   leases: Pick<Leases, 'open'>,
-  presented: Omit<Presented, 'channel' | 'principal' | 'args'> & { decisionId: string },
+  presented: Omit<Presented, 'channel' | 'principal' | 'args' | 'binding'> & { decisionId: string },
   call: { step: string; secret: string | null; destinations: string[] },
 ): Attempt {
   const { messageId, sessionKey, tool, digest, decisionId } = presented;

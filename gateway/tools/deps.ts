@@ -1,7 +1,7 @@
 import type { Catalogue } from '../catalogue/index.ts';
 import type { Logger } from '../config/index.ts';
 import type { Pool } from '../db/index.ts';
-import type { Policy } from '../policy/index.ts';
+import type { Policy, TakePreview } from '../policy/index.ts';
 import type { Leases } from '../vault/index.ts';
 import type { Connectors } from './types.ts';
 
@@ -12,6 +12,15 @@ export interface ToolsDeps {
   catalogue: Catalogue;
   leases: Leases;
   connectors: Connectors;
+  /** What a call would do now. */
+  preview: TakePreview;
+  approvals: {
+    /**
+     * Ends an approval whose call would do something else by now, and tells those who asked and approved.
+     * @returns false where the call ran under it meanwhile
+     */
+    outdate(decisionId: string, changes: readonly string[]): Promise<boolean>;
+  };
   /** The current epoch: what was started in another one is never run again. */
   epoch: { current(): number };
   log: Logger;

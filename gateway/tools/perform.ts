@@ -22,6 +22,8 @@ export interface Ready {
   request: ExecuteRequest;
   args: Record<string, unknown>;
   digest: string;
+  /** Digest of what its approval holds for now; null where none was needed. */
+  binding: string | null;
 }
 
 /** How calls are carried out, each in as few transactions as its effect allows. */
@@ -43,11 +45,13 @@ export function readied(
   const tool = deps.catalogue.get(request.tool);
   // An object by the tool's schema, which the decision checks before anything runs.
   const args = request.args as Record<string, unknown>;
-  return tool && { run, tool, request, args, digest: callDigest(request.tool, request.args).digest };
+  return (
+    tool && { run, tool, request, args, digest: callDigest(request.tool, request.args).digest, binding: null }
+  );
 }
 
 /** What a call presents with its grant. */
-export const presentedBy = ({ run, tool, args, digest }: Ready, grant: string): Presented => ({
+export const presentedBy = ({ run, tool, args, digest, binding }: Ready, grant: string): Presented => ({
   grant,
   messageId: run.messageId,
   sessionKey: run.sessionKey,
@@ -56,6 +60,7 @@ export const presentedBy = ({ run, tool, args, digest }: Ready, grant: string): 
   tool: tool.name,
   digest,
   args,
+  binding,
 });
 
 /** Wires the ways to carry out a call. */

@@ -53,6 +53,12 @@ export async function recoverAttempts(
      order by a.started_at`,
     [olderThanSeconds, longestCall],
   );
+  // A preview changes nothing, so what one had on loan only has to end.
+  await deps.pool.query(
+    `update leases set ended_at = now() where ended_at is null and attempt_id like 'prv\\_%'
+     and issued_at < now() - $1::interval`,
+    [longestCall],
+  );
   let settled = 0;
   for (const row of rows.filter((entry) => !isRunning(entry.id))) {
     try {

@@ -3,6 +3,7 @@ import { renderSentence } from '../catalogue/index.ts';
 import { transaction, type Pool } from '../db/index.ts';
 import { callDigest, checkStep, GrantRefused, type Decision, type RunContext } from '../policy/index.ts';
 import { findAttempt, startedBefore } from './attempts.ts';
+import { boundNow } from './bound.ts';
 import type { ToolsDeps } from './deps.ts';
 import { replying } from './outcome-reply.ts';
 import { createPerform, denied, presentedBy, readied, withheld, type Ready } from './perform.ts';
@@ -38,7 +39,40 @@ export function createTools(deps: ToolsDeps): Tools {
     return work ? { ...(await work), replayed: true } : found.execution;
   };
 
-  const carryOut = async (call: Ready, grant: string | null): Promise<Execution> => {
+  /** Its approval does not hold any more: it is decided anew, as a call of its own that a gate can ask about. */
+  const askAgain = async (
+    call: Ready,
+    decisionId: string,
+    changes: readonly string[],
+  ): Promise<Execution> => {
+    const { run, request, tool, digest } = call;
+    const key = { messageId: run.messageId, step: request.step, digest };
+    if (!(await deps.approvals.outdate(decisionId, changes)))
+      return (
+        (await recorded(key)) ??
+        refuse(pool, run, new GrantRefused('grant_spent'), { tool: tool.name, digest })
+      );
+    // The same step for each retry, so that one change asks once.
+    const decision = await policy.decide(run, { ...request, step: `again:${decisionId}` });
+    const text = `It would do something else than what was approved, so it was not done. ${changes.join(' ')}`;
+    const reason = { code: 'preview_changed', text };
+    const receipt = await refusal(pool, run, reason.code, { tool: tool.name, digest });
+    const reasons = [reason, ...decision.reasons];
+    return decision.grant === null
+      ? { ...withheld({ ...decision, reasons }), receipt }
+      : { ...denied([reason]), receipt };
+  };
+
+  const carryOut = async (asked: Ready, grant: string | null): Promise<Execution> => {
+    const held = grant === null ? { binding: null } : await boundNow(deps, asked, grant);
+    if ('changed' in held) return askAgain(asked, held.decisionId, held.changed);
+    if ('unavailable' in held) {
+      const { run, tool, digest } = asked;
+      const { code } = held.unavailable;
+      const receipt = await refusal(pool, run, code, { tool: tool.name, digest });
+      return { ...denied([held.unavailable]), receipt };
+    }
+    const call = { ...asked, binding: held.binding };
     const { run, tool, args, request } = call;
     const own = deps.connectors[tool.connector.kind].commitsAll?.(tool) === true;
     if (own && !request.dryRun) return perform.within(call, grant);
@@ -84,18 +118,28 @@ export function createTools(deps: ToolsDeps): Tools {
 
 const unknownTool = { code: 'tool_unknown', text: 'There is no tool of this name.' };
 
-/** A refused grant leaves a receipt as well: somebody tried. */
 async function refuse(
   pool: Pool,
   run: RunContext,
   error: GrantRefused,
   call: { tool: string; digest: string },
 ): Promise<Execution> {
-  const facts = { ...call, status: 'denied', reasons: [error.reason], principal: run.principal };
+  const receipt = await refusal(pool, run, error.reason, call);
+  return { ...denied([{ code: error.reason, text: error.message }]), receipt };
+}
+
+/** A refused call leaves a receipt as well: somebody tried. */
+async function refusal(
+  pool: Pool,
+  run: RunContext,
+  reason: string,
+  { tool, digest }: { tool: string; digest: string },
+): Promise<string | undefined> {
+  const facts = { tool, digest, status: 'denied', reasons: [reason], principal: run.principal };
   const [receipt] = await transaction(pool, (tx) =>
     recordReceipts(tx, [{ kind: 'outcome', messageId: run.messageId, facts }]),
   );
-  return { ...denied([{ code: error.reason, text: error.message }]), receipt };
+  return receipt;
 }
 
 /** The one live grant that this message holds for exactly this call; null where there are none or several. */

@@ -48,7 +48,7 @@ export function approvalRoutes(deps: WebDeps): Router {
       const comment = field(request, 'comment').trim();
       try {
         const verdict = verdictOf(field(request, 'verdict'), comment);
-        if (field(request, 'digest') !== card.digest) {
+        if (field(request, 'binding') !== card.binding) {
           throw new GatehouseError(
             'GH-WEB-011',
             'The request changed after this page was shown, so the vote was not counted.',
@@ -64,7 +64,7 @@ export function approvalRoutes(deps: WebDeps): Router {
           verdict,
           comment: comment === '' ? null : comment,
           channel: 'web',
-          shownDigest: card.digest,
+          shownDigest: card.binding,
           ...standingOf(request),
         });
       } catch (error) {

@@ -27,7 +27,11 @@ export interface ApprovalCard {
   digest: string;
   requester: { principal: string | null; display: string };
   reasons: readonly { code: string; text: string }[];
+  /** Digest of all that a vote is for. */
+  binding: string;
   facts: readonly { label: string; value: string }[];
+  /** When what would happen was looked up, or why not, in words. */
+  preview: string;
   /** Only values that did not come from the requester. */
   provenance: readonly { label: string; value: string; source: string }[];
   /** What the sender or a model wrote; shown fenced, never as ours. */

@@ -20,6 +20,8 @@ const names: Record<string, string> = {
   'approval.escalated': 'More people asked',
   'approval.reminded': 'People reminded',
   'approval.outcome': 'Approval settled',
+  'approval.outdated': 'Approval does not hold any more',
+  preview: 'Looked up what would happen',
   'secret.lease': 'Secret lent for the call',
   attempt: 'Call started',
   outcome: 'Call ended',

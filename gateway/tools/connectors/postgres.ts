@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { GatehouseError } from '../../config/index.ts';
-import type { Connector, ConnectorCall, Outcome } from '../types.ts';
+import type { PreviewStatement } from '../../catalogue/index.ts';
+import type { Caller, Connector, ConnectorCall, Outcome } from '../types.ts';
 
 const connectMs = 5000;
 const idleMs = 10_000;
@@ -23,7 +24,7 @@ export function createPostgresConnector(): Connector {
 }
 
 /** A small pool for each URL and time limit. One that is not used any more closes its connections and is forgotten. */
-class Connections {
+export class Connections {
   readonly #pools = new Map<string, pg.Pool>();
 
   to(url: string, seconds: number): pg.Pool {
@@ -58,17 +59,12 @@ async function query(pool: pg.Pool, call: ConnectorCall): Promise<Outcome> {
   const { connector } = call.tool;
   if (connector.kind !== 'postgres')
     throw new GatehouseError('GH-TOOLS-001', 'The tool has another connector.');
-  const client = await pool.connect().catch((cause: unknown) => {
-    throw new GatehouseError('GH-TOOLS-002', 'The system of record cannot be reached.', {
-      next: 'Try again later, or ask an operator to look at it.',
-      cause,
-    });
-  });
+  const client = await lend(pool);
   let broken = true;
   try {
     const { rows } = await client.query<Record<string, unknown>>(
       connector.statement,
-      connector.parameters.map((name) => parameter(name, call)),
+      connector.parameters.map((name) => (name === 'attempt' ? call.attempt : parameter(name, call))),
     );
     broken = false;
     if (connector.returns === 'rows') return { status: 'succeeded', result: { rows } };
@@ -92,9 +88,51 @@ function understood(error: unknown): unknown {
   });
 }
 
-function parameter(name: string, call: ConnectorCall): unknown {
-  if (name === 'attempt') return call.attempt;
-  if (name === 'principal') return call.caller.principal;
+function parameter(
+  name: string,
+  { args, caller }: { args: Record<string, unknown>; caller: Pick<Caller, 'principal'> },
+): unknown {
+  if (name === 'principal') return caller.principal;
   const key = name.slice('args.'.length);
-  return Object.hasOwn(call.args, key) ? call.args[key] : null;
+  return Object.hasOwn(args, key) ? args[key] : null;
+}
+
+/**
+ * Runs a tool's dry run in a transaction that can write nothing and is rolled back.
+ * @returns its rows, at most two
+ * @throws GatehouseError `GH-TOOLS-002`, `-003`; any other error where the server went away
+ */
+export async function lookUp(
+  pool: pg.Pool,
+  preview: PreviewStatement,
+  call: Parameters<typeof parameter>[1],
+): Promise<Record<string, unknown>[]> {
+  const statement: pg.QueryConfig & { queryMode: 'extended' } = {
+    text: `select * from (${preview.statement}\n) as preview limit 2`,
+    values: preview.parameters.map((name) => parameter(name, call)),
+    // Also without parameters: the simple protocol would take a second statement, which could end the transaction.
+    queryMode: 'extended',
+  };
+  const client = await lend(pool);
+  let broken = true;
+  try {
+    await client.query('begin read only');
+    const { rows } = await client.query<Record<string, unknown>>(statement);
+    await client.query('rollback');
+    broken = false;
+    return rows;
+  } catch (error) {
+    throw understood(error);
+  } finally {
+    client.release(broken);
+  }
+}
+
+async function lend(pool: pg.Pool): Promise<pg.PoolClient> {
+  return pool.connect().catch((cause: unknown) => {
+    throw new GatehouseError('GH-TOOLS-002', 'The system of record cannot be reached.', {
+      next: 'Try again later, or ask an operator to look at it.',
+      cause,
+    });
+  });
 }

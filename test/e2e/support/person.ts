@@ -94,10 +94,10 @@ export async function person<Account extends string>(
     },
     async vote(id, verdict, comment = '') {
       const { html: page } = await html(`/approvals/${id}`);
-      // Where the page shows no form, a crafted request could still name the digest.
-      const digest =
-        /name="digest" value="([^"]+)"/.exec(page)?.[1] ?? /sha256:[0-9a-f]{64}/.exec(page)?.[0] ?? '';
-      return send(`/approvals/${id}/votes`, { verdict, comment, digest });
+      // Where the page shows no form, a crafted request could still name what the request is bound to: it stands last.
+      const binding =
+        /name="binding" value="([^"]+)"/.exec(page)?.[1] ?? page.match(/sha256:[0-9a-f]{64}/g)?.at(-1) ?? '';
+      return send(`/approvals/${id}/votes`, { verdict, comment, binding });
     },
     async edit(id, change) {
       const { html: page } = await html(`/approvals/${id}/edit`);

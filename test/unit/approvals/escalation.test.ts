@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import type { Approvals, ApprovalsDeps } from '../../../gateway/approvals/index.ts';
-import { everybody, gateOf, openHouse, person, tokenFor, until, type House } from './support.ts';
+import { everybody, gateOf, openHouse, person, tokenFor, until, type House, rebind } from './support.ts';
 
 const classOf: ApprovalsDeps['classOf'] = () => ({
   fourEyes: false,
@@ -37,13 +37,15 @@ async function asked(options = {}) {
 }
 
 /** Moves an approval to this share of the time until its deadline. */
-const at = (id: string, share: number) =>
-  house.database.pool.query(
+const at = async (id: string, share: number): Promise<void> => {
+  await house.database.pool.query(
     `update approvals set created_at = created_at - shift, deadline = deadline - shift, next_step_at = next_step_at - shift
      from (select (created_at + (deadline - created_at) * $2::float8) - clock_timestamp() as shift from approvals
        where id = $1) as moved where id = $1`,
     [id, share],
   );
+  await rebind(house, id);
+};
 
 /** Lets gateways work until `check` holds, and a little longer, so that what is done twice shows. */
 async function work(check: () => boolean | Promise<boolean>, ...gateways: Approvals[]): Promise<void> {

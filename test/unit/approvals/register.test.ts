@@ -167,8 +167,9 @@ test('the card says who asks for what, why, and which values the requester did n
   assert.equal(card.effect, '5,120.00 EUR');
   assert.deepEqual(
     card.facts.map((fact) => `${fact.label}: ${fact.value}`),
-    ['Amount: 5,120.00 EUR', 'Payee: AC\\u{202e}ME', 'Reference: invoice-42'],
+    ['Amount: 5,120.00 EUR', 'Payee: AC\\u{202e}ME'],
   );
+  assert.equal(card.quoted, 'Reference:\ninvoice-42', 'text that nobody typed is no fact');
   assert.deepEqual(
     card.provenance.map((entry) => `${entry.label} from ${entry.source}`),
     ['Payee from the result of “HTTP request” at 10:02 UTC'],

@@ -3,6 +3,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createApprovals, type Approvals, type ApprovalsDeps } from '../../../gateway/approvals/index.ts';
+import { bind } from '../../../gateway/approvals/binding.ts';
+import { findApprovals } from '../../../gateway/approvals/store.ts';
 import { loadCatalogue } from '../../../gateway/catalogue/index.ts';
 import { createLogger } from '../../../gateway/config/index.ts';
 import { Signals, type Queryable } from '../../../gateway/db/index.ts';
@@ -330,6 +332,12 @@ export function gateOf(
       resumePath: `/webhook-waiting/${executionId}/${nodeId}?approval=${id}&signature=feed`,
     })),
   };
+}
+
+/** Binds an approval to what its row holds by now, as if time had passed and nothing else had changed. */
+export async function rebind({ database }: House, id: string): Promise<void> {
+  const [row] = await findApprovals(database.pool, 'a.id = $1', [id]);
+  if (row) await bind(database.pool, row, row.preview ?? undefined);
 }
 
 /** The personal token that the link of a notice carries. */

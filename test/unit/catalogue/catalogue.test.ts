@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { loadCatalogue, parseTool, renderSentence, riskClasses } from '../../../gateway/catalogue/index.ts';
 import { compileArguments } from '../../../gateway/catalogue/arguments.ts';
+import { digestOfText } from '../../../gateway/envelope/index.ts';
 import { policiesDir } from '../policy/support.ts';
 
 const transfer = await readFile(join(policiesDir, 'tools', 'ledger.transfer.yaml'), 'utf8');
@@ -127,7 +128,8 @@ test('an argument of another form is explained to a person, and not as a regular
 test('a long answer is told whole, while a long argument is cut', () => {
   const long = 'x'.repeat(2000);
   assert.equal(renderSentence('{result.text}', {}, { text: long }), long);
-  assert.equal(renderSentence('Pay {payee}', { payee: long }).length, 'Pay '.length + 501);
+  const cut = `Pay ${'x'.repeat(500)}… (2000 characters, SHA-256 ${digestOfText(long).slice(7, 15)})`;
+  assert.equal(renderSentence('Pay {payee}', { payee: long }), cut);
 });
 
 test('the tool of the documentation is one', async () => {

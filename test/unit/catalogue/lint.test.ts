@@ -146,3 +146,25 @@ test('two arguments that differ in their case only are refused', async () => {
     .replace('  reference: content', '  payEe: content\n  reference: content');
   assert.match((await faultsOf(twin)).join('\n'), /args\.payEe: differs from `payee` in its case only/);
 });
+
+test('a preview is one SELECT with its own parameters, of a connector that has one', async () => {
+  const previews: [string, RegExp][] = [
+    ['statement: update ledger set amount = 1 returning 1', /preview\.statement: a dry run is one SELECT/],
+    ['statement: select 1; select 2', /preview\.statement: a dry run is one SELECT/],
+    ['statement: with x as (delete from ledger returning id) select 1', /a dry run is one SELECT/],
+    ["statement: select '; delete' as ok", /^$/],
+    ['statement: select $1::text as ok', /preview\.parameters: the statement uses 1, the list has 0/],
+    ['parameters: [args.nobody], statement: select $1::text as ok', /there is no argument `nobody`/],
+    ['parameters: [attempt], statement: select $1::text as ok', /preview\.parameters/],
+  ];
+  const bare = transfer.slice(0, transfer.indexOf('preview:')).replace('ledger.transfer', 'ledger.other');
+  for (const [preview, fault] of previews) {
+    const [statement = '', ...rest] = preview.split('statement: ').toReversed();
+    const text = `${bare}preview: { ${rest.join('')}statement: ${JSON.stringify(statement)}, columns: { ok: { label: Ok } } }\n`;
+    assert.match((await faultsOf(text)).join('\n'), fault, preview);
+  }
+  const http = await readFile(join(policiesDir, 'tools', 'http.request.yaml'), 'utf8');
+  const look = 'preview: { statement: select 1 as ok, columns: { ok: { label: Ok } } }\n';
+  const looking = http.replace(/preview: .*\n/, look).replace('http.request', 'http.other');
+  assert.match((await faultsOf(looking)).join('\n'), /preview: the connector http has no dry run/);
+});

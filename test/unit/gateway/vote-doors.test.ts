@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { bindingDigest, callDigest } from '../../../gateway/policy/index.ts';
 import { newToken, uuidv7 } from '../../../gateway/envelope/index.ts';
 import {
   createClients,
@@ -21,7 +22,8 @@ import {
   type Vendors,
 } from '../../support/vendors.ts';
 
-const digest = `sha256:${'ab'.repeat(32)}`;
+const args = { amount: '5000.00', currency: 'EUR', payee: 'ACME', reference: 'invoice-42' };
+const { digest } = callDigest('ledger.transfer', args);
 
 /** The real gateway with every door through which a vote could come, and requests that wait for two approvers. */
 describe('the doors of a vote', { timeout: 170_000 }, () => {
@@ -50,6 +52,8 @@ describe('the doors of a vote', { timeout: 170_000 }, () => {
     await database?.drop();
   });
 
+  const bindings: Record<string, string> = {};
+
   /** A payment that the requester asked for. */
   async function waiting(requester = 'requester'): Promise<string> {
     const [id, runId] = [newToken('dec'), uuidv7()];
@@ -68,15 +72,25 @@ describe('the doors of a vote', { timeout: 170_000 }, () => {
     await pool.query(
       `insert into decisions (id, message_id, run_id, session_key, principal, step, tool, args, digest, effect, reasons,
          provenance, policy_version, expires_at)
-       values ($1, $2, $3, 's', $4, $1, 'ledger.transfer', '{"amount":"5000.00","currency":"EUR","payee":"ACME"}', $5,
+       values ($1, $2, $3, 's', $4, $1, 'ledger.transfer', $6, $5,
          'approve', '[]', '[]', 'v1', now() + interval '1 h')`,
-      [id, messageId, runId, requester, digest],
+      [id, messageId, runId, requester, digest, JSON.stringify(args)],
     );
+    const deadline = new Date(Date.now() + 3_600_000);
+    bindings[id] = bindingDigest({
+      call: digest,
+      actor: requester,
+      session: 's',
+      policy: 'v1',
+      epoch: 0,
+      preview: null,
+      deadline,
+    });
     await pool.query(
       `insert into approvals (id, root, kind, groups, quorum, requester, run_id, execution_id, node_id, item_index, resume_path,
-         deadline)
-       values ($1, $1, 'approve', '{approvers}', 2, $2, $3, '1', 'n', 0, '/webhook-waiting/1/n', now() + interval '1 h')`,
-      [id, requester, runId],
+         deadline, binding)
+       values ($1, $1, 'approve', '{approvers}', 2, $2, $3, '1', 'n', 0, '/webhook-waiting/1/n', $4, $5)`,
+      [id, requester, runId, deadline, bindings[id]],
     );
     return id;
   }
@@ -106,7 +120,7 @@ describe('the doors of a vote', { timeout: 170_000 }, () => {
     });
     assert.equal(answer.status, 200);
   }
-  const vote = (id: string): string => `approve:${id}:${digest.slice(7, 15)}`;
+  const vote = (id: string): string => `approve:${id}:${bindings[id]?.slice(7, 15)}`;
   /** What Slack shows, all of it. */
   const said = (): string =>
     vendors.slack.posts.map((post) => JSON.stringify([post.text, post.blocks])).join('\n');

@@ -59,6 +59,7 @@ const presented = (run: RunContext, decision: Decision): Presented => ({
   args: {},
   tool: decision.tool,
   digest: decision.digest,
+  binding: null,
 });
 /** Spends the grant of a fresh decision. @returns `done`, or the words with which it is refused */
 async function spend(run: RunContext, given?: Decision): Promise<string> {

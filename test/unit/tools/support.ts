@@ -13,7 +13,12 @@ import {
   type Policy,
   type RunContext,
 } from '../../../gateway/policy/index.ts';
-import { createConnectors, prepareDemo, type ToolsDeps } from '../../../gateway/tools/index.ts';
+import {
+  createConnectors,
+  createPreviews,
+  prepareDemo,
+  type ToolsDeps,
+} from '../../../gateway/tools/index.ts';
 import type { Connectors } from '../../../gateway/tools/types.ts';
 import { createLeases, createSecretStore, type SecretStore } from '../../../gateway/vault/index.ts';
 import { testDatabase, type TestDatabase } from '../../support/postgres.ts';
@@ -93,7 +98,17 @@ export async function bench(change: Partial<Connectors> = {}, policies = policie
     store,
     demo,
     replies,
-    deps: { pool: db.pool, policy, catalogue, leases, connectors: { ...connectors, ...change }, epoch, log },
+    deps: {
+      pool: db.pool,
+      policy,
+      catalogue,
+      leases,
+      connectors: { ...connectors, ...change },
+      preview: createPreviews({ pool: db.pool, catalogue, leases, policy, log }),
+      approvals: { outdate: () => Promise.reject(new Error('nothing was approved with a preview')) },
+      epoch,
+      log,
+    },
     async close() {
       await demo.end();
       await db.drop();

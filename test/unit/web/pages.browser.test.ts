@@ -172,7 +172,7 @@ describe('the pages in a browser', { skip }, () => {
         verdict: 'approve',
         comment: 'checked with ACME',
         channel: 'web',
-        shownDigest: card.digest,
+        shownDigest: card.binding,
       },
     ]);
     assert.deepEqual(problems, []);

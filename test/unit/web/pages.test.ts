@@ -330,7 +330,7 @@ describe('an approval', () => {
     const card = paymentCard();
     web.state.cards.set(card.id, card);
     const { cookie, csrf } = web.signInAs('approver-a');
-    const path = `/approvals/${card.id}/votes?verdict=approve&csrf=${csrf}&digest=${card.digest}`;
+    const path = `/approvals/${card.id}/votes?verdict=approve&csrf=${csrf}&binding=${card.binding}`;
     assert.equal((await get(path, { cookie })).status, 404);
     assert.deepEqual(web.state.votes, []);
   });
@@ -340,8 +340,8 @@ describe('an approval', () => {
     web.state.cards.set(card.id, card);
     const { cookie, csrf } = web.signInAs('approver-a');
     const vote = (fields: Record<string, string>): Promise<{ status: number; text: string }> =>
-      post(`/approvals/${card.id}/votes`, { csrf, digest: card.digest, ...fields }, { cookie });
-    assert.equal((await vote({ verdict: 'approve', digest: `sha256:${'00'.repeat(32)}` })).status, 409);
+      post(`/approvals/${card.id}/votes`, { csrf, binding: card.binding, ...fields }, { cookie });
+    assert.equal((await vote({ verdict: 'approve', binding: `sha256:${'00'.repeat(32)}` })).status, 409);
     assert.equal((await vote({})).status, 400);
     assert.equal((await vote({ verdict: 'maybe' })).status, 400);
     const silent = await vote({ verdict: 'reject' });
@@ -356,7 +356,7 @@ describe('an approval', () => {
         verdict: 'approve',
         comment: 'fine',
         channel: 'web',
-        shownDigest: card.digest,
+        shownDigest: card.binding,
       },
     ]);
   });
@@ -367,7 +367,7 @@ describe('an approval', () => {
     const { cookie, csrf } = web.signInAs('requester');
     const answer = await post(
       `/approvals/${card.id}/votes`,
-      { csrf, digest: card.digest, verdict: 'approve' },
+      { csrf, binding: card.binding, verdict: 'approve' },
       { cookie },
     );
     assert.equal(answer.status, 403);

@@ -43,6 +43,8 @@ export function paymentCard(change: Partial<ApprovalCard> = {}): ApprovalCard {
     effect: '5000.00 EUR to ACME',
     tool: 'ledger.transfer',
     digest: `sha256:${'ab'.repeat(32)}`,
+    binding: `sha256:${'cd'.repeat(32)}`,
+    preview: 'Looked up at 10:02 UTC.',
     requester: { principal: 'requester', display: 'Robin Requester' },
     reasons: [{ code: 'payment_needs_approval', text: 'Payments of 1000 EUR and more need two approvers.' }],
     facts: [

@@ -1,0 +1,60 @@
+import { bindingDigest, previewChanges, type Preview, type Reason } from '../policy/index.ts';
+import type { ToolsDeps } from './deps.ts';
+import { presentedBy, type Ready } from './perform.ts';
+
+/** What the approval behind a grant holds for now, or why the call may not run under it. */
+export type Held =
+  | { binding: string | null }
+  /** It was approved for something else than it would do now. */
+  | { changed: string[]; decisionId: string }
+  | { unavailable: Reason };
+
+interface ApprovalRow {
+  id: string;
+  preview: Preview | null;
+  deadline: Date;
+  changes: string[] | null;
+}
+
+/**
+ * Looks once more at what a call would do, right before its grant is spent, and computes what its approval is bound to
+ * from what holds at this moment. Spending the grant compares the two.
+ * @throws GrantRefused for a grant that would be refused anyway: nothing is looked up for it
+ */
+export async function boundNow(deps: ToolsDeps, call: Ready, grant: string): Promise<Held> {
+  const { pool, policy } = deps;
+  const { rows } = await pool.query<ApprovalRow>({
+    name: 'approval-of-grant',
+    text: `select a.id, a.preview, a.deadline, a.void -> 'changes' as changes
+      from grants g join approvals a on a.id = g.decision_id where g.id = $1 and g.message_id = $2`,
+    values: [grant, call.run.messageId],
+  });
+  const approval = rows[0];
+  if (!approval) return { binding: null };
+  const { id: decisionId, preview, deadline, changes } = approval;
+  if (changes) return { changed: changes, decisionId };
+  const { binding: _unknown, ...presented } = presentedBy(call, grant);
+  await policy.checkGrant(pool, presented);
+  if (preview?.state === 'shown') {
+    const { run, tool, args } = call;
+    const { messageId, principal } = run;
+    const fresh = await deps.preview({ decisionId, messageId, principal, tool: tool.name, args });
+    if (fresh.state === 'unavailable') {
+      const text = `What it would do was approved, and cannot be looked up now. ${fresh.text ?? ''}`.trim();
+      return { unavailable: { code: 'preview_unavailable', text } };
+    }
+    const found = previewChanges(preview, fresh);
+    if (found.length > 0) return { changed: found, decisionId };
+  }
+  return {
+    binding: bindingDigest({
+      call: call.digest,
+      actor: call.run.principal,
+      session: call.run.sessionKey,
+      policy: policy.version,
+      epoch: deps.epoch.current(),
+      preview,
+      deadline,
+    }),
+  };
+}
