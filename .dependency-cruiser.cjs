@@ -9,7 +9,7 @@ const rows = [
   ['approvals', 'sandbox', 'durable'],
   ['delivery'],
   ['channels', 'workflows'],
-  ['policy', 'sessions'],
+  ['policy', 'sessions', 'factors'],
   ['vault', 'catalogue'],
   ['audit'],
   ['envelope', 'config', 'db'],

@@ -16,6 +16,7 @@ import {
 import type { Logger, Settings } from './config/index.ts';
 import { migrate, openPool, Signals, type Pool } from './db/index.ts';
 import { createDelivery, type Delivery } from './delivery/index.ts';
+import { createFactors } from './factors/index.ts';
 import {
   createPolicy,
   createRevisions,
@@ -49,7 +50,7 @@ import {
   type People,
 } from './sessions/index.ts';
 import { createConnectors, createPreviews, createTools } from './tools/index.ts';
-import { createLeases, createSecretStore, type SecretStore } from './vault/index.ts';
+import { createBox, createLeases, createSecretStore, type SecretStore } from './vault/index.ts';
 import { watchFolder } from './watch.ts';
 import { mountWeb, webErrorPages, webNotFound } from './web/index.ts';
 
@@ -123,6 +124,7 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
   const web = createWeb();
   const channels = vendorChannels(settings, (name) => store.get(name), log);
   const pairing = createPairing({ pool, people });
+  const factors = createFactors({ pool, box: createBox(settings), publicUrl: settings.publicUrl });
   const delivery = createDelivery({
     automations,
     pool,
@@ -132,6 +134,7 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
     adapters: new Map([web, ...channels].map((adapter) => [adapter.kind, adapter])),
     people,
     pairing,
+    factors,
     limits,
     signingSecret,
     sessionSecret: createSecretKey(await installationSecret(store, 'gateway/session-key', ''), 'base64'),
@@ -157,6 +160,7 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
     executionState: executions ? (id) => executions.state(id) : undefined,
     classOf: (tool) => policy.approvalClass(catalogue.get(tool)?.risk ?? ''),
     isStrict: (tool) => policy.approvalClass(catalogue.get(tool)?.risk ?? '')?.strict ?? true,
+    factors,
   });
   const sandbox = createSandbox({ runnerUrl: settings.runnerUrl, token: await store.get('runner/token') });
   const tools = createTools({
@@ -228,6 +232,7 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
         return outcome ?? 'dead';
       },
       approvals,
+      factors,
       identities: {
         question: (code: string, principal: string) => pairing.question(code, principal),
         answer: async (code: string, principal: string, yes: boolean) =>

@@ -6,7 +6,7 @@ import { markMixed } from './scripts.ts';
 import type { ApprovalRow } from './store.ts';
 import type { ApprovalsDeps, Card, CardVote, Outcome } from './types.ts';
 
-type Readers = Pick<ApprovalsDeps, 'people' | 'catalogue'> & Partial<Pick<ApprovalsDeps, 'policy'>>;
+type Readers = Pick<ApprovalsDeps, 'people' | 'catalogue' | 'isStrict'> & Partial<Pick<ApprovalsDeps, 'policy'>>;
 
 /**
  * Builds what a person is shown of an approval.
@@ -42,6 +42,7 @@ export function buildCard(deps: Readers, row: ApprovalRow, viewer?: string): Car
     deadline: row.deadline.toISOString(),
     decidedAt: row.decidedAt?.toISOString() ?? null,
     quorum: row.quorum,
+    strict: deps.isStrict?.(row.tool) ?? false,
     approvers,
     votes: votesOf({ people }, row),
     mayVote: whyNot === null,

@@ -157,6 +157,8 @@ function needText(card: Card): string {
 }
 
 function buttonsOf(card: Card): NonNullable<Outgoing['buttons']> {
+  // No button carries a second factor; the link leads to the page that asks for it.
+  if (card.strict) return [];
   const verb = card.kind === 'confirm' ? 'Confirm' : 'Approve';
   return [
     { label: labelOf(`${verb} ${card.effect}`), value: buttonValue('approve', card), style: 'primary' },

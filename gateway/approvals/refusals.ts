@@ -214,6 +214,12 @@ export const refusals = {
       'What is stored of this request is not what people were asked about, so it was closed.',
       { status: 409, next: 'Ask for it again, and tell an operator: the receipts show what was asked.' },
     ),
+  factorNeeded: (url: string) =>
+    new GatehouseError(
+      'GH-APPROVAL-061',
+      'A request of this kind is decided with a second factor, so nothing was counted.',
+      { status: 403, next: `Decide it signed in at ${url}, with a passkey or a one-time code.` },
+    ),
   foreignDecision: (index: number) =>
     new GatehouseError(
       'GH-APPROVAL-012',

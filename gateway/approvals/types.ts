@@ -2,6 +2,7 @@ import type { Catalogue } from '../catalogue/index.ts';
 import type { Logger, Settings } from '../config/index.ts';
 import type { Pool, Signals } from '../db/index.ts';
 import type { Delivery } from '../delivery/index.ts';
+import type { Factors } from '../factors/index.ts';
 import type { ApprovalClass, Policy, Reason, StandingAsk, StandingOffer, TakePreview } from '../policy/index.ts';
 import type { Identity, People } from '../sessions/index.ts';
 
@@ -41,8 +42,10 @@ export interface ApprovalsDeps {
   preview?: TakePreview;
   /** Looks an execution up in n8n; without it, a run that answers nothing usable is given up after `giveUpMs`. */
   executionState?: (executionId: string) => Promise<ExecutionState>;
-  /** Whether calls of this tool may only be decided signed in or by a platform-signed button, not on the n8n form. */
+  /** Whether calls of this tool may only be decided on the gateway's own page, signed in, with a second factor. */
   isStrict?: (tool: string) => boolean;
+  /** Whose second factor an authenticator is; without it, nobody decides a strict call. */
+  factors?: Pick<Factors, 'holds'>;
   /** Who else is asked about this tool's calls and when, as `approvals.yaml` says. */
   classOf?: (tool: string) => Pick<ApprovalClass, 'escalate' | 'remindAt' | 'fourEyes'> | undefined;
   timing?: Partial<Timing>;
@@ -178,6 +181,8 @@ export interface Card {
   deadline: string;
   decidedAt: string | null;
   quorum: number;
+  /** Whether a vote needs a second factor, on the gateway's own page. */
+  strict: boolean;
   /** Who may decide. */
   approvers: { principal: string; display: string }[];
   votes: CardVote[];

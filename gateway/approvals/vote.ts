@@ -11,7 +11,7 @@ import { settle } from './settle.ts';
 import { findApprovals, lockApprovals, type ApprovalRow } from './store.ts';
 import { holderOf } from './tokens.ts';
 import type { ApprovalsDeps, Ballot, Verdict, VoteResult } from './types.ts';
-import { countedVotes, freeSeat, relayed, voterOf, type Voter } from './voter.ts';
+import { countedVotes, freeSeat, provenBy, relayed, voterOf, type Voter } from './voter.ts';
 
 /** What one transaction found: a counted vote, or a refusal that is thrown once what it wrote is committed. */
 type Counted = { result: VoteResult } | { refusal: GatehouseError };
@@ -64,6 +64,9 @@ async function count(
   // Who may not decide learns nothing about how it stands.
   const voter = await voterOf(deps, tx, row, ballot);
   if (voter instanceof GatehouseError) return { refusal: voter };
+  if (!(await provenBy(deps, tx, row, ballot))) {
+    return { refusal: refusals.factorNeeded(`${deps.settings.publicUrl}/approvals/${row.id}`) };
+  }
   if (ballot.shownDigest !== undefined && !sameDigest(row.binding ?? '', ballot.shownDigest)) {
     return { refusal: refusals.changed() };
   }

@@ -40,6 +40,17 @@ export async function voterOf(
   return seats ? { identity, seats } : refusals.notAnApprover();
 }
 
+/** Whether a vote was confirmed by a second factor that is its voter's now; only strict calls need one. */
+export async function provenBy(
+  deps: Pick<ApprovalsDeps, 'isStrict' | 'factors'>,
+  tx: Queryable,
+  row: Pick<ApprovalRow, 'tool'>,
+  { principal, authenticator }: { principal: string; authenticator?: string | null },
+): Promise<boolean> {
+  if (!deps.isStrict?.(row.tool)) return true;
+  return authenticator ? ((await deps.factors?.holds(tx, principal, authenticator)) ?? false) : false;
+}
+
 /**
  * Why somebody may not act on an approval as who they say, or null: what is done besides voting needs as much proof as a
  * vote. What they may do is asked apart.
@@ -64,11 +75,12 @@ async function accountOf(
 }
 
 /**
- * The approvals that make up the quorum now: of people who may still decide, by accounts that are still theirs, one for
- * each seat, account and authenticator, and for what the approval is bound to. Somebody who has left the group since voting counts no more.
+ * The approvals that make up the quorum now: of people who may still decide, by accounts and second factors that are
+ * still theirs, one for each seat, account and authenticator, and for what the approval is bound to. Somebody who has
+ * left the group since voting counts no more.
  */
 export async function countedVotes(
-  deps: Pick<ApprovalsDeps, 'people'>,
+  deps: Pick<ApprovalsDeps, 'people' | 'isStrict' | 'factors'>,
   tx: Queryable,
   row: ApprovalRow,
 ): Promise<StoredVote[]> {
@@ -78,7 +90,10 @@ export async function countedVotes(
     const { principal, verdict, seat, identity, shown } = vote;
     if (verdict !== 'approve' || shown !== row.binding || seat === null || identity === null) continue;
     const holder = await deps.people.holder(tx, identity);
-    const valid = holder?.principal === principal && seats.get(principal)?.includes(seat);
+    const valid =
+      holder?.principal === principal &&
+      seats.get(principal)?.includes(seat) &&
+      (await provenBy(deps, tx, row, vote));
     if (valid && !counted.some((other) => sameSource(other, vote))) counted.push(vote);
   }
   return counted;

@@ -25,7 +25,8 @@ export type ReceiptKind =
   | 'clock.backward'
   | 'policy.served'
   | 'policy.rollback'
-  | 'pairing';
+  | 'pairing'
+  | 'factor';
 
 /** Ids, digests, codes and times; never argument values, message text or secrets. */
 export type ReceiptFacts = Record<string, string | number | boolean | null | string[]>;

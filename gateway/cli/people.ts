@@ -1,11 +1,15 @@
 import { userInfo } from 'node:os';
 import { Command } from 'commander';
 import { GatehouseError } from '../config/index.ts';
+import { resetFactors } from '../factors/index.ts';
 import { createPairing, createPeople, createSignIn } from '../sessions/index.ts';
 import { printJson, printTable } from './output.ts';
 import { commandSettings, withPool } from './settings.ts';
 
-/** `gatehouse people list|pair|link`: who is known, the confirmation of a sender's code, and a way to sign in. */
+/**
+ * `gatehouse people list|pair|link|reset-factors`: who is known, the confirmation of a sender's code, a way to sign in,
+ * and the way back for somebody who lost their second factors.
+ */
 export function peopleCommand(): Command {
   const command = new Command('people').description('people, and senders that wait to be paired with one');
   command
@@ -51,7 +55,7 @@ export function peopleCommand(): Command {
       const settings = commandSettings({ database: true });
       const { linked } = await withPool(settings, async (pool) => {
         const people = await createPeople({ pool, policiesDir: settings.policiesDir });
-        return createPairing({ pool, people }).confirm(code, principal, `cli:${userInfo().username}`);
+        return createPairing({ pool, people }).confirm(code, principal, operator());
       });
       process.stdout.write(
         linked
@@ -62,7 +66,8 @@ export function peopleCommand(): Command {
   command
     .command('link <principal>')
     .description('print a sign-in link that works once, within the hour')
-    .action(async (principal: string) => {
+    .option('--enrol', 'invite them to add their first second factor, which then decides at once')
+    .action(async (principal: string, options: { enrol?: boolean }) => {
       const settings = commandSettings({ database: true });
       const token = await withPool(settings, async (pool) => {
         const people = await createPeople({ pool, policiesDir: settings.policiesDir });
@@ -72,9 +77,25 @@ export function peopleCommand(): Command {
             next: 'npx gatehouse people list',
           });
         }
-        return createSignIn({ pool }).issueLogin(principal, 3600);
+        return createSignIn({ pool }).issueLogin(
+          principal,
+          3600,
+          options.enrol ? { invitedBy: operator() } : {},
+        );
       });
       process.stdout.write(`${settings.publicUrl}/login?token=${token}\n`);
     });
+  command
+    .command('reset-factors <principal>')
+    .description('take all second factors of a person away; what they add afterwards decides after 24 hours')
+    .action(async (principal: string) => {
+      const settings = commandSettings({ database: true });
+      const count = await withPool(settings, (pool) => resetFactors(pool, principal, operator()));
+      process.stdout.write(
+        `${count} taken away. ${principal} is told on every account, and adds a new one on ${settings.publicUrl}/account/security after a fresh sign-in.\n`,
+      );
+    });
   return command;
 }
+
+const operator = (): string => `cli:${userInfo().username}`;

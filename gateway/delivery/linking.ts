@@ -2,6 +2,7 @@ import type { Outgoing } from '../channels/index.ts';
 import { GatehouseError } from '../config/index.ts';
 import { transaction, type Transaction } from '../db/index.ts';
 import { uuidv7 } from '../envelope/index.ts';
+import type { FactorNews } from '../factors/index.ts';
 import { identityKey, type Identity, type NewLink, type PendingPairing } from '../sessions/index.ts';
 import { Loop } from './loop.ts';
 import { texts } from './texts.ts';
@@ -10,11 +11,11 @@ import type { Click, DeliveryDeps, Notice } from './types.ts';
 const pattern = /^link:(yes|no):([0-9A-Z]{4,16})$/;
 
 type Tell = (tx: Transaction, notice: Notice) => Promise<number>;
-type LinkingDeps = Pick<DeliveryDeps, 'pool' | 'pairing' | 'log' | 'settings'>;
+type LinkingDeps = Pick<DeliveryDeps, 'pool' | 'pairing' | 'factors' | 'log' | 'settings'>;
 
 /**
  * Speaks with people about their identities: asks before a further one is linked to them, and tells all the others
- * once it is. What is said and that it was said are one commit, so that of several gateways one says it.
+ * once it is. Tells all of them when a second factor is added or taken away. What is said and that it was said are one commit, so that of several gateways one says it.
  */
 export class Linking {
   readonly loop: Loop;
@@ -51,6 +52,7 @@ export class Linking {
     await transaction(this.#deps.pool, async (tx) => {
       for (const question of await this.#deps.pairing.takeUnasked(tx)) await this.#ask(tx, question);
       for (const link of await this.#deps.pairing.takeUntold(tx)) await this.#announce(tx, link);
+      for (const news of await this.#deps.factors.takeNews(tx)) await this.#warn(tx, news);
     });
   }
 
@@ -63,6 +65,13 @@ export class Linking {
       body: texts.linkAsked(code, sender, `${this.#deps.settings.publicUrl}/identities/${code}`),
     });
     if (reached === 0) this.#deps.log.error({ principal }, 'nobody could be asked about a new identity');
+  }
+
+  /** Also by accounts that may not vote yet: whoever changed the factor can be using any of the others. */
+  async #warn(tx: Transaction, news: FactorNews): Promise<void> {
+    const id = `factor:${uuidv7()}`;
+    const body = texts.factorChanged(news);
+    await this.#tell(tx, { principal: news.principal, id, card: id, body, to: () => true });
   }
 
   async #announce(tx: Transaction, { principal, channel, account, id }: NewLink): Promise<void> {

@@ -1,9 +1,20 @@
 import type { Outgoing } from '../channels/index.ts';
+import type { FactorNews } from '../factors/index.ts';
 import type { PendingPairing } from '../sessions/index.ts';
 
 /** An account as a person knows it; the name is the sender's own word. */
 const account = (sender: Pick<PendingPairing, 'channel' | 'display' | 'nativeId'>): string =>
   `the ${sender.channel} account ${sender.nativeId}, which calls itself “${sender.display}”`;
+
+function factorText({ what, kind, label, votesFrom }: FactorNews): string {
+  if (what === 'reset') {
+    return 'An operator took all your second factors away. What you add now decides after 24 hours.';
+  }
+  const factor = `${kind === 'passkey' ? 'The passkey' : 'The authenticator app'} “${label ?? ''}”`;
+  if (what === 'removed') return `${factor} was taken from your account.`;
+  const from = votesFrom?.toISOString().slice(0, 16).replace('T', ' ') ?? '';
+  return `${factor} was added to your account. It decides strict requests from ${from} UTC on.`;
+}
 
 /** What the gateway itself says to a sender, in one place. */
 export const texts = {
@@ -30,6 +41,10 @@ export const texts = {
       : { text: 'It was not linked to you.', tone: 'cancelled' },
   linked: (channel: string): Outgoing => ({
     text: `A new ${channel} account was linked to you. It may vote on approvals in 24 hours. If it is not yours, tell an administrator now.`,
+    tone: 'info',
+  }),
+  factorChanged: (news: FactorNews): Outgoing => ({
+    text: `${factorText(news)} If you know nothing of it, tell an administrator now.`,
     tone: 'info',
   }),
   unknown: (): Outgoing => ({

@@ -4,6 +4,7 @@ import type { ChannelAdapter, Inbound, InboundMessage, Outgoing } from '../chann
 import type { Logger, Settings } from '../config/index.ts';
 import type { Pool, Queryable, Signals, Transaction } from '../db/index.ts';
 import type { Envelope } from '../envelope/index.ts';
+import type { Factors } from '../factors/index.ts';
 import type { RunContext } from '../policy/index.ts';
 import type { Automations, Identity, Limits, NewLink, Pairing, People } from '../sessions/index.ts';
 
@@ -99,6 +100,7 @@ export interface DeliveryDeps {
   people: People;
   automations: Pick<Automations, 'get'>;
   pairing: Pairing;
+  factors: Pick<Factors, 'takeNews'>;
   limits: Limits;
   /** `whsec_<base64>`, shared with the nodes' credential. */
   signingSecret: string;

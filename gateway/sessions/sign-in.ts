@@ -1,3 +1,4 @@
+import { recordReceipts } from '../audit/index.ts';
 import type { Pool } from '../db/index.ts';
 import { transaction } from '../db/index.ts';
 import { GatehouseError } from '../config/index.ts';
@@ -15,13 +16,22 @@ export interface SignIn {
   /**
    * @param ttlSeconds how long the link works
    * @param options.reusable the link works again until it expires; demo accounts only
+   * @param options.invitedBy the administrator who invites the person to add their first second factor
    * @returns the token of the link
    * @throws GatehouseError `GH-SESSIONS-005` for a reusable link outside the demo
    */
-  issueLogin(principal: string, ttlSeconds: number, options?: { reusable?: boolean }): Promise<string>;
+  issueLogin(
+    principal: string,
+    ttlSeconds: number,
+    options?: { reusable?: boolean; invitedBy?: string },
+  ): Promise<string>;
   /** Exchanges a login token for a session. @returns null for an unknown, used or expired one */
   redeem(token: string): Promise<WebSession | null>;
   session(token: string): Promise<{ principal: string; csrf: string } | null>;
+  /** How well a session stands for its person, by Postgres's clock; one that is over stands for nobody. */
+  standing(token: string): Promise<{ fresh: boolean; proven: boolean; invited: boolean }>;
+  /** Notes that the person of a session proved a second factor. */
+  proved(token: string): Promise<void>;
   /**
    * Replaces a session's token, which stays valid for a minute for requests that are under way. The absolute end of
    * the session does not move.
@@ -33,31 +43,39 @@ export interface SignIn {
 
 const sessionLifetime = '12 hours';
 const rotationGrace = '60 seconds';
+/** How long a sign-in, or the proof of a second factor, is recent enough to change factors. */
+const recent = '10 minutes';
 
 /** @param options.demo whether reusable login links may be issued and redeemed */
 export function createSignIn(options: { pool: Pool; demo?: boolean }): SignIn {
   const { pool, demo = false } = options;
   return {
-    async issueLogin(principal, ttlSeconds, { reusable = false } = {}) {
+    async issueLogin(principal, ttlSeconds, { reusable = false, invitedBy } = {}) {
       if (reusable && !demo) {
         throw new GatehouseError('GH-SESSIONS-005', 'A reusable login link is for demo accounts only.', {
           status: 403,
         });
       }
       const token = newToken('login');
-      await pool.query(
-        `insert into web_logins (token_hash, principal, reusable, expires_at)
-         values ($1, $2, $3, now() + make_interval(secs => $4))`,
-        [hashToken(token), principal, reusable, ttlSeconds],
-      );
+      const invites = invitedBy !== undefined && !reusable;
+      await transaction(pool, async (tx) => {
+        await tx.query(
+          `insert into web_logins (token_hash, principal, reusable, invites, expires_at)
+           values ($1, $2, $3, $4, now() + make_interval(secs => $5))`,
+          [hashToken(token), principal, reusable, invites, ttlSeconds],
+        );
+        if (invites) {
+          recordReceipts(tx, [{ kind: 'factor', facts: { state: 'invited', principal, by: invitedBy } }]);
+        }
+      });
       return token;
     },
 
     async redeem(token) {
       return transaction(pool, async (tx) => {
         // The row lock makes two redemptions at once one success.
-        const { rows } = await tx.query<{ principal: string; reusable: boolean }>(
-          'select principal, reusable from web_logins where token_hash = $1 and expires_at > now() for update',
+        const { rows } = await tx.query<{ principal: string; reusable: boolean; invites: boolean }>(
+          'select principal, reusable, invites from web_logins where token_hash = $1 and expires_at > now() for update',
           [hashToken(token)],
         );
         const login = rows[0];
@@ -68,9 +86,9 @@ export function createSignIn(options: { pool: Pool; demo?: boolean }): SignIn {
         await tx.query('delete from web_sessions where expires_at <= now()');
         const fresh = { session: newToken('sess'), csrf: newToken('csrf'), principal: login.principal };
         await tx.query(
-          `insert into web_sessions (token_hash, principal, csrf, expires_at)
-           values ($1, $2, $3, now() + $4::interval)`,
-          [hashToken(fresh.session), fresh.principal, fresh.csrf, sessionLifetime],
+          `insert into web_sessions (token_hash, principal, csrf, invited, expires_at)
+           values ($1, $2, $3, $4, now() + $5::interval)`,
+          [hashToken(fresh.session), fresh.principal, fresh.csrf, login.invites, sessionLifetime],
         );
         return fresh;
       });
@@ -85,15 +103,31 @@ export function createSignIn(options: { pool: Pool; demo?: boolean }): SignIn {
       return rows[0] ?? null;
     },
 
+    async standing(token) {
+      const { rows } = await pool.query<{ fresh: boolean; proven: boolean; invited: boolean }>(
+        `select created_at > clock_timestamp() - $2::interval as fresh, invited,
+           coalesce(proven_at > clock_timestamp() - $2::interval, false) as proven
+         from web_sessions where token_hash = $1 and expires_at > now()`,
+        [hashToken(token), recent],
+      );
+      return rows[0] ?? { fresh: false, proven: false, invited: false };
+    },
+
+    async proved(token) {
+      await pool.query('update web_sessions set proven_at = clock_timestamp() where token_hash = $1', [
+        hashToken(token),
+      ]);
+    },
+
     async rotate(token) {
       const session = newToken('sess');
       const { rows } = await pool.query<{ principal: string; csrf: string }>(
         `with old as (
-           select principal, csrf, expires_at from web_sessions
+           select principal, csrf, expires_at, created_at, invited, proven_at from web_sessions
            where token_hash = $1 and expires_at > now() and not rotated for update
          ), fresh as (
-           insert into web_sessions (token_hash, principal, csrf, expires_at)
-           select $2, principal, csrf, expires_at from old returning principal, csrf
+           insert into web_sessions (token_hash, principal, csrf, expires_at, created_at, invited, proven_at)
+           select $2, principal, csrf, expires_at, created_at, invited, proven_at from old returning principal, csrf
          ), retired as (
            update web_sessions set rotated = true, expires_at = least(expires_at, now() + $3::interval)
            where token_hash = $1 and exists (select from old)

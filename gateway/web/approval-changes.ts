@@ -41,10 +41,8 @@ export function approvalChangeRoutes(deps: WebDeps): Router {
     );
   };
   const onItsPage: Parameters<typeof form>[2] = async (viewer, id, request, response, problem) => {
-    approvalPage(response, await findCard(deps, id, viewer), {
-      problem,
-      question: field(request, 'question'),
-    });
+    const question = field(request, 'question');
+    await approvalPage(deps, viewer, response, await findCard(deps, id, viewer), { problem, question });
   };
 
   router.get(
@@ -70,7 +68,7 @@ export function approvalChangeRoutes(deps: WebDeps): Router {
     async (viewer, id, request, response, problem) => {
       const card = await findCard(deps, id, viewer);
       // Decided or changed meanwhile: there is nothing left to fill in.
-      if (!card.mayEdit) return approvalPage(response, card, { problem });
+      if (!card.mayEdit) return approvalPage(deps, viewer, response, card, { problem });
       const values = valuesOf(request);
       const fields = await deps.approvals.editForm(id, viewer.principal);
       const typed = fields.map((entry) => ({ ...entry, value: values[entry.name] ?? entry.value }));
@@ -103,7 +101,7 @@ export function approvalChangeRoutes(deps: WebDeps): Router {
       return `/approvals/${encodeURIComponent(id)}#questions`;
     },
     async (viewer, id, _request, response, problem) =>
-      approvalPage(response, await findCard(deps, id, viewer), { problem }),
+      approvalPage(deps, viewer, response, await findCard(deps, id, viewer), { problem }),
   );
   form(
     '/approvals/standing/:id/end',

@@ -1,6 +1,7 @@
 import type { Response } from 'express';
 import { GatehouseError } from '../config/index.ts';
 import type { ApprovalCard, ApprovalState, WebDeps } from './deps.ts';
+import { ableToVote } from './factors.ts';
 import { withMoney, type Status } from './format.ts';
 import { page } from './render.ts';
 import type { Viewer } from './session.ts';
@@ -15,17 +16,20 @@ const words: Record<ApprovalState, Status> = {
   undeliverable: 'unknown',
 };
 
-/** Shows one request, with what went wrong where something did. */
-export function approvalPage(
+/** Shows one request, with what its viewer can confirm a vote with, and with what went wrong where something did. */
+export async function approvalPage(
+  deps: WebDeps,
+  viewer: Viewer,
   response: Response,
   card: ApprovalCard,
   extra: { problem?: unknown; comment?: string; question?: string },
-): void {
+): Promise<void> {
   page(response, 'approval', {
     title: withMoney(card.sentence, card.facts),
     current: 'approvals',
     card,
     status: statusFor(card),
+    able: card.strict && card.mayVote ? await ableToVote(deps, viewer.principal) : null,
     problem: null,
     comment: '',
     question: '',

@@ -1,5 +1,6 @@
 import type { Logger, Problem } from '../config/index.ts';
 import type { Pool } from '../db/index.ts';
+import type { Factors } from '../factors/index.ts';
 import type { Explanation, KillSwitch, KillTarget, PolicyOverview, ShadowReport } from '../policy/index.ts';
 
 /** What the pages need to know of a person. */
@@ -40,6 +41,8 @@ export interface ApprovalCard {
   deadline: Date | string;
   decidedAt: Date | string | null;
   quorum: number;
+  /** Whether a vote needs a second factor. */
+  strict: boolean;
   approvers: readonly { principal: string; display: string }[];
   votes: readonly {
     principal: string;
@@ -113,6 +116,13 @@ interface ByPerson {
   channel: 'web';
 }
 
+/** What an approver wants to allow beyond the one call. */
+export interface StandingWish {
+  hours: number;
+  calls?: number;
+  amount?: string;
+}
+
 export interface WebApprovals {
   /** @throws GatehouseError 404 when there is none that `viewer` may see; null says the same */
   card(id: string, viewer: string): Promise<ApprovalCard | null>;
@@ -126,7 +136,9 @@ export interface WebApprovals {
     /** What the voter saw; a vote for anything else does not count. */
     shownDigest: string;
     /** What else to allow with it. */
-    standing?: { hours: number; calls?: number; amount?: string };
+    standing?: StandingWish;
+    /** The second factor that confirmed it. */
+    authenticator?: string;
   }): Promise<unknown>;
   /** @throws GatehouseError where this person may not change it, or nobody may */
   editForm(id: string, viewer: string): Promise<readonly EditField[]>;
@@ -179,6 +191,9 @@ export interface WebSignIn {
   redeem(token: string): Promise<{ session: string; csrf: string; principal: string } | null>;
   session(token: string): Promise<{ principal: string; csrf: string } | null>;
   end(token: string): Promise<void>;
+  standing(token: string): Promise<{ fresh: boolean; proven: boolean; invited: boolean }>;
+  /** Notes that the session proved a second factor. */
+  proved(token: string): Promise<void>;
 }
 
 export type SubmitOutcome = 'accepted' | 'duplicate' | 'dead' | 'refused' | 'handled';
@@ -207,6 +222,7 @@ export interface WebDeps {
   approvals: WebApprovals;
   identities: WebIdentities;
   policy: WebPolicy;
+  factors: Omit<Factors, 'holds' | 'takeNews'>;
   audit: {
     listReceipts(pool: Pool, filter: { principal: string } | { all: true }): Promise<readonly ReceiptRow[]>;
   };

@@ -31,7 +31,8 @@ export function loginRoutes(deps: WebDeps): Router {
     if (!redeemed || !deps.people.get(redeemed.principal)) throw staleLink();
     if (earlier) await deps.signIn.end(earlier.session);
     setSession(response, deps.publicUrl, redeemed.session);
-    response.redirect(303, '/');
+    const { invited } = await deps.signIn.standing(redeemed.session);
+    response.redirect(303, invited ? '/account/security' : '/');
   });
 
   router.post(

@@ -3,6 +3,7 @@ import { approvalRoutes } from './approvals.ts';
 import { chatRoutes } from './chat.ts';
 import type { WebDeps } from './deps.ts';
 import { docsRoutes } from './docs.ts';
+import { factorRoutes } from './factors.ts';
 import { identityRoutes } from './identities.ts';
 import { loginRoutes } from './login.ts';
 import { policyRoutes } from './policy.ts';
@@ -12,7 +13,7 @@ import { pageHeaders } from './security.ts';
 
 /** Addresses of the pages; other routes of the same listener keep their own headers. */
 const paths =
-  /^\/(?:(?:login|logout|events|messages|approvals(?:\/.*)?|identities\/.*|receipts|policy(?:\/.*)?|docs|openapi\.json)\/?)?$/;
+  /^\/(?:(?:login|logout|events|messages|approvals(?:\/.*)?|identities\/.*|account\/security(?:\/.*)?|receipts|policy(?:\/.*)?|docs|openapi\.json)\/?)?$/;
 
 /**
  * Puts the pages on the public listener: chat, sign-in, approvals, receipts, policy, API docs.
@@ -30,6 +31,7 @@ export function mountWeb(app: Express, deps: WebDeps): { stop(): void } {
     chat.router,
     approvalRoutes(deps),
     identityRoutes(deps),
+    factorRoutes(deps),
     receiptRoutes(deps),
     policyRoutes(deps),
     docsRoutes(deps),

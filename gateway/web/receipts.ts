@@ -31,6 +31,7 @@ const names: Record<string, string> = {
   'policy.served': 'Policy in force',
   'policy.rollback': 'Policy rolled back',
   pairing: 'Identity paired',
+  factor: 'Second factor changed',
 };
 
 /** `GET /receipts`: what was done, one chain of receipts a message. */

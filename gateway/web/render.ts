@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { Router, type Response } from 'express';
 import { Eta } from 'eta';
 import * as format from './format.ts';
@@ -10,13 +10,16 @@ import type { Viewer } from './session.ts';
 const eta = new Eta({ views: join(import.meta.dirname, 'views'), cache: true, autoEscape: true });
 const resolve = createRequire(import.meta.url).resolve;
 
-/** Our four assets and where they live; addressed with a hash of their content, so that they may be cached for good. */
+/** Our assets and where they live; addressed with a hash of their content, so that they may be cached for good. */
 const files: Record<string, string> = {
   'gatehouse.css': join(import.meta.dirname, 'assets/gatehouse.css'),
   'gatehouse.js': join(import.meta.dirname, 'assets/gatehouse.js'),
+  'factors.js': join(import.meta.dirname, 'assets/factors.js'),
   'icons.svg': join(import.meta.dirname, 'assets/icons.svg'),
   'htmx.js': resolve('htmx.org/dist/htmx.min.js'),
   'sse.js': resolve('htmx-ext-sse/dist/sse.min.js'),
+  // The package names only its modules; the file that browsers take lies beside them.
+  'webauthn.js': join(dirname(resolve('@simplewebauthn/browser')), '../dist/bundle/index.umd.min.js'),
 };
 const versions = Object.fromEntries(
   Object.entries(files).map(([name, path]) => [

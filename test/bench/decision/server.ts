@@ -117,6 +117,7 @@ async function oneRun(
     adapters: new Map([[web.kind, web]]),
     people,
     pairing: createPairing({ pool, people }),
+    factors: { takeNews: async () => [] },
     automations: { get: () => undefined },
     limits: await createLimits({ policiesDir: settings.policiesDir }),
     signingSecret: `whsec_${Buffer.alloc(32).toString('base64')}`,

@@ -126,17 +126,3 @@ test('a confirmation in a group conversation shows no personal link there', asyn
   assert.equal(house.seen.replies[0]?.buttons.length, 2);
   assert.equal(house.seen.notices[0]?.principal, 'requester');
 });
-
-test('a strict tool is not decided through a link, but signed in it is', async () => {
-  const strict = house.another({ isStrict: (tool) => tool === 'ledger.transfer' });
-  const { id } = await asked();
-  await assert.rejects(strict.voteByToken(id, tokenFor(house.seen, 'approver-a', id), 'approve'), {
-    code: 'GH-APPROVAL-009',
-  });
-  assert.equal((await strict.card(id, 'approver-a')).formUrl, null);
-  assert.equal(
-    (await strict.vote({ approvalId: id, principal: 'approver-a', verdict: 'approve', channel: 'web' }))
-      .state,
-    'approved',
-  );
-});

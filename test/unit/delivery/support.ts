@@ -251,6 +251,7 @@ export class Stage {
             ? { principal: `automation:${name}`, display: name, owner: 'ann' }
             : undefined,
       },
+      factors: { takeNews: async () => [] },
       pairing: {
         offer: async ({ nativeId }) => {
           this.offers.push(nativeId);

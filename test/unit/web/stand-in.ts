@@ -1,12 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import express from 'express';
 import { GatehouseError, toProblem } from '../../../gateway/config/index.ts';
 import { Signals } from '../../../gateway/db/index.ts';
 import { loadCatalogue } from '../../../gateway/catalogue/index.ts';
 import { createPolicy, shadowReport } from '../../../gateway/policy/index.ts';
 import { hashToken, newToken } from '../../../gateway/envelope/index.ts';
+import { createFactors } from '../../../gateway/factors/index.ts';
+import { createBox } from '../../../gateway/vault/index.ts';
 import { mountWeb, webErrorPages, webNotFound } from '../../../gateway/web/index.ts';
 import type {
   ApprovalCard,
@@ -58,6 +63,7 @@ export function paymentCard(change: Partial<ApprovalCard> = {}): ApprovalCard {
     deadline: new Date(Date.now() + 3_600_000),
     decidedAt: null,
     quorum: 2,
+    strict: false,
     approvers: [
       { principal: 'approver-a', display: 'Alex Approver' },
       { principal: 'approver-b', display: 'Blake Approver' },
@@ -123,6 +129,7 @@ export async function startWeb(options: { publicUrl?: (port: number) => string }
   const base = `http://127.0.0.1:${port}`;
   const publicUrl = options.publicUrl?.(port) ?? base;
 
+  const dataDir = await mkdtemp(join(tmpdir(), 'web-'));
   const sessions = new Map<string, { principal: string; csrf: string }>();
   const state = {
     cards: new Map<string, ApprovalCard>(),
@@ -145,6 +152,7 @@ export async function startWeb(options: { publicUrl?: (port: number) => string }
     failures: [] as unknown[],
     /** A decision that a test made. */
     decision: '',
+    standing: { fresh: true, proven: false, invited: false },
   };
   const policy = await createPolicy({
     pool: database.pool,
@@ -172,6 +180,8 @@ export async function startWeb(options: { publicUrl?: (port: number) => string }
       },
       session: async (token) => sessions.get(token) ?? null,
       end: async (token) => void sessions.delete(token),
+      standing: async () => state.standing,
+      proved: async () => void (state.standing = { ...state.standing, proven: true }),
     },
     async submit(principal, text) {
       if (state.outcome instanceof GatehouseError) throw state.outcome;
@@ -228,6 +238,7 @@ export async function startWeb(options: { publicUrl?: (port: number) => string }
       overview: () => policy.overview(['member', 'approver', 'viewer', 'guest', 'automation']),
       shadow: () => shadowReport(database.pool),
     },
+    factors: createFactors({ pool: database.pool, box: createBox({ dataDir }), publicUrl }),
     audit: {
       async listReceipts(_pool, filter) {
         state.asked.push(filter);
@@ -314,6 +325,7 @@ export async function startWeb(options: { publicUrl?: (port: number) => string }
       await new Promise((resolve) => server.close(resolve));
       await signals.stop();
       await database.drop();
+      await rm(dataDir, { recursive: true });
     },
   };
 }

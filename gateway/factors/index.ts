@@ -1,0 +1,3 @@
+export { createFactors, resetFactors } from './factors.ts';
+export { changing, voting } from './purpose.ts';
+export { type Factor, type FactorNews, type Factors, type Proof } from './types.ts';
