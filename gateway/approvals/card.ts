@@ -6,7 +6,8 @@ import { markMixed } from './scripts.ts';
 import type { ApprovalRow } from './store.ts';
 import type { ApprovalsDeps, Card, CardVote, Outcome } from './types.ts';
 
-type Readers = Pick<ApprovalsDeps, 'people' | 'catalogue' | 'isStrict'> & Partial<Pick<ApprovalsDeps, 'policy'>>;
+type Readers = Pick<ApprovalsDeps, 'people' | 'catalogue' | 'isStrict'> &
+  Partial<Pick<ApprovalsDeps, 'policy'>>;
 
 /**
  * Builds what a person is shown of an approval.

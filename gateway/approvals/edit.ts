@@ -92,7 +92,12 @@ async function replace(
   deps: ApprovalsDeps,
   tx: Transaction,
   run: RunContext,
-  { row, change, decision, preview }: { row: ApprovalRow; change: Edit; decision: Decision; preview?: Preview },
+  {
+    row,
+    change,
+    decision,
+    preview,
+  }: { row: ApprovalRow; change: Edit; decision: Decision; preview?: Preview },
 ): Promise<Edited> {
   const editors = [...new Set([...row.editors, change.principal])];
   const quorum = quorumOf(deps, { ...decision, principal: row.requester });

@@ -142,7 +142,6 @@ async function upsert(
   }
 }
 
-
 /** The requests of a gate as they are now, of which the new ones are bound. */
 async function bound(
   tx: Queryable,

@@ -3,7 +3,14 @@ import type { Logger, Settings } from '../config/index.ts';
 import type { Pool, Signals } from '../db/index.ts';
 import type { Delivery } from '../delivery/index.ts';
 import type { Factors } from '../factors/index.ts';
-import type { ApprovalClass, Policy, Reason, StandingAsk, StandingOffer, TakePreview } from '../policy/index.ts';
+import type {
+  ApprovalClass,
+  Policy,
+  Reason,
+  StandingAsk,
+  StandingOffer,
+  TakePreview,
+} from '../policy/index.ts';
 import type { Identity, People } from '../sessions/index.ts';
 
 export type ApprovalState =

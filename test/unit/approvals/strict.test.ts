@@ -100,11 +100,12 @@ test('in chat the buttons are a link to the page, for approvers and for a confir
 });
 
 test('a button from before the class was strict decides nothing, and says where to decide', async () => {
-  const { id, digest } = await asked();
+  const { id } = await asked();
+  const { binding } = await strict.card(id, 'approver-a');
   for (const channel of ['slack', 'telegram']) {
     const said = await strict.click({
       id: 'click',
-      value: buttonValue('approve', { id, digest }),
+      value: buttonValue('approve', { id, binding }),
       principal: 'approver-a',
       channel,
       messageId: 'm',

@@ -152,7 +152,7 @@ export async function startWeb(options: { publicUrl?: (port: number) => string }
     failures: [] as unknown[],
     /** A decision that a test made. */
     decision: '',
-    standing: { fresh: true, proven: false, invited: false },
+    sessionStanding: { fresh: true, proven: false, invited: false },
   };
   const policy = await createPolicy({
     pool: database.pool,
@@ -180,8 +180,8 @@ export async function startWeb(options: { publicUrl?: (port: number) => string }
       },
       session: async (token) => sessions.get(token) ?? null,
       end: async (token) => void sessions.delete(token),
-      standing: async () => state.standing,
-      proved: async () => void (state.standing = { ...state.standing, proven: true }),
+      standing: async () => state.sessionStanding,
+      proved: async () => void (state.sessionStanding = { ...state.sessionStanding, proven: true }),
     },
     async submit(principal, text) {
       if (state.outcome instanceof GatehouseError) throw state.outcome;
