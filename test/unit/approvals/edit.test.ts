@@ -100,10 +100,10 @@ test('who edited a payment has no vote on it, over any way of voting', async () 
   assert.equal(card.mayVote, false);
   assert.match(card.whyNot ?? '', /You changed this request/);
   assert.ok(!card.approvers.some(({ principal }) => principal === 'approver-a'));
-  const digest = card.digest.slice(7, 15);
+  const shown = card.binding.slice(7, 15);
   const click = await house.approvals.click({
     id: 'c',
-    value: `approve:${approvalId}:${digest}`,
+    value: `approve:${approvalId}:${shown}`,
     principal: 'approver-a',
     channel: 'slack',
     messageId: 'm',
@@ -244,6 +244,7 @@ test('who stands in for the editor has no vote either', async () => {
 
 test('votes given before an edit do not count for what came after it', async () => {
   const first = await asked({ quorum: 2 });
+  const shown = (await house.approvals.card(first.id, 'approver-a')).binding.slice(7, 15);
   await vote(first.id, 'approver-a');
   house.policy.quorum = 2;
   const { approvalId } = await edit(first, { payee: 'Evil Corp' }, 'requester');
@@ -252,7 +253,7 @@ test('votes given before an edit do not count for what came after it', async () 
   // The earlier card is shown to nobody any more, and its button resolves nothing.
   const stale = await house.approvals.click({
     id: 'c',
-    value: `approve:${first.id}:${first.digest.slice(7, 15)}`,
+    value: `approve:${first.id}:${shown}`,
     principal: 'approver-b',
     channel: 'slack',
     identity: slack('approver-b'),
@@ -261,7 +262,7 @@ test('votes given before an edit do not count for what came after it', async () 
   assert.equal(stale?.tone, 'refused');
   const swapped = await house.approvals.click({
     id: 'c',
-    value: `approve:${approvalId}:${first.digest.slice(7, 15)}`,
+    value: `approve:${approvalId}:${shown}`,
     principal: 'approver-a',
     channel: 'slack',
     identity: slack('approver-a'),

@@ -22,6 +22,12 @@ type Operation =
   | { kind: 'redispatch'; gateway: 0 | 1 }
   | { kind: 'restart'; gateway: 0 | 1 };
 
+/** An edition as a page shows it. */
+interface Shown {
+  id: string;
+  digest: string;
+  binding: string;
+}
 interface Edition {
   id: string;
   state: string;
@@ -96,7 +102,7 @@ class Request {
   }
 
   /** Does one thing; being refused is a way to do it. */
-  async do(operation: Operation, shown: { id: string; digest: string }): Promise<void> {
+  async do(operation: Operation, shown: Shown): Promise<void> {
     try {
       await this.#do(operation, shown);
     } catch (error) {
@@ -104,7 +110,7 @@ class Request {
     }
   }
 
-  async #do(operation: Operation, shown: { id: string; digest: string }): Promise<unknown> {
+  async #do(operation: Operation, shown: Shown): Promise<unknown> {
     const channel = 'web';
     switch (operation.kind) {
       case 'vote':
@@ -113,7 +119,7 @@ class Request {
           principal: operation.who,
           verdict: operation.verdict,
           channel,
-          ...(operation.blind ? {} : { shownDigest: shown.digest }),
+          ...(operation.blind ? {} : { shownDigest: shown.binding }),
         });
       case 'edit':
         return this.#gateway(operation.gateway).edit({
@@ -139,9 +145,9 @@ class Request {
   }
 
   /** The edition that pages show now. */
-  async shown(): Promise<{ id: string; digest: string }> {
-    const { rows } = await house.database.pool.query<{ id: string; digest: string }>(
-      `select a.id, d.digest from approvals a join decisions d on d.id = a.id where root = $1
+  async shown(): Promise<Shown> {
+    const { rows } = await house.database.pool.query<Shown>(
+      `select a.id, a.binding, d.digest from approvals a join decisions d on d.id = a.id where root = $1
        order by edition desc limit 1`,
       [this.root],
     );

@@ -52,9 +52,9 @@ async function asked(question: Question, state: string | null): Promise<void> {
   );
   if (state === null) return;
   await db.pool.query(
-    `insert into approvals (id, state, kind, groups, quorum, requester, run_id, execution_id, node_id, item_index,
+    `insert into approvals (id, root, state, kind, groups, quorum, requester, run_id, execution_id, node_id, item_index,
        resume_path, deadline)
-     values ($1, $2, 'approve', '{approvers}', 1, $3, $4, 'e', 'n', 0, '/', now() + interval '1 hour')`,
+     values ($1, $1, $2, 'approve', '{approvers}', 1, $3, $4, 'e', 'n', 0, '/', now() + interval '1 hour')`,
     [id, state, principal, randomUUID()],
   );
 }

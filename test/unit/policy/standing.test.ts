@@ -5,7 +5,13 @@ import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import { loadCatalogue } from '../../../gateway/catalogue/index.ts';
 import { transaction } from '../../../gateway/db/index.ts';
-import { createPolicy, openEpoch, type Epoch, type Policy } from '../../../gateway/policy/index.ts';
+import {
+  createPolicy,
+  openEpoch,
+  type Decision,
+  type Epoch,
+  type Policy,
+} from '../../../gateway/policy/index.ts';
 import { testDatabase, type TestDatabase } from '../../support/postgres.ts';
 import { inputOf, policiesDir, runOf } from './support.ts';
 
@@ -149,20 +155,24 @@ test('a repeated question is answered the same and counted once', async () => {
 
 test('another destination, session, person, currency, tool or amount is asked about', async () => {
   await grant('300.00');
-  assert.equal(
-    (await decide({ payee: 'Evil Corp' }, { command: null, text: 'Please see to it.' })).effect,
-    'approve',
-  );
-  assert.equal((await decide({ payee: 'acme' })).effect, 'approve');
-  assert.equal((await decide({}, { sessionKey: 'another session' })).effect, 'approve');
-  assert.equal((await decide({}, { principal: 'approver-b' })).effect, 'approve');
-  assert.equal((await decide({ currency: 'USD' })).effect, 'approve');
-  assert.equal((await decide({ amount: '300.01' })).effect, 'approve');
-  assert.equal(
-    (await policy.decide(run, { tool: 'customers.delete', args: { customer: '1' }, step: 's' })).effect !==
-      'allow',
-    true,
-  );
+  const effectOf = async (decision: Promise<Decision>): Promise<string> => {
+    const { effect } = await decision;
+    // Asks that wait would make the fourth one refused.
+    await db.pool.query('delete from decisions');
+    return effect;
+  };
+  const others: Parameters<typeof decide>[] = [
+    [{ payee: 'Evil Corp' }, { command: null, text: 'Please see to it.' }],
+    [{ payee: 'acme' }],
+    [{}, { sessionKey: 'another session' }],
+    [{}, { principal: 'approver-b' }],
+    [{ currency: 'USD' }],
+    [{ amount: '300.01' }],
+  ];
+  for (const other of others)
+    assert.equal(await effectOf(decide(...other)), 'approve', JSON.stringify(other));
+  const removal = policy.decide(run, { tool: 'customers.delete', args: { customer: '1' }, step: 's' });
+  assert.notEqual(await effectOf(removal), 'allow');
   assert.equal(await left(), '300.00 of 300.00 EUR');
 });
 
