@@ -60,16 +60,17 @@ function leavesOf(
   args: Args,
   kinds: readonly ArgumentKind[],
 ): { argument: string; value: string }[] {
-  return Object.entries(tool.kinds)
-    .filter(([argument, kind]) => kinds.includes(kind) && !isChoice(tool, argument))
-    .flatMap(([argument]) =>
-      Object.hasOwn(args, argument) ? [...textsOf(args[argument])].map((value) => ({ argument, value })) : [],
-    );
+  const leaves: { argument: string; value: string }[] = [];
+  for (const [argument, value] of Object.entries(args)) {
+    const kind = tool.kinds[argument];
+    if (kind === undefined || !kinds.includes(kind) || isChoice(tool, argument)) continue;
+    for (const text of textsOf(value)) leaves.push({ argument, value: text });
+  }
+  return leaves;
 }
 
-function* textsOf(value: unknown): Generator<string> {
-  if (typeof value === 'string') yield value;
-  else if (typeof value === 'object' && value !== null)
-    for (const inner of Object.values(value)) yield* textsOf(inner);
-  else if (value !== null && value !== undefined) yield JSON.stringify(value);
+function textsOf(value: unknown): string[] {
+  if (typeof value === 'string') return [value];
+  if (value === null || value === undefined) return [];
+  return typeof value === 'object' ? Object.values(value).flatMap(textsOf) : [JSON.stringify(value)];
 }

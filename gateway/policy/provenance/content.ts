@@ -27,12 +27,23 @@ const secrets = [
 /** What follows one of these, up to the end of its sentence, may be the credential itself. */
 const credentials =
   /\b(?:pass(?:word|phrase|code)?|secret|token|credential|log-?in|pin|otp|(?:api|access|private|signing)[ _-]?key|(?:alarm|door|gate|entry|access|security|verification|authentication|recovery|one-time|login|2fa)[ -]codes?)\b[^\n]{0,60}/gi;
+/** No card, account or key is shorter. */
+const shortestNumber = 13;
 const cardLike = /(?<![\d.])(?:\d[ -]?){13,19}(?![\d.])/g;
 const ibanLike = /\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){3,7}(?: ?[A-Z0-9]{1,3})?\b/g;
 
 /** Reads what a text would carry out, besides what the actor typed themselves. */
 export function carriedBy(text: string, words: OwnWords): Carried {
   const typed = (value: string): boolean => words.find(value).length > 0;
+  return {
+    // Neither an address nor a name is written without one of these.
+    hosts: /[.:]/.test(text) ? hostsIn(text, typed) : [],
+    secret: holdsSecret(text, typed),
+    added: words.dictates && addsFigures(text, words),
+  };
+}
+
+function hostsIn(text: string, typed: (value: string) => boolean): string[] {
   const hosts = new Set<string>();
   for (const [found] of text.matchAll(address)) {
     const link = found.replace(/[.,;:!?]+$/, '');
@@ -44,11 +55,7 @@ export function carriedBy(text: string, words: OwnWords): Carried {
     const file = fileEndings.test(host) && !link.includes('/');
     if (!file && isPublic(host) && !typed(link)) hosts.add(host.toLowerCase());
   }
-  return {
-    hosts: [...hosts].slice(0, 20),
-    secret: holdsSecret(text, typed),
-    added: words.dictates && addsFigures(text, words),
-  };
+  return [...hosts].slice(0, 20);
 }
 
 /** Names for private use and for examples (RFC 6761, RFC 6762, RFC 7686): they lead somewhere where they are used. */
@@ -61,7 +68,8 @@ function isPublic(host: string): boolean {
 }
 
 function holdsSecret(text: string, typed: (value: string) => boolean): boolean {
-  if (secrets.some((form) => form.test(text))) return true;
+  const long = text.length >= shortestNumber;
+  if (long && secrets.some((form) => form.test(text))) return true;
   for (const [near] of text.matchAll(credentials)) {
     // A code of digits, or letters and digits mixed: a word or a figure with a unit is neither.
     const words = near
@@ -76,6 +84,7 @@ function holdsSecret(text: string, typed: (value: string) => boolean): boolean {
     )
       return true;
   }
+  if (!long) return false;
   const numbers = [...text.matchAll(cardLike), ...text.matchAll(ibanLike)].map(([found]) => found.trim());
   return numbers.some((number) => !typed(number) && (/^[A-Z]/.test(number) || luhn(number)));
 }

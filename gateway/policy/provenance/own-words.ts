@@ -55,6 +55,7 @@ class Words implements OwnWords {
   readonly #tokens: Token[];
   readonly #command: boolean;
   readonly #places = new Map<string, number[]>();
+  readonly #numbers = new Map<string, Span[]>();
   readonly #folded: string;
 
   constructor(tokens: Token[], foreign: boolean, command: boolean) {
@@ -62,17 +63,23 @@ class Words implements OwnWords {
     this.foreign = foreign;
     this.#command = command;
     for (const [index, token] of tokens.entries()) {
-      for (const key of token.keys) {
-        const places = this.#places.get(key);
-        if (places) places.push(index);
-        else this.#places.set(key, [index]);
-      }
+      if (token.mark) continue;
+      for (const key of keysOf(token.word)) add(this.#places, key, index);
+      // "Inc." at the end of a sentence is "Inc" as well as "Inc.".
+      if (token.stopped) add(this.#places, `x:${token.word.normalize('NFC')}.`, index);
+      const number = numberKey(token.word);
+      if (number !== null) add(this.#numbers, number, { from: index, to: index });
     }
     this.#folded = ` ${tokens.map((token) => token.lower).join(' ')} `;
   }
 
   find(value: string): Span[] {
-    const words = value.normalize('NFC').split(' ');
+    const one = value.normalize('NFC');
+    if (!/\s/.test(one)) {
+      const spans = one === '' ? [] : this.#at(one).map((at) => ({ from: at, to: at }));
+      return spans.length > 0 ? spans : this.#grouped(value);
+    }
+    const words = one.split(' ');
     if (words.length > 12 || words.some((word) => word === '' || /\s/.test(word))) return [];
     const [first = '', ...rest] = words;
     const spans = this.#at(first).flatMap((from) =>
@@ -114,10 +121,7 @@ class Words implements OwnWords {
 
   findNumber(value: string | number): Span[] {
     const wanted = numberKey(String(value));
-    if (wanted === null) return [];
-    return this.#tokens.flatMap((token, index) =>
-      numberKey(token.word) === wanted ? [{ from: index, to: index }] : [],
-    );
+    return wanted === null ? [] : (this.#numbers.get(wanted) ?? []);
   }
 
   hasCurrency(code: string): boolean {
@@ -197,6 +201,12 @@ class Words implements OwnWords {
       })
     );
   }
+}
+
+function add<Value>(lists: Map<string, Value[]>, key: string, value: Value): void {
+  const list = lists.get(key);
+  if (list) list.push(value);
+  else lists.set(key, [value]);
 }
 
 /** Whether a word of a clause tells us to do something, rather than naming a thing or asking about it. */

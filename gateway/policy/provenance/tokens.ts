@@ -5,8 +5,10 @@ export interface Token {
   /** Without the punctuation around it. */
   word: string;
   lower: string;
-  /** What it is equal to, each with the form that was compared; see {@link keysOf}. */
-  keys: string[];
+  /** Written with a full stop after it, which may belong to it. */
+  stopped: boolean;
+  /** A colon or an equals sign that stands by itself: no value of anybody's. */
+  mark: boolean;
   sentence: number;
   clause: number;
   /** Inside a long quotation: somebody else's words. */
@@ -24,6 +26,7 @@ const dotted = /^[\p{L}\p{N}-]+(\.[\p{L}\p{N}-]+)+(:\d+)?(\/\S*)?$/u;
 const date = /^\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}$|^\d{1,2}:\d{2}/;
 /** More words than this in quotation marks are a text, not a name. */
 const longQuote = 12;
+const shortestQuote = 40;
 
 /**
  * @returns one form for all ways to write a number: `120` for 120.00, $120 and 120,00; null for what is none. A comma before
@@ -65,7 +68,7 @@ function urlKeys(kind: string, text: string): string[] {
 /** Cuts text into words and says of each where it stands. */
 export function tokenise(text: string): Token[] {
   const tokens: Token[] = [];
-  const quotes = quotedSpans(text);
+  const quotes = text.length > shortestQuote ? quotedSpans(text) : [];
   let sentence = 0;
   let clause = 0;
   let before = '';
@@ -90,8 +93,8 @@ export function tokenise(text: string): Token[] {
       tokens.push({
         word,
         lower,
-        // "Inc." at the end of a sentence is "Inc" as well as "Inc.".
-        keys: raw.endsWith(`${word}.`) ? [...keysOf(word), `x:${word.normalize('NFC')}.`] : keysOf(word),
+        stopped: raw.endsWith(`${word}.`),
+        mark: false,
         sentence,
         clause,
         quoted: quotes.some(([from, to]) => at >= from && at < to),
@@ -112,7 +115,7 @@ export function tokenise(text: string): Token[] {
 }
 
 const joins = new Set(['and', 'then', 'but', 'or', 'please', 'also', 'afterwards', 'finally', 'next']);
-const blank = { keys: [], quoted: false, possessive: false, quantity: false };
+const blank = { stopped: false, mark: true, quoted: false, possessive: false, quantity: false };
 
 function markQuantities(tokens: Token[]): void {
   for (const [index, token] of tokens.entries()) {
