@@ -6,6 +6,7 @@ import { after, before, describe, it } from 'node:test';
 import { Secret, TOTP } from 'otpauth';
 import type { Browser, Page } from 'playwright-core';
 import { newToken, uuidv7 } from '../../../gateway/envelope/index.ts';
+import { bindingDigest, callDigest } from '../../../gateway/policy/index.ts';
 import { createSignIn } from '../../../gateway/sessions/index.ts';
 import { launchBrowser, noBrowser } from '../../e2e/support/browser.ts';
 import { gatewayFolder, startGateway, type GatewayProcess } from '../../support/gateway.ts';
@@ -14,7 +15,8 @@ import { testDatabase, type TestDatabase } from '../../support/postgres.ts';
 const skip = process.env.CI ? false : noBrowser;
 const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const shots = process.env.GATEHOUSE_TEST_SHOTS;
-const digest = `sha256:${'ab'.repeat(32)}`;
+const payment = { amount: '5000.00', currency: 'EUR', payee: 'ACME' };
+const { digest } = callDigest('ledger.transfer', payment);
 
 interface AxeResult {
   violations: { id: string; nodes: { html: string }[] }[];
@@ -26,6 +28,7 @@ describe('a strict request, in a browser', { skip, timeout: 170_000 }, () => {
   let folder: Awaited<ReturnType<typeof gatewayFolder>>;
   let gateway: GatewayProcess;
   let browser: Browser;
+  const bindings: Record<string, string> = {};
   const problems: string[] = [];
 
   before(async () => {
@@ -98,15 +101,24 @@ describe('a strict request, in a browser', { skip, timeout: 170_000 }, () => {
       `insert into decisions (id, message_id, run_id, session_key, principal, step, tool, args, digest, effect, reasons,
          provenance, policy_version, expires_at)
        values ($1, $2, $3, 's', 'requester', $1, 'ledger.transfer',
-         '{"amount":"5000.00","currency":"EUR","payee":"ACME"}', $4, 'approve', '[]', '[]', 'v1', now() + interval '1 h')`,
-      [id, messageId, runId, digest],
+         $5, $4, 'approve', '[]', '[]', 'v1', now() + interval '1 h')`,
+      [id, messageId, runId, digest, JSON.stringify(payment)],
     );
+    const deadline = new Date(Date.now() + 3_600_000);
+    bindings[id] = bindingDigest({
+      call: digest,
+      actor: 'requester',
+      session: 's',
+      policy: 'v1',
+      epoch: 0,
+      preview: null,
+      deadline,
+    });
     await pool.query(
-      `insert into approvals (id, kind, groups, quorum, requester, run_id, execution_id, node_id, item_index, resume_path,
-         deadline)
-       values ($1, 'approve', '{approvers}', 2, 'requester', $2, '1', 'n', 0, '/webhook-waiting/1/n',
-         now() + interval '1 h')`,
-      [id, runId],
+      `insert into approvals (id, root, kind, groups, quorum, requester, run_id, execution_id, node_id, item_index,
+         resume_path, deadline, binding)
+       values ($1, $1, 'approve', '{approvers}', 2, 'requester', $2, '1', 'n', 0, '/webhook-waiting/1/n', $3, $4)`,
+      [id, runId, deadline, bindings[id]],
     );
     return id;
   }
@@ -154,7 +166,7 @@ describe('a strict request, in a browser', { skip, timeout: 170_000 }, () => {
     const csrf = await page.locator('input[name=csrf]').first().getAttribute('value');
     const answer = await page.request.post(at(`/approvals/${id}/votes`), {
       headers: { origin: gateway.publicUrl, accept: 'text/html' },
-      form: { csrf: csrf ?? '', digest, verdict: 'approve' },
+      form: { csrf: csrf ?? '', binding: bindings[id] ?? '', verdict: 'approve' },
     });
     assert.equal(answer.status(), 403);
     assert.match(await answer.text(), /GH-APPROVAL-061/);

@@ -250,6 +250,8 @@ describe('the pages in a browser', { skip }, () => {
   });
 
   async function look(page: Page, name: string, width: number): Promise<void> {
+    // Scrolled, the head of the page would cover what stands under it.
+    await page.evaluate('scrollTo(0, 0)');
     if (shots) await page.screenshot({ path: `${shots}/${name}.png`, fullPage: true });
     await page.evaluate(axeSource);
     const result = await page.evaluate<AxeResult>(

@@ -471,7 +471,7 @@ describe('an approval', () => {
     const vote = (fields: Record<string, string>) =>
       post(
         `/approvals/${card.id}/votes`,
-        { csrf, digest: card.digest, verdict: 'approve', ...fields },
+        { csrf, binding: card.binding, verdict: 'approve', ...fields },
         { cookie },
       );
     await vote({ hours: '2', amount: '500.00' });
