@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { parseCommand } from '../../envelope/index.ts';
 import type { Inbound, InboundAttachment, InboundMessage, Route } from '../adapter.ts';
+import type { JsonFlaw } from '../json.ts';
 import { flawOf, unusable } from '../unusable.ts';
 import { undoMarkup } from './markup.ts';
 
@@ -54,11 +55,12 @@ export function parseMessageEvent(payload: unknown, raw: string, self: string | 
   const event = (payload as { event: Record<string, unknown> }).event;
   const edited = event.subtype === 'message_changed';
   const body = edited ? event.message : event;
-  const about = aboutMessage(payload);
+  // Only what cannot be used is asked once more what it is about.
+  const useless = (flaw: JsonFlaw): Inbound => unusable(flaw, raw, aboutMessage(payload));
   const callback = CallbackSchema.safeParse(payload);
   if (isMachine(event, self) || (isObject(body) && isMachine(body, self)))
     return { kind: 'ignored', reason: 'bot' };
-  if (!callback.success) return unusable(flawOf(callback.error), raw, about);
+  if (!callback.success) return useless(flawOf(callback.error));
   const own = callback.data.authorizations?.find((entry) => entry.is_bot)?.user_id ?? self;
   if (isObject(body) && own !== null && body.user === own) return { kind: 'ignored', reason: 'bot' };
   // Slack changes messages too: it adds previews and takes deleted ones away.
@@ -67,10 +69,9 @@ export function parseMessageEvent(payload: unknown, raw: string, self: string | 
     return { kind: 'ignored', reason: 'subtype' };
 
   const place = PlaceSchema.safeParse(event);
-  if (!place.success) return unusable(flawOf(place.error, 'event'), raw, about);
+  if (!place.success) return useless(flawOf(place.error, 'event'));
   const message = BodySchema.safeParse(body);
-  if (!message.success)
-    return unusable(flawOf(message.error, edited ? 'event.message' : 'event'), raw, about);
+  if (!message.success) return useless(flawOf(message.error, edited ? 'event.message' : 'event'));
   if (edited && !isOwnEdit(message.data, event.previous_message))
     return { kind: 'ignored', reason: 'no-edit' };
   return build(callback.data, place.data, message.data, edited, raw, own);
