@@ -82,6 +82,7 @@ Sign in as one of the demo accounts, each in a window of its own:
   requester   ${links.requester}
   approver-a  ${links['approver-a']}
   approver-b  ${links['approver-b']}
+  admin       ${links.admin}
 
 Try in the chat: /balance, /pay 120 EUR ACME invoice-42, /help
 Ctrl-C stops everything.`;

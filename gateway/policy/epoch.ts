@@ -15,7 +15,7 @@ export interface Epoch {
 /**
  * Opens the counter, made at the first start. It starts at the time in seconds, so that a lost file is itself a bump.
  * @param dataDir folder outside the database
- * @throws GatehouseError `GH-POLICY-012` for a file that is not a counter
+ * @throws GatehouseError `GH-POLICY-022` for a file that is not a counter
  */
 export function openEpoch(dataDir: string): Epoch {
   const path = join(dataDir, 'epoch');
@@ -41,7 +41,7 @@ function read(path: string): number | null {
     throw error;
   }
   if (!/^[1-9][0-9]{0,15}$/.test(text)) {
-    throw new GatehouseError('GH-POLICY-012', `${path} does not hold a counter.`, {
+    throw new GatehouseError('GH-POLICY-022', `${path} does not hold a counter.`, {
       status: 500,
       next: 'Delete the file; a new one is made, and every unused grant is void.',
     });

@@ -46,6 +46,11 @@ export function flipsOf(input: PolicyInput, limits: ApprovalClass | undefined): 
   for (const visibility of visibilities) set('channel.visibility', visibility);
   for (const environment of environments) set('environment', environment);
   set('session.tainted', !input.session.tainted);
+  set('session.pendingAsks', 0);
+  for (const read of [[], ['confidential'], ['personal']]) set('session.classesRead', read);
+  set('recipients.firstTime', []);
+  set('rejectedBefore', false);
+  set('uncovered', false);
   set('anchored', !input.anchored);
   set('advisory', !input.advisory);
   set('standing', !input.standing);
@@ -57,6 +62,14 @@ export function flipsOf(input: PolicyInput, limits: ApprovalClass | undefined): 
     changed.leaves[index] = { ...changed.leaves[index], origin: to } as TracedLeaf;
     flips.push({ fact: `origin of ${at}`, from: origin, to, input: changed });
   }
+  for (const [index, { name, left, needed }] of input.budgets.entries()) {
+    const changed = structuredClone(input);
+    changed.budgets[index] = { ...changed.budgets[index], left: needed } as PolicyInput['budgets'][number];
+    const [from, to] = [left, needed].map(String) as [string, string];
+    if (left < needed) flips.push({ fact: `left of the budget ${name}`, from, to, input: changed });
+  }
+  for (const minute of [3 * 60, 12 * 60]) set('localTime.minute', minute);
+  for (const day of ['wed', 'sat']) set('localTime.day', day);
   const [day] = input.now.split('T');
   for (const hour of ['03', '12']) set('now', `${day}T${hour}:00:00Z`);
   set('now', `${saturdayAfter(input.now)}T12:00:00Z`);

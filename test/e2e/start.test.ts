@@ -108,7 +108,7 @@ async function stopsInTime(child: ChildProcess, stop: () => void): Promise<void>
 test('the start is one command, is told from a second one, and other commands find it where it is', async () => {
   const { child, ready } = await start();
   assert.equal(ready.urls.chat, `http://localhost:${ports.public}/`);
-  for (const account of ['requester', 'approver-a', 'approver-b'])
+  for (const account of ['requester', 'approver-a', 'approver-b', 'admin'])
     assert.equal((await fetch(ready.links[account] ?? '')).status, 200);
 
   const second = await run('start');

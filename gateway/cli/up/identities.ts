@@ -41,7 +41,7 @@ export async function makeDemo(settings: Settings, adminUrl: string): Promise<vo
 }
 
 /** The demo accounts of `policies/people.yaml`, in the order in which they are shown. */
-export const demoAccounts = ['requester', 'approver-a', 'approver-b'] as const;
+export const demoAccounts = ['requester', 'approver-a', 'approver-b', 'admin'] as const;
 
 /** Makes a sign-in link for each demo account; the links work for a day, any number of times. */
 export async function demoLinks(

@@ -14,8 +14,9 @@ import {
   type Explanation,
   type Policy,
 } from '../../../gateway/policy/index.ts';
+import { flipsOf } from '../../../gateway/policy/flips.ts';
 import { testDatabase, type TestDatabase } from '../../support/postgres.ts';
-import { policiesDir, runOf } from './support.ts';
+import { inputOf, policiesDir, runOf } from './support.ts';
 
 const opa = await findOpa();
 let db: TestDatabase;
@@ -98,6 +99,33 @@ test('each flip differs from the input in one fact, also the amount with the arg
   assert.equal(explanation.effect, 'approve by 2 of approvers');
   assert.equal(flip(explanation, 'money', '999.99 EUR'), 'approve by 1 of approvers');
   assert.equal(flip(explanation, 'money', '1000.00 EUR'), undefined);
+});
+
+test('of what the session did before and of budgets, what stands in the way is named', () => {
+  const input = inputOf({
+    session: { tainted: false, pendingAsks: 3, classesRead: ['personal'] },
+    recipients: { count: 1, firstTime: ['/payee'] },
+    rejectedBefore: true,
+    uncovered: true,
+    budgets: [
+      { name: 'per-day', needed: 500, left: 100, text: '1.00 EUR' },
+      { name: 'enough', needed: 500, left: 500, text: '5.00 EUR' },
+    ],
+    localTime: { day: 'sat', minute: 1 },
+  });
+  const tried = flipsOf(input, undefined).map(({ fact, from, to }) => `${fact}: ${from} -> ${to}`);
+  for (const one of [
+    'session.pendingAsks: 3 -> 0',
+    'session.classesRead: personal -> none',
+    'recipients.firstTime: /payee -> none',
+    'rejectedBefore: true -> false',
+    'uncovered: true -> false',
+    'left of the budget per-day: 100 -> 500',
+    'localTime.day: sat -> wed',
+    'localTime.minute: 1 -> 720',
+  ])
+    assert.ok(tried.includes(one), one);
+  assert.ok(!tried.some((one) => one.includes('enough')), "what is enough stands in nobody's way");
 });
 
 test('where it goes and how much is shown; what it says is only measured', async () => {

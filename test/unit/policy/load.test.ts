@@ -159,5 +159,5 @@ test('the epoch outlives a restart, and a lost counter is a bump', async () => {
   const bumped = first.bump();
   assert.equal(openEpoch(folder).current(), bumped);
   await writeFile(join(folder, 'epoch'), 'nonsense');
-  assert.throws(() => openEpoch(folder), { code: 'GH-POLICY-012' });
+  assert.throws(() => openEpoch(folder), { code: 'GH-POLICY-022' });
 });
