@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
+import type { Card } from '../../../gateway/approvals/index.ts';
+import type { Preview } from '../../../gateway/policy/index.ts';
 import {
   everybody,
   gateOf,
@@ -432,4 +434,49 @@ test('a request whose message is gone can still be decided, but not changed', as
     { code: 'GH-APPROVAL-028' },
   );
   assert.equal((await vote(first.id, 'approver-a')).state, 'approved');
+});
+
+test('what a changed call would do is looked up anew, for those alone who may change it', async () => {
+  const looked: { decisionId: string; args: object }[] = [];
+  let state: Preview['state'] = 'shown';
+  const seeing = house.another({
+    preview: (call) => {
+      looked.push({ decisionId: call.decisionId, args: call.args });
+      const facts = [{ column: 'balance', label: 'Balance', value: String(call.args.amount), bound: true }];
+      return Promise.resolve({ state, text: null, facts, at: new Date().toISOString() });
+    },
+  });
+  const decision = await house.decision({ args });
+  await seeing.register(decision.run, gateOf([decision]));
+  const first = await seeing.card(decision.id, 'approver-a');
+  const balance = (card: Card) => card.facts.find(({ label }) => label === 'Balance')?.value;
+  assert.equal(balance(first), '120.00');
+  const change = { approvalId: decision.id, channel: 'web', shownDigest: decision.digest };
+  const smaller = { ...args, amount: '100.00' };
+
+  looked.length = 0;
+  await assert.rejects(seeing.edit({ ...change, principal: 'outsider', args: smaller }), {
+    code: 'GH-APPROVAL-041',
+  });
+  await assert.rejects(seeing.edit({ ...change, principal: 'approver-a', args: { ...args, amount: 7 } }), {
+    code: 'GH-APPROVAL-023',
+  });
+  assert.deepEqual(looked, [], 'nothing was looked up for an edit that cannot be');
+
+  state = 'unavailable';
+  await assert.rejects(seeing.edit({ ...change, principal: 'approver-a', args: smaller }), {
+    code: 'GH-APPROVAL-051',
+    message: /cannot be looked up.*The request stays as it was/,
+  });
+  assert.deepEqual(await stateOf(house, decision.id), { state: 'pending', delivered: false });
+  const kept = await rows('select kind, facts from receipts where decision_id = $1', decision.id);
+  assert.ok(!kept.some(({ kind }) => kind === 'approval.edited'), 'the refused edit left nothing');
+
+  state = 'shown';
+  looked.length = 0;
+  const { approvalId } = await seeing.edit({ ...change, principal: 'approver-a', args: smaller });
+  assert.deepEqual(looked, [{ decisionId: decision.id, args: smaller }]);
+  const now = await seeing.card(approvalId, 'approver-b');
+  assert.equal(balance(now), '100.00');
+  assert.notEqual(now.binding, first.binding);
 });
