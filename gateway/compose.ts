@@ -159,7 +159,12 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
     log,
     executionState: executions ? (id) => executions.state(id) : undefined,
     classOf: (tool) => policy.approvalClass(catalogue.get(tool)?.risk ?? ''),
-    isStrict: (tool) => policy.approvalClass(catalogue.get(tool)?.risk ?? '')?.strict ?? true,
+    // A class that approvals.yaml leaves out marks nothing as strict; a tool that is gone could be of any class.
+    isStrict: (name) => {
+      const tool = catalogue.get(name);
+      return tool ? (policy.approvalClass(tool.risk)?.strict ?? false) : true;
+    },
+    mostAsks: () => policy.mostAsks(),
     factors,
   });
   const sandbox = createSandbox({ runnerUrl: settings.runnerUrl, token: await store.get('runner/token') });

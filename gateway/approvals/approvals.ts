@@ -2,7 +2,6 @@ import type { Outgoing } from '../channels/index.ts';
 import { transaction } from '../db/index.ts';
 import type { Click } from '../delivery/index.ts';
 import type { RunContext } from '../policy/index.ts';
-import { buildCard } from './card.ts';
 import { handleClick } from './clicks.ts';
 import { closeStopped, expireLate } from './closing.ts';
 import { edit } from './edit.ts';
@@ -14,9 +13,10 @@ import { answer, askBack } from './questions.ts';
 import { refusals } from './refusals.ts';
 import { register } from './register.ts';
 import { Resumer } from './resumer.ts';
-import { settle, settledSignal } from './settle.ts';
+import { settleAll, settledSignal } from './settle.ts';
 import { revokeStanding, standingOf, type StandingCard } from './standing.ts';
-import { findApprovals, lockApprovals, type ApprovalRow } from './store.ts';
+import { findApprovals, type ApprovalRow } from './store.ts';
+import { cardOf, cardsOf, findCard, lockCard } from './together.ts';
 import { personalLink } from './tokens.ts';
 import type {
   ApprovalsDeps,
@@ -50,7 +50,13 @@ export interface Approvals {
   /** Counts a vote of a proven person. @throws GatehouseError 403, 404 or 409 that says why it did not count */
   vote(ballot: Ballot): Promise<VoteResult>;
   /** Counts a vote by its personal token. @throws GatehouseError as `vote`, 403 for a wrong token */
-  voteByToken(id: string, token: string, verdict: Verdict, comment?: string | null): Promise<VoteResult>;
+  voteByToken(
+    id: string,
+    token: string,
+    verdict: Verdict,
+    comment?: string | null,
+    shown?: string,
+  ): Promise<VoteResult>;
   /** Open approvals that this person may decide and has not voted on, soonest deadline first. */
   pendingFor(principal: string): Promise<Card[]>;
   /** Open approvals that this person asked for. */
@@ -113,10 +119,10 @@ export function createApprovals(deps: ApprovalsDeps): Approvals {
     register: (run, gate) => register(deps, run, gate),
     card: (id, viewer) => showCard(deps, id, viewer),
     vote: (ballot) => vote(deps, ballot),
-    voteByToken: (id, token, verdict, comment) => voteByToken(deps, id, token, verdict, comment),
+    voteByToken: (...given) => voteByToken(deps, ...given),
     async pendingFor(principal) {
       const rows = await openApprovals(deps);
-      return rows.map((row) => buildCard(deps, row, principal)).filter((card) => card.mayVote);
+      return cardsOf(deps, rows, principal).filter((card) => card.mayVote);
     },
     async requestedBy(principal) {
       const rows = await findApprovals(
@@ -124,7 +130,7 @@ export function createApprovals(deps: ApprovalsDeps): Approvals {
         `a.state = 'pending' and a.requester = $1 order by a.created_at desc limit 200`,
         [principal],
       );
-      return rows.map((row) => buildCard(deps, row, principal));
+      return cardsOf(deps, rows, principal);
     },
     listOpen: () => openCards(deps),
     cancel: (id, principal) => cancel(deps, id, principal),
@@ -150,9 +156,9 @@ export function createApprovals(deps: ApprovalsDeps): Approvals {
 }
 
 async function showCard(deps: ApprovalsDeps, id: string, viewer: string | undefined): Promise<Card> {
-  const row = (await findApprovals(deps.pool, 'a.id = $1', [id]))[0];
+  const [row, ...others] = await findCard(deps.pool, id);
   if (!row || (viewer !== undefined && !concerns(deps, row, viewer))) throw refusals.unknown();
-  const card = buildCard(deps, row, viewer);
+  const card = cardOf(deps, [row, ...others], viewer);
   const onForm = !row.stale && row.edition === 0 && !deps.isStrict?.(row.tool);
   if (viewer !== undefined && card.mayVote && onForm) {
     card.formUrl = await personalLink(deps, deps.pool, row, {
@@ -174,7 +180,7 @@ function concerns(deps: ApprovalsDeps, row: ApprovalRow, viewer: string): boolea
 
 /** Every open approval as anybody may read it who votes on none: the API, the terminal. */
 export async function openCards(deps: Pick<ApprovalsDeps, 'pool' | 'people' | 'catalogue'>): Promise<Card[]> {
-  return (await openApprovals(deps)).map((row) => buildCard(deps, row));
+  return cardsOf(deps, await openApprovals(deps));
 }
 
 function openApprovals(deps: Pick<ApprovalsDeps, 'pool'>): Promise<ApprovalRow[]> {
@@ -183,11 +189,12 @@ function openApprovals(deps: Pick<ApprovalsDeps, 'pool'>): Promise<ApprovalRow[]
 
 function cancel(deps: ApprovalsDeps, id: string, principal: string): Promise<VoteResult> {
   return transaction(deps.pool, async (tx) => {
-    const row = (await lockApprovals(tx, [id]))[0];
+    const rows = await lockCard(tx, id);
+    const [row] = rows;
     if (!row || !concerns(deps, row, principal)) throw refusals.unknown();
     if (row.requester !== principal) throw refusals.notRequester();
     if (row.state !== 'pending') throw refusals.decided(row);
-    await settle(deps, tx, row, { state: 'cancelled', reason: 'The requester took it back.' });
+    await settleAll(deps, tx, rows, { state: 'cancelled', reason: 'The requester took it back.' });
     return { state: 'cancelled', message: 'The request was cancelled. Nothing was done.' };
   });
 }

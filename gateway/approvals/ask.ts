@@ -2,11 +2,11 @@ import type { Transaction } from '../db/index.ts';
 import { digestOfText } from '../envelope/index.ts';
 import type { RunContext } from '../policy/index.ts';
 import type { Identity } from '../sessions/index.ts';
-import { buildCard } from './card.ts';
 import { seatCount, seatsOf } from './eligible.ts';
 import { askingNotice, waitingCard } from './notices.ts';
-import { noticeCard, settle } from './settle.ts';
+import { noticeCard, settleAll } from './settle.ts';
 import { senderOf, type ApprovalRow } from './store.ts';
+import { bindingOfCard, byCard, cardIdOf, cardOf, type OnCard } from './together.ts';
 import { personalLink } from './tokens.ts';
 import type { ApprovalsDeps } from './types.ts';
 
@@ -20,28 +20,29 @@ export async function ask(
   run: RunContext,
   rows: readonly ApprovalRow[],
 ): Promise<void> {
-  const asked: ApprovalRow[] = [];
-  for (const row of rows) {
-    const fault = await askAbout(deps, tx, run, row);
-    if (fault === null) asked.push(row);
+  const cards = byCard(rows);
+  // Nobody but the requester reads a direct conversation; elsewhere the link would show others their token.
+  const inReply = cards.length === 1 && cards[0]?.[0].kind === 'confirm' && run.channel.visibility === 'dm';
+  const asked: OnCard[] = [];
+  for (const card of cards) {
+    const [row] = card;
+    const fault = await askAbout(deps, tx, card, inReply);
+    if (fault === null) asked.push(card);
     else {
       deps.log.error(
         { approval: row.id, tool: row.tool, groups: row.groups, fault },
         'an approval cannot be delivered',
       );
-      await settle(deps, tx, row, { state: 'undeliverable', reason: fault });
+      await settleAll(deps, tx, card, { state: 'undeliverable', reason: fault });
     }
   }
-  const first = asked[0];
+  const [first] = asked;
   if (!first) return;
-  const body = waitingCard(asked.map((row) => buildCard(deps, row)));
-  if (asked.length === 1 && first.kind === 'confirm' && run.channel.visibility === 'dm') {
-    // Nobody but the requester reads a direct conversation; elsewhere the link would show others their token.
-    body.link = await confirmLink(deps, tx, first);
-  }
+  const body = waitingCard(asked.map((card) => cardOf(deps, card)));
+  if (inReply) body.link = await confirmLink(deps, tx, first[0]);
   await deps.delivery.reply(tx, {
-    message: { messageId: first.messageId },
-    id: `${first.id}:asked:${generation(first)}`,
+    message: { messageId: first[0].messageId },
+    id: `${cardIdOf(first[0])}:asked:${generation(first)}`,
     body,
     final: false,
   });
@@ -51,9 +52,10 @@ export async function ask(
 async function askAbout(
   deps: ApprovalsDeps,
   tx: Transaction,
-  run: RunContext,
-  row: ApprovalRow,
+  card: OnCard,
+  inReply: boolean,
 ): Promise<string | null> {
+  const [row] = card;
   const seats = seatsOf(deps.people, row);
   const people = [...seats.keys()];
   const able = seatCount(seats, people);
@@ -62,8 +64,8 @@ async function askAbout(
       ? 'Nobody is known who could confirm it.'
       : `It needs ${row.quorum} approvers other than the requester, and there are ${able}.`;
   }
-  if (row.kind === 'confirm' && run.channel.visibility === 'dm') return null;
-  const reached = await sendCards(deps, tx, row, people);
+  if (inReply) return null;
+  const reached = await sendCards(deps, tx, card, people);
   return seatCount(seats, reached) >= row.quorum
     ? null
     : `Only ${reached.length} of ${people.length} approvers can be reached.`;
@@ -76,30 +78,30 @@ async function askAbout(
 export async function sendCards(
   deps: ApprovalsDeps,
   tx: Transaction,
-  row: ApprovalRow,
+  rows: OnCard,
   people: readonly string[],
 ): Promise<string[]> {
-  const card = buildCard(deps, row);
+  const card = cardOf(deps, rows);
   const reached: string[] = [];
   for (const principal of people) {
     const routes = await deps.delivery.notify(tx, {
       principal,
-      id: `${row.id}:ask:${principal}:${generation(row)}`,
-      card: noticeCard(row.id, principal),
+      id: `${card.id}:ask:${principal}:${generation(rows)}`,
+      card: noticeCard(card.id, principal),
       body: async (identity) =>
         askingNotice(
           card,
           principal,
-          await linkFor(deps, tx, row, { principal, identity }),
-          pageOf(deps, row.id),
+          await linkFor(deps, tx, rows[0], { principal, identity }),
+          pageOf(deps, card.id),
         ),
     });
     if (routes > 0) reached.push(principal);
-    else deps.log.warn({ approval: row.id, principal }, 'an approver has no channel');
+    else deps.log.warn({ approval: card.id, principal }, 'an approver has no channel');
   }
   await tx.query(
-    'update approvals set asked = array(select distinct unnest(asked || $2::text[]) order by 1) where id = $1',
-    [row.id, reached],
+    'update approvals set asked = array(select distinct unnest(asked || $2::text[]) order by 1) where id = any($1)',
+    [rows.map((row) => row.id), reached],
   );
   return reached;
 }
@@ -133,7 +135,10 @@ export async function linkFor(
   return { label: 'Open the request', url: await personalLink(deps, tx, row, to) };
 }
 
-// A redispatched run waits at another address, so people get the new link under a new id.
-function generation(row: ApprovalRow): string {
-  return digestOfText(row.resumePath).slice(7, 19);
+// A redispatched run waits at another address, and a card may come to list other calls: people get it under a new id.
+function generation(card: OnCard): string {
+  return digestOfText(`${card[0].resumePath}${card[0].card === null ? '' : bindingOfCard(card)}`).slice(
+    7,
+    19,
+  );
 }

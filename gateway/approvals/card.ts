@@ -6,7 +6,8 @@ import { markMixed } from './scripts.ts';
 import type { ApprovalRow } from './store.ts';
 import type { ApprovalsDeps, Card, CardVote, Outcome } from './types.ts';
 
-type Readers = Pick<ApprovalsDeps, 'people' | 'catalogue' | 'isStrict'> &
+/** What a card is built from. */
+export type Readers = Pick<ApprovalsDeps, 'people' | 'catalogue' | 'isStrict'> &
   Partial<Pick<ApprovalsDeps, 'policy'>>;
 
 /**
@@ -27,6 +28,7 @@ export function buildCard(deps: Readers, row: ApprovalRow, viewer?: string): Car
   const values = valuesOf(catalogue, tool, row);
   return {
     id: row.id,
+    calls: 1,
     state: row.state,
     kind: row.kind,
     sentence: `${display} asks to ${lowerFirst(asked)}`,

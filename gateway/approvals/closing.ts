@@ -1,7 +1,8 @@
 import { transaction } from '../db/index.ts';
 import { lookUp } from './resumer.ts';
-import { settle } from './settle.ts';
+import { settleAll } from './settle.ts';
 import { lockApprovals } from './store.ts';
+import { lockCard } from './together.ts';
 import type { ApprovalsDeps } from './types.ts';
 
 const batch = 50;
@@ -20,10 +21,9 @@ export async function expireLate(deps: ApprovalsDeps): Promise<number | null> {
   );
   for (const { id } of rows.filter((row) => row.ms <= 0)) {
     await transaction(deps.pool, async (tx) => {
-      const row = (await lockApprovals(tx, [id]))[0];
-      if (row?.state === 'pending' && row.late) {
-        await settle(deps, tx, row, { state: 'expired', reason: 'Nobody decided it in time.' });
-      }
+      const rows = await lockCard(tx, id);
+      if (!rows.some((row) => row.state === 'pending' && row.late)) return;
+      await settleAll(deps, tx, rows, { state: 'expired', reason: 'Nobody decided it in time.' });
     });
   }
   return rows.find((row) => row.ms > 0)?.ms ?? (rows.length === batch ? 0 : null);
@@ -51,13 +51,11 @@ export async function closeStopped(deps: ApprovalsDeps): Promise<void> {
         deps.log.warn({ execution: executionId, approvals: ids }, 'a waiting run was lost and starts over');
         return;
       }
-      for (const row of held) {
-        await settle(deps, tx, row, {
-          state: 'cancelled',
-          reason: 'The workflow run was stopped in n8n.',
-          runOver: true,
-        });
-      }
+      await settleAll(deps, tx, held, {
+        state: 'cancelled',
+        reason: 'The workflow run was stopped in n8n.',
+        runOver: true,
+      });
     });
   }
 }

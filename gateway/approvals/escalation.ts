@@ -70,7 +70,7 @@ async function escalate(
   );
   const row = (await findApprovals(tx, 'a.id = $1', [before.id]))[0] ?? before;
   const fresh = [...seatsOf(deps.people, row).keys()].filter((principal) => !row.asked.includes(principal));
-  const reached = await sendCards(deps, tx, row, fresh);
+  const reached = await sendCards(deps, tx, [row], fresh);
   attest(tx, row, 'approval.escalated', { groups: [...groups], people: reached });
   if (reached.length === 0) deps.log.error({ approval: row.id, groups }, 'an escalation reached nobody');
   await deps.delivery.reply(tx, {
@@ -94,7 +94,7 @@ async function remind(deps: ApprovalsDeps, tx: Transaction, row: ApprovalRow): P
     await deps.delivery.notify(tx, { principal, id, card: id, body });
   }
   const others = silent.filter((principal) => !known.includes(principal));
-  const asked = others.length > 0 ? await sendCards(deps, tx, row, others) : [];
+  const asked = others.length > 0 ? await sendCards(deps, tx, [row], others) : [];
   attest(tx, row, 'approval.reminded', { people: [...known, ...asked] });
 }
 

@@ -33,7 +33,7 @@ export function askingNotice(
       whyText(card),
       card.preview,
       provenanceText(card),
-      card.quoted === null ? '' : `Text of the request, not verified:\n${shorten(card.quoted)}`,
+      quotedText(card),
       questionsText(card),
       `Decide by ${moment(card.deadline)}.${others.length > 0 ? ` Also asked: ${others.join(', ')}.` : ''}${needText(card)}`,
     ]
@@ -112,7 +112,10 @@ export function progressText(card: Card): string {
 
 function waitingText(card: Card): string {
   if (card.kind === 'confirm') {
-    return `Please confirm: ${card.effect}.\n${[editText(card), whyText(card), card.preview, provenanceText(card)].filter(Boolean).join('\n')}\nIt stays open until ${moment(card.deadline)}.`;
+    // The texts of one call stand on the page; of several nothing is confirmed unseen.
+    const texts = card.calls > 1 ? quotedText(card) : '';
+    const lines = [editText(card), whyText(card), card.preview, provenanceText(card), texts];
+    return `Please confirm: ${card.effect}.\n${lines.filter(Boolean).join('\n')}\nIt stays open until ${moment(card.deadline)}.`;
   }
   const names = card.approvers.map((person) => person.display).join(', ');
   const why = [editText(card), whyText(card), questionsText(card)].filter((line) => line !== '').join('\n');
@@ -148,6 +151,13 @@ function provenanceText(card: Card): string {
   return card.provenance
     .map(({ label, value, source }) => `${label} “${shorten(value)}”: ${source}.`)
     .join('\n');
+}
+
+// The texts of several calls are cut one by one, so that none hides the next.
+function quotedText({ quoted, calls }: Card): string {
+  if (quoted === null) return '';
+  const texts = calls > 1 ? quoted.split(/\n\n(?=Call \d+\n)/) : [quoted];
+  return `Text of the request, not verified:\n${texts.map(shorten).join('\n\n')}`;
 }
 
 function needText(card: Card): string {

@@ -9,7 +9,8 @@ import { eligible, quorumOf } from './eligible.ts';
 import { stepsOf } from './escalation.ts';
 import { refusals } from './refusals.ts';
 import { latest, lockApprovals, lockLatest, senderOf, type ApprovalRow } from './store.ts';
-import { settle } from './settle.ts';
+import { settle, settleAll } from './settle.ts';
+import { byCard, cardIdOf, shareCards, type OnCard } from './together.ts';
 import type { ApprovalsDeps, Gate, Registered } from './types.ts';
 import { webIdentity } from './voter.ts';
 
@@ -41,10 +42,10 @@ export async function register(deps: ApprovalsDeps, run: RunContext, gate: Gate)
     ]);
     const decisions = await decisionsOf(tx, run, gate);
     const before = await lockLatest(tx, asked);
-    await closeOlder(deps, tx, gate);
+    const changed = await closeOlder(deps, tx, gate);
     await upsert(deps, tx, run, gate, decisions);
     const rows = await bound(tx, asked, before, previews);
-    await askAnew(deps, tx, run, before, rows);
+    await askAnew(deps, tx, run, { before, rows, changed });
     return conclude(deps, tx, run, gate);
   });
 }
@@ -80,26 +81,23 @@ async function decisionsOf(tx: Queryable, run: RunContext, gate: Gate): Promise<
 }
 
 // n8n signs the same address for each turn of a loop: what waited here before can never be resumed by its own link.
-async function closeOlder(deps: ApprovalsDeps, tx: Transaction, gate: Gate): Promise<void> {
+/** @returns the cards that lost a call */
+async function closeOlder(deps: ApprovalsDeps, tx: Transaction, gate: Gate): Promise<Set<string>> {
   const { rows } = await tx.query<{ id: string }>(
     `select id from approvals where execution_id = $1 and node_id = $2 and not stale and root <> all($3)`,
     [gate.executionId, gate.nodeId, gate.items.map((item) => item.decision)],
   );
-  for (const row of await lockApprovals(
-    tx,
-    rows.map((entry) => entry.id),
-  )) {
-    if (row.state === 'pending') {
-      await settle(deps, tx, row, {
-        state: 'superseded',
-        reason: 'A newer request of the same step replaced it.',
-      });
-    }
-    await tx.query(
-      'update approvals set stale = true, delivered_at = coalesce(delivered_at, now()) where id = $1',
-      [row.id],
-    );
-  }
+  const ids = rows.map((row) => row.id);
+  const older = await lockApprovals(tx, ids);
+  await settleAll(deps, tx, older, {
+    state: 'superseded',
+    reason: 'A newer request of the same step replaced it.',
+  });
+  await tx.query(
+    `update approvals set stale = true, card = null, delivered_at = coalesce(delivered_at, now()) where id = any($1)`,
+    [ids],
+  );
+  return new Set(older.flatMap((row) => row.card ?? []));
 }
 
 async function upsert(
@@ -110,14 +108,19 @@ async function upsert(
   decisions: readonly DecisionRow[],
 ): Promise<void> {
   const identities = JSON.stringify(await identitiesOf(deps, tx, run));
+  // What is asked together ends together.
+  const { rows: clock } = await tx.query<{ deadline: Date }>(
+    `select clock_timestamp() + $1 * interval '1 s' as deadline`,
+    [deps.settings.approvalSeconds],
+  );
   for (const [index, decision] of decisions.entries()) {
     const wait = [run.runId, gate.executionId, gate.nodeId, index, gate.items[index]?.resumePath];
     const first = decision.effect === 'approve' ? stepsOf(deps, decision.tool)[0] : undefined;
     await tx.query(
       `insert into approvals (id, root, kind, groups, quorum, requester, run_id, execution_id, node_id, item_index,
          resume_path, deadline, requester_identities, next_step_at)
-       values ($1, $1, $7, $8, $9, $10, $2, $3, $4, $5, $6, clock_timestamp() + $11 * interval '1 s', $12,
-         clock_timestamp() + $11 * $13::float8 * interval '1 s')
+       values ($1, $1, $7, $8, $9, $10, $2, $3, $4, $5, $6, $11, $12,
+         clock_timestamp() + ($11 - clock_timestamp()) * $13::float8)
        on conflict (id) do nothing`,
       [
         decision.id,
@@ -126,7 +129,7 @@ async function upsert(
         decision.approvers?.groups ?? [],
         quorumOf(deps, decision),
         decision.principal,
-        deps.settings.approvalSeconds,
+        clock[0]?.deadline,
         identities,
         first?.after ?? null,
       ],
@@ -169,8 +172,11 @@ async function askAnew(
   deps: ApprovalsDeps,
   tx: Transaction,
   run: RunContext,
-  before: readonly ApprovalRow[],
-  rows: readonly ApprovalRow[],
+  {
+    before,
+    rows,
+    changed,
+  }: { before: readonly ApprovalRow[]; rows: readonly ApprovalRow[]; changed: ReadonlySet<string> },
 ): Promise<void> {
   const known = new Map(before.map((row) => [row.id, row]));
   const fresh = rows.filter((row) => !known.has(row.id));
@@ -199,12 +205,45 @@ async function askAnew(
     blind.add(row.id);
     await settle(deps, tx, row, { state: 'cancelled', reason });
   }
-  // A repeated call of the same wait asks nobody twice; a redispatched run brings new links.
-  const moved = rows.filter(
-    (row) =>
-      row.state === 'pending' && !blind.has(row.id) && known.get(row.id)?.resumePath !== row.resumePath,
+  const open = rows.filter((row) => row.state === 'pending' && !blind.has(row.id));
+  const cards = await withinLimit(deps, tx, run, byCard(await shareCards(deps, tx, open)), known);
+  // A repeated call of the same wait asks nobody twice; a redispatched run brings new links, another call a new card.
+  const moved = cards.filter((card) =>
+    card.some((row) => {
+      const earlier = known.get(row.id);
+      return (
+        earlier?.resumePath !== row.resumePath || earlier.card !== row.card || changed.has(cardIdOf(row))
+      );
+    }),
   );
-  await ask(deps, tx, run, moved);
+  await ask(deps, tx, run, moved.flat());
+}
+
+/**
+ * Holds a session to the number of requests that may wait for an answer at once. The rules do so before, and count calls
+ * that a gate can put on one card as one; this counts what the gates made of it.
+ */
+async function withinLimit(
+  deps: ApprovalsDeps,
+  tx: Transaction,
+  run: RunContext,
+  cards: readonly OnCard[],
+  known: ReadonlyMap<string, ApprovalRow>,
+): Promise<OnCard[]> {
+  const most = deps.mostAsks?.();
+  const isNew = (card: OnCard): boolean => !card.some((row) => known.has(row.id));
+  if (most === undefined || run.principal === null || !cards.some(isNew)) return [...cards];
+  await tx.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [`asks/${run.sessionKey}`]);
+  const { rows } = await tx.query<{ waiting: number }>(
+    `select count(distinct coalesce(a.card, a.id)) as waiting from approvals a join decisions d using (id)
+     where a.state = 'pending' and a.requester = $1 and d.session_key = $2 and a.id <> all($3)`,
+    [run.principal, run.sessionKey, cards.flat().map((row) => row.id)],
+  );
+  const room = Math.max(0, most - (rows[0]?.waiting ?? 0) - cards.filter((card) => !isNew(card)).length);
+  const surplus = cards.filter(isNew).slice(room);
+  const reason = 'Too many requests of this conversation wait for an answer. (too_many_asks)';
+  await settleAll(deps, tx, surplus.flat(), { state: 'cancelled', reason });
+  return cards.filter((card) => !surplus.includes(card));
 }
 
 async function conclude(

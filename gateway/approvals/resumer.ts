@@ -2,12 +2,15 @@ import type { Pool, Queryable } from '../db/index.ts';
 import { transaction } from '../db/index.ts';
 import { outcomeOf } from './card.ts';
 import { postOutcome, type ResumeAnswer, type Wait } from './resume-call.ts';
-import { settle } from './settle.ts';
+import { settleAll } from './settle.ts';
 import { findApprovals, latest, lockApprovals, type ApprovalRow } from './store.ts';
 import type { ApprovalsDeps, ExecutionState, Timing } from './types.ts';
 
 const atOnce = 4;
 const longestPauseMs = 15_000;
+
+/** Locks the approvals `$1` in the order in which everybody does: an update alone takes them as it finds them. */
+const inOrder = `with mine as materialized (select id from approvals where id = any($1) order by id for update)`;
 
 /**
  * Brings outcomes to the waiting runs. Its queue is the approvals without `delivered_at`; a wait is due once all its
@@ -103,7 +106,7 @@ export class Resumer {
   async #delivered(rows: ApprovalRow[]): Promise<void> {
     await transaction(this.#deps.pool, async (tx) => {
       const { rowCount } = await tx.query(
-        `update approvals set delivered_at = now() where id = any($1) and delivered_at is null`,
+        `${inOrder} update approvals set delivered_at = now() where id in (select id from mine) and delivered_at is null`,
         [rows.map((row) => row.id)],
       );
       if (rowCount !== 0 && rows[0]) await this.#deps.delivery.runResumed(tx, rows[0].runId);
@@ -115,7 +118,8 @@ export class Resumer {
     return transaction(this.#deps.pool, async (tx) => {
       if (!(await this.#deps.delivery.runAgain(tx, first.runId))) return false;
       await tx.query(
-        'update approvals set delivered_at = now() where id = any($1) and delivered_at is null and run_id = $2',
+        `${inOrder} update approvals set delivered_at = now()
+         where id in (select id from mine) and delivered_at is null and run_id = $2`,
         [rows.map((row) => row.id), first.runId],
       );
       return true;
@@ -136,14 +140,13 @@ export class Resumer {
       );
       if (grants.rows.some((grant) => grant.spent)) return false;
       await tx.query('delete from grants where decision_id = any($1)', [ids]);
-      for (const row of locked.filter((entry) => entry.deliveredAt === null && entry.state !== 'pending')) {
-        await settle(this.#deps, tx, row, {
-          state: 'undeliverable',
-          from: row.state,
-          reason: 'The workflow run that asked is gone.',
-          runOver: true,
-        });
-      }
+      const lost = locked.filter((row) => row.deliveredAt === null);
+      await settleAll(this.#deps, tx, lost, {
+        state: 'undeliverable',
+        from: 'settled',
+        reason: 'The workflow run that asked is gone.',
+        runOver: true,
+      });
       return true;
     });
   }
@@ -151,10 +154,10 @@ export class Resumer {
   async #retry(rows: ApprovalRow[], refused: boolean): Promise<void> {
     const pause = Math.min(longestPauseMs, this.#timing.retry * 2 ** Math.min(12, rows[0]?.attempts ?? 0));
     await this.#deps.pool.query(
-      `update approvals set delivery_attempts = delivery_attempts + 1,
+      `${inOrder} update approvals set delivery_attempts = delivery_attempts + 1,
          next_attempt_at = clock_timestamp() + $2 * interval '1 ms',
          refused_since = case when $3 then coalesce(refused_since, clock_timestamp()) end
-       where id = any($1) and delivered_at is null`,
+       where id in (select id from mine) and delivered_at is null`,
       [rows.map((row) => row.id), pause, refused],
     );
   }

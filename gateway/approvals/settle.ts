@@ -1,19 +1,28 @@
 import { recordReceipts } from '../audit/index.ts';
 import type { Transaction } from '../db/index.ts';
-import { buildCard } from './card.ts';
 import { closedNotice, endedTone, outcomeText } from './notices.ts';
 import { findApprovals, type ApprovalRow } from './store.ts';
-import type { ApprovalsDeps, ApprovalState } from './types.ts';
+import { byCard, cardOf, type OnCard } from './together.ts';
+import type { ApprovalsDeps, ApprovalState, Card } from './types.ts';
 
 /** Wakes the resumer of any gateway once the transaction is committed. */
 export const settledSignal = 'approvals_settled';
 
+/** How approvals end. */
+export interface Ending {
+  state: Exclude<ApprovalState, 'pending'>;
+  reason?: string | null;
+  /** Whether they wait for people now, or were settled before and only the word of it did not arrive. */
+  from?: 'pending' | 'settled';
+  /** No workflow is left to tell: the run ends here, and this is the last word. */
+  runOver?: boolean;
+  /** The edition that follows, where an edit ends this one; its own card tells the requester. */
+  replacedBy?: string;
+}
+
 /**
  * Ends an approval in the caller's transaction, which holds its lock: state, grant, receipt, notices, and the place
  * in the resumer's queue are one commit.
- * @param options.from the state that it must be in now
- * @param options.replacedBy the edition that follows, where an edit ends this one
- * @param options.runOver true where no workflow is left to tell: the run ends here, and this is the last word
  * @returns the row as it is now, or null when it was settled otherwise already
  * @throws GatehouseError of the policy when an approved call may not be granted; nothing is written then
  */
@@ -21,23 +30,53 @@ export async function settle(
   deps: ApprovalsDeps,
   tx: Transaction,
   row: ApprovalRow,
-  options: {
-    state: Exclude<ApprovalState, 'pending'>;
-    reason?: string | null;
-    from?: ApprovalState;
-    runOver?: boolean;
-    /** The edition that follows; its own card tells the requester. */
-    replacedBy?: string;
-  },
+  ending: Ending,
 ): Promise<ApprovalRow | null> {
-  const { state, reason = null, from = 'pending', runOver = false, replacedBy } = options;
-  if (row.state !== from) return null;
+  return (await settleAll(deps, tx, [row], ending))[0] ?? null;
+}
+
+/** `settle` of several: all of them or, where one may not be granted, none. Those that share a card are told of together. */
+export async function settleAll(
+  deps: ApprovalsDeps,
+  tx: Transaction,
+  rows: readonly ApprovalRow[],
+  ending: Ending,
+): Promise<ApprovalRow[]> {
+  const { from = 'pending' } = ending;
+  const due = rows.filter((row) => (row.state === 'pending') === (from === 'pending'));
   // First, because it may refuse: rules that changed since the question was asked void the question.
-  if (state === 'approved') await deps.policy.issueGrant(tx, row.id);
+  if (ending.state === 'approved') await grantAll(deps, tx, due);
+  const settled: ApprovalRow[] = [];
+  for (const row of due) {
+    const now = await end(tx, row, ending);
+    if (now) settled.push(now);
+  }
+  for (const card of byCard(settled)) await tell(deps, tx, card, ending);
+  if (ending.runOver) {
+    for (const runId of new Set(settled.map((row) => row.runId))) await deps.delivery.runDone(tx, runId);
+  }
+  return settled;
+}
+
+async function grantAll(deps: ApprovalsDeps, tx: Transaction, rows: readonly ApprovalRow[]): Promise<void> {
+  const ids = rows.map((row) => row.id);
+  try {
+    for (const id of ids) await deps.policy.issueGrant(tx, id);
+  } catch (error) {
+    await tx.query('delete from grants where decision_id = any($1) and consumed_at is null', [ids]);
+    throw error;
+  }
+}
+
+async function end(
+  tx: Transaction,
+  row: ApprovalRow,
+  { state, reason = null, runOver = false, replacedBy }: Ending,
+): Promise<ApprovalRow | null> {
   const { rowCount } = await tx.query(
     `update approvals set state = $2, reason = $3, decided_at = coalesce(decided_at, clock_timestamp()),
        next_attempt_at = now(), delivered_at = case when $4 then now() end where id = $1 and state = $5`,
-    [row.id, state, reason, runOver || replacedBy !== undefined, from],
+    [row.id, state, reason, runOver || replacedBy !== undefined, row.state],
   );
   if (rowCount !== 1) return null;
   const settled = (await findApprovals(tx, 'a.id = $1', [row.id]))[0] ?? row;
@@ -54,39 +93,46 @@ export async function settle(
       },
     },
   ]);
-  if (replacedBy === undefined) await tellRequester(deps, tx, settled, runOver);
-  await tellAsked(deps, tx, settled);
-  if (runOver) await deps.delivery.runDone(tx, row.runId);
   await tx.query('select pg_notify($1, $2)', [settledSignal, row.id]);
   return settled;
+}
+
+async function tell(
+  deps: ApprovalsDeps,
+  tx: Transaction,
+  rows: OnCard,
+  { replacedBy, runOver = false }: Ending,
+): Promise<void> {
+  const card = cardOf(deps, rows);
+  if (replacedBy === undefined) await tellRequester(deps, tx, rows[0], card, runOver);
+  await tellAsked(deps, tx, rows[0], card);
 }
 
 async function tellRequester(
   deps: ApprovalsDeps,
   tx: Transaction,
-  row: ApprovalRow,
+  { messageId, state }: ApprovalRow,
+  card: Card,
   final: boolean,
 ): Promise<void> {
-  const card = buildCard(deps, row);
-  const next = row.state === 'approved' ? ' It is being carried out.' : final ? ' Nothing was done.' : '';
+  const next = state === 'approved' ? ' It is being carried out.' : final ? ' Nothing was done.' : '';
   await deps.delivery.reply(tx, {
-    message: { messageId: row.messageId },
-    id: `${row.id}:${row.state}`,
+    message: { messageId },
+    id: `${card.id}:${state}`,
     body: {
       text: `${card.effect}: ${outcomeText(card)}${next}`,
-      tone: row.state === 'approved' ? 'waiting' : endedTone(row.state),
+      tone: state === 'approved' ? 'waiting' : endedTone(state),
     },
     final,
   });
 }
 
-async function tellAsked(deps: ApprovalsDeps, tx: Transaction, row: ApprovalRow): Promise<void> {
-  const card = buildCard(deps, row);
+async function tellAsked(deps: ApprovalsDeps, tx: Transaction, row: ApprovalRow, card: Card): Promise<void> {
   for (const principal of row.asked) {
     await deps.delivery.notify(tx, {
       principal,
-      id: `${row.id}:${row.state}:${principal}`,
-      card: noticeCard(row.id, principal),
+      id: `${card.id}:${row.state}:${principal}`,
+      card: noticeCard(card.id, principal),
       body: closedNotice(card),
     });
   }

@@ -26,12 +26,16 @@ export interface ApprovalRow {
   kind: 'confirm' | 'approve';
   groups: string[];
   quorum: number;
+  /** The card that it shares with other calls, by the first of them; null for one that stands alone. */
+  card: string | null;
   requester: string | null;
   requesterDisplay: string | null;
   /** The accounts of the requester when it was asked. */
   requesterIdentities: Identity[];
   /** Who got a card of it. */
   asked: string[];
+  /** Reminders that they got besides, each `step:principal`. */
+  reminded: string[];
   runId: string;
   executionId: string;
   nodeId: string;
@@ -95,7 +99,7 @@ export interface ApprovalRow {
 
 const iso = `'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'`;
 const columns = `
-  a.id, a.state, a.kind, a.groups, a.quorum, a.requester, a.run_id as "runId", a.execution_id as "executionId",
+  a.id, a.state, a.kind, a.groups, a.quorum, a.card, a.requester, a.run_id as "runId", a.execution_id as "executionId",
   a.node_id as "nodeId", a.item_index as "itemIndex", a.resume_path as "resumePath", a.stale, a.reason,
   a.root, a.edition, a.editable, a.edited_by as "editedBy", a.proposers,
   array(select distinct e.edited_by from approvals e where e.root = a.root and e.edition <= a.edition
@@ -104,7 +108,8 @@ const columns = `
     where f.id = a.root and a.edition > 0) as first,
   (select n.id from approvals n where n.root = a.root and n.edition = a.edition + 1) as "replacedBy",
   a.deadline, a.deadline <= clock_timestamp() as late, clock_timestamp() as now,
-  a.requester_identities as "requesterIdentities", a.asked, a.steps_done as "stepsDone",
+  a.requester_identities as "requesterIdentities", a.asked, a.reminded,
+  a.steps_done as "stepsDone",
   coalesce(a.next_step_at <= clock_timestamp(), false) as "stepDue", a.created_at as "createdAt",
   a.decided_at as "decidedAt", a.delivered_at as "deliveredAt", a.delivery_attempts as attempts,
   d.message_id as "messageId", d.session_key as "sessionKey", d.policy_version as "policyVersion", d.epoch,

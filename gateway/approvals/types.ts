@@ -53,6 +53,8 @@ export interface ApprovalsDeps {
   isStrict?: (tool: string) => boolean;
   /** Whose second factor an authenticator is; without it, nobody decides a strict call. */
   factors?: Pick<Factors, 'holds'>;
+  /** How many requests of one session may wait at once; without it, as many as the rules let ask. */
+  mostAsks?: () => number;
   /** Who else is asked about this tool's calls and when, as `approvals.yaml` says. */
   classOf?: (tool: string) => Pick<ApprovalClass, 'escalate' | 'remindAt' | 'fourEyes'> | undefined;
   timing?: Partial<Timing>;
@@ -92,7 +94,10 @@ export interface Ballot {
   identity?: Identity;
   /** A stable id of the second factor that confirmed it, such as a passkey's; it counts once, whoever used it. */
   authenticator?: string;
-  /** The binding, or the hex start of it, that was on the button; absent where the page itself was bound to the id. */
+  /**
+   * The binding, or the hex start of it, that was on the button; absent where the page itself was bound to the id, which
+   * it never is for several calls.
+   */
   shownDigest?: string;
   /** A standing grant that this approval asks for besides; every counted vote has to. */
   standing?: StandingAsk | null;
@@ -161,9 +166,11 @@ export interface CardQuestion {
   answeredAt: string | null;
 }
 
-/** One approval as a person is shown it; the order of the fields is the order on the card. */
+/** One approval, or several that are decided together, as a person is shown it; the order of the fields is the order on the card. */
 export interface Card {
   id: string;
+  /** How many calls are decided together. */
+  calls: number;
   state: ApprovalState;
   kind: 'confirm' | 'approve';
   /** One sentence: "Rita asks to pay 120.00 EUR to ACME". */

@@ -4,11 +4,11 @@ import { GatehouseError } from '../config/index.ts';
 import { digest } from '../envelope/index.ts';
 import type { StandingOffer } from '../policy/index.ts';
 import { isIntact } from './binding.ts';
-import { buildCard } from './card.ts';
 import { outcomeText, progressText, waitingCard } from './notices.ts';
 import { refusals } from './refusals.ts';
-import { settle } from './settle.ts';
-import { findApprovals, lockApprovals, type ApprovalRow } from './store.ts';
+import { settleAll } from './settle.ts';
+import { findApprovals, type ApprovalRow } from './store.ts';
+import { bindingOfCard, cardOf, findCard, lockCard, type OnCard } from './together.ts';
 import { holderOf } from './tokens.ts';
 import type { ApprovalsDeps, Ballot, Verdict, VoteResult } from './types.ts';
 import { countedVotes, freeSeat, provenBy, relayed, voterOf, type Voter } from './voter.ts';
@@ -17,15 +17,15 @@ import { countedVotes, freeSeat, provenBy, relayed, voterOf, type Voter } from '
 type Counted = { result: VoteResult } | { refusal: GatehouseError };
 
 /**
- * Counts a vote. The row's lock makes votes of one approval follow each other, whatever the channel, so that each sees
- * the ones before it and exactly one of them decides.
+ * Counts a vote, for all that shares a card or for none of it. The lock makes votes of one approval follow each other,
+ * whatever the channel, so that each sees the ones before it and exactly one of them decides.
  * @returns the state now; a repeat of the same vote gets the same answer and counts once
  * @throws GatehouseError `GH-APPROVAL-001` to `-010`: who may not vote, what was decided, shown otherwise or late
  */
 export async function vote(deps: ApprovalsDeps, ballot: Ballot): Promise<VoteResult> {
   const counted = await transaction(deps.pool, async (tx): Promise<Counted> => {
-    const row = (await lockApprovals(tx, [ballot.approvalId]))[0];
-    return row ? count(deps, tx, row, ballot) : { refusal: refusals.unknown() };
+    const [row, ...others] = await lockCard(tx, ballot.approvalId);
+    return row ? count(deps, tx, [row, ...others], ballot) : { refusal: refusals.unknown() };
   });
   if ('result' in counted) return counted.result;
   deps.log.warn(
@@ -45,6 +45,7 @@ export async function voteByToken(
   token: string,
   verdict: Verdict,
   comment?: string | null,
+  shown?: string,
 ): Promise<VoteResult> {
   const holder = await holderOf(deps.pool, approvalId, token);
   if (holder === null) throw refusals.token();
@@ -52,51 +53,65 @@ export async function voteByToken(
   if (row && deps.isStrict?.(row.tool)) {
     throw refusals.signInFirst(`${deps.settings.publicUrl}/approvals/${approvalId}`);
   }
-  return vote(deps, { approvalId, ...holder, verdict, comment, channel: relayed });
+  return vote(deps, { approvalId, ...holder, verdict, comment, channel: relayed, shownDigest: shown });
 }
 
-async function count(
-  deps: ApprovalsDeps,
-  tx: Transaction,
-  row: ApprovalRow,
-  ballot: Ballot,
-): Promise<Counted> {
+async function count(deps: ApprovalsDeps, tx: Transaction, rows: OnCard, ballot: Ballot): Promise<Counted> {
   // Who may not decide learns nothing about how it stands.
-  const voter = await voterOf(deps, tx, row, ballot);
-  if (voter instanceof GatehouseError) return { refusal: voter };
-  if (!(await provenBy(deps, tx, row, ballot))) {
-    return { refusal: refusals.factorNeeded(`${deps.settings.publicUrl}/approvals/${row.id}`) };
+  const voters: Voter[] = [];
+  for (const row of rows) {
+    const voter = await voterOf(deps, tx, row, ballot);
+    if (voter instanceof GatehouseError) return { refusal: voter };
+    if (!(await provenBy(deps, tx, row, ballot))) {
+      return { refusal: refusals.factorNeeded(`${deps.settings.publicUrl}/approvals/${row.id}`) };
+    }
+    voters.push(voter);
   }
-  if (ballot.shownDigest !== undefined && !sameDigest(row.binding ?? '', ballot.shownDigest)) {
-    return { refusal: refusals.changed() };
-  }
-  const earlier = row.votes.find((entry) => entry.principal === ballot.principal);
-  if (earlier?.verdict === ballot.verdict) return { result: progress(deps, row) };
-  if (row.stale) return { refusal: refusals.stale() };
-  if (row.state !== 'pending') return { refusal: refusals.decided(row) };
-  if (row.late) {
-    await settle(deps, tx, row, { state: 'expired' });
+  if (!wasShown(rows, ballot)) return { refusal: refusals.changed() };
+  const earlier = rows.map((row) => row.votes.find((entry) => entry.principal === ballot.principal));
+  if (earlier.every((given) => given?.verdict === ballot.verdict)) return { result: progress(deps, rows) };
+  if (rows.some((row) => row.stale)) return { refusal: refusals.stale() };
+  const decided = rows.find((row) => row.state !== 'pending');
+  if (decided) return { refusal: refusals.decided(decided) };
+  if (rows.some((row) => row.late)) {
+    await settleAll(deps, tx, rows, { state: 'expired' });
     return { refusal: refusals.late() };
   }
-  if (!isIntact(row)) {
-    await settle(deps, tx, row, { state: 'cancelled', reason: refusals.notIntact().message });
+  if (!rows.every(isIntact)) {
+    await settleAll(deps, tx, rows, { state: 'cancelled', reason: refusals.notIntact().message });
     return { refusal: refusals.notIntact() };
   }
-  if (earlier) return { refusal: refusals.votedOtherwise() };
-  const unusable = standingFault(deps, row, ballot);
+  if (earlier.some((given) => given !== undefined)) return { refusal: refusals.votedOtherwise() };
+  const unusable = standingFault(deps, rows[0], ballot);
   if (unusable) return { refusal: unusable };
-  const seat = freeSeat(deps, row, voter, ballot, await countedVotes(deps, tx, row));
-  if (seat instanceof GatehouseError) return { refusal: seat };
-  await store(tx, row, ballot, voter, seat);
-  const after = (await findApprovals(tx, 'a.id = $1', [row.id]))[0] ?? row;
+  const seats: string[] = [];
+  for (const [index, row] of rows.entries()) {
+    const seat = freeSeat(deps, row, voters[index] as Voter, ballot, await countedVotes(deps, tx, row));
+    if (seat instanceof GatehouseError) return { refusal: seat };
+    seats.push(seat);
+  }
+  for (const [index, row] of rows.entries()) {
+    await store(tx, row, ballot, voters[index] as Voter, seats[index] as string);
+  }
+  const after = await asNow(tx, rows);
   try {
     return { result: await conclude(deps, tx, after, ballot) };
   } catch (error) {
     if (!(error instanceof GatehouseError)) throw error;
     // No later vote could be granted either, so the question ends here instead of refusing everybody in turn.
-    await settle(deps, tx, after, { state: 'cancelled', reason: error.message });
+    await settleAll(deps, tx, after, { state: 'cancelled', reason: error.message });
     return { refusal: error };
   }
+}
+
+/** Whether the voter was shown exactly this. No vote on several calls counts that does not say which ones it saw. */
+function wasShown(rows: OnCard, { shownDigest }: Ballot): boolean {
+  return shownDigest === undefined ? rows[0].card === null : sameDigest(bindingOfCard(rows), shownDigest);
+}
+
+async function asNow(tx: Transaction, rows: OnCard): Promise<OnCard> {
+  const [first, ...others] = await findCard(tx, rows[0].id);
+  return first ? [first, ...others] : rows;
 }
 
 async function store(
@@ -147,27 +162,29 @@ async function store(
 async function conclude(
   deps: ApprovalsDeps,
   tx: Transaction,
-  row: ApprovalRow,
+  rows: OnCard,
   ballot: Ballot,
 ): Promise<VoteResult> {
   if (ballot.verdict === 'reject') {
-    const settled = await settle(deps, tx, row, { state: 'rejected', reason: 'An approver rejected it.' });
-    return progress(deps, settled ?? row);
+    await settleAll(deps, tx, rows, { state: 'rejected', reason: 'An approver rejected it.' });
+    return progress(deps, await asNow(tx, rows));
   }
-  const approvals = await countedVotes(deps, tx, row);
-  if (approvals.length >= row.quorum) {
-    const settled = (await settle(deps, tx, row, { state: 'approved' })) ?? row;
-    const allowed = await allowLikeCalls(deps, tx, settled, approvals);
+  const [row] = rows;
+  const counted = await Promise.all(rows.map((entry) => countedVotes(deps, tx, entry)));
+  if (rows.every((entry, index) => (counted[index]?.length ?? 0) >= entry.quorum)) {
+    await settleAll(deps, tx, rows, { state: 'approved' });
+    const settled = await asNow(tx, rows);
+    const allowed = await allowLikeCalls(deps, tx, settled[0], counted[0] ?? []);
     const result = progress(deps, settled);
     return allowed ? { ...result, message: `${result.message} Calls like it are allowed for now.` } : result;
   }
   await deps.delivery.reply(tx, {
     message: { messageId: row.messageId },
     id: `${row.id}:vote:${ballot.principal}`,
-    body: waitingCard([buildCard(deps, row)]),
+    body: waitingCard([cardOf(deps, rows)]),
     final: false,
   });
-  return progress(deps, row);
+  return progress(deps, rows);
 }
 
 /** Why a vote cannot ask for a standing grant as it does, or null. */
@@ -218,11 +235,11 @@ function offerOf(deps: ApprovalsDeps, row: ApprovalRow): StandingOffer | null {
   return deps.policy.standing.offer({ tool, args: row.args }, row.quorum);
 }
 
-function progress(deps: ApprovalsDeps, row: ApprovalRow): VoteResult {
-  const card = buildCard(deps, row);
+function progress(deps: ApprovalsDeps, rows: OnCard): VoteResult {
+  const card = cardOf(deps, rows);
   return {
-    state: row.state,
-    message: row.state === 'pending' ? `Your vote counts. ${progressText(card)}` : outcomeText(card),
+    state: card.state,
+    message: card.state === 'pending' ? `Your vote counts. ${progressText(card)}` : outcomeText(card),
   };
 }
 

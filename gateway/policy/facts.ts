@@ -2,11 +2,14 @@ import { dataClasses, type Catalogue, type DataClass, type Tool } from '../catal
 import type { Queryable } from '../db/index.ts';
 import { chargesOf, leftInWords, type Budget, type Charge, type Charges } from './budgets.ts';
 import { destinationsOf, sameTarget } from './destinations.ts';
+import { nothingWaits, pendingOf, type Waiting } from './pending.ts';
 import type { Question } from './question.ts';
 import type { PolicyInput } from './types.ts';
 
 /** What the rules see of a call that only Postgres knows. */
 export interface Facts extends Pick<PolicyInput, 'session' | 'rejectedBefore' | 'budgets' | 'uncovered'> {
+  /** What `session` says of asks is made of this. */
+  waiting: Waiting;
   /** Arguments that name a recipient that nothing was sent to before. */
   firstTime: string[];
   /** What the call takes from its budgets once it runs. */
@@ -17,7 +20,8 @@ export interface Facts extends Pick<PolicyInput, 'session' | 'rejectedBefore' | 
 
 /** Of a call whose decision depends on none of it: a tool that only reads. */
 export const noFacts: Facts = Object.freeze({
-  session: Object.freeze({ tainted: false, pendingAsks: 0, classesRead: [] }),
+  session: Object.freeze({ tainted: false, classesRead: [], ...pendingOf(nothingWaits) }),
+  waiting: nothingWaits,
   rejectedBefore: false,
   budgets: [],
   uncovered: false,
@@ -29,7 +33,8 @@ export const noFacts: Facts = Object.freeze({
 interface Row {
   at: number;
   tools: string[] | null;
-  pending: number;
+  asks: number;
+  confirms: number;
   rejected: Record<string, unknown>[] | null;
   known: string[] | null;
   used: { budget: string; used: number }[] | null;
@@ -62,14 +67,18 @@ export async function readFacts(
   });
 }
 
+const untold = (effect: 'confirm' | 'approve'): string =>
+  `decisions d where d.message_id = q.message_id and d.effect = '${effect}' and d.expires_at > now()
+      and not exists (select from approvals a where a.id = d.id)
+      and not exists (select from grants g where g.decision_id = d.id)`;
+
 // Asks that wait are counted by session; those that nobody was told of yet, only while their message is served.
 const selectFacts = `select q.at,
     (select array_agg(tool) from session_tools s where s.session_key = q.session_key) as tools,
-    (select count(*) from approvals a join decisions d using (id)
+    (select count(distinct coalesce(a.card, a.id)) from approvals a join decisions d using (id)
       where a.state = 'pending' and a.requester = q.principal and d.session_key = q.session_key)
-    + (select count(*) from decisions d where d.message_id = q.message_id and d.effect in ('confirm', 'approve')
-      and d.expires_at > now() and not exists (select from approvals a where a.id = d.id)
-      and not exists (select from grants g where g.decision_id = d.id)) as pending,
+    + (select count(*) from ${untold('approve')}) as asks,
+    (select count(*) from ${untold('confirm')}) as confirms,
     (select array_agg(d.args) from decisions d join approvals a using (id)
       where d.message_id = q.message_id and d.tool = q.tool and a.state = 'rejected') as rejected,
     (select array_agg(t.digest) from destinations t
@@ -112,9 +121,10 @@ function factsOf(catalogue: Catalogue, { tool, args, charges, uncovered }: Asked
   return {
     session: {
       tainted: answered.some((other) => other?.output !== 'trusted'),
-      pendingAsks: row.pending,
       classesRead: classesOf(answered),
+      ...pendingOf(row),
     },
+    waiting: { asks: row.asks, confirms: row.confirms },
     rejectedBefore: (row.rejected ?? []).some((before) => sameTarget(tool, before, args)),
     firstTime: [
       ...new Set(

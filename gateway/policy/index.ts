@@ -18,6 +18,7 @@ export { findOpa, installOpa, opaVersion } from './opa.ts';
 export { GrantRefused, missedItsRow, type Presented } from './grants.ts';
 export { setKillSwitch, listKillSwitches, type KillSwitch, type KillTarget } from './kill-switch.ts';
 export { policyInput, type Judgement } from './judge.ts';
+export { callsOnOneCard } from './pending.ts';
 export { callDigest, checkStep } from './question.ts';
 export { coverageBar, runRuleTests } from './rule-tests.ts';
 export { runTables } from './tables.ts';

@@ -57,6 +57,8 @@ export interface PolicyLimits {
   /** Digest of all of it. */
   version: string;
   budgets: Budget[];
+  /** Requests of one session that may wait at once. */
+  pendingAsks: number;
   /** What the rules read as `data`. */
   data: { limits: object; automations: object };
 }
@@ -69,6 +71,7 @@ export async function readLimits(policiesDir: string): Promise<PolicyLimits> {
   const limits = await readOne(join(policiesDir, 'limits.yaml'), LimitsFile);
   const { automations } = await readOne(join(policiesDir, 'automations.yaml'), AutomationsFile);
   const principalOf = (name: string): string => `automation:${name}`;
+  const { pendingAsks, conversations } = limits;
   const read = {
     budgets: [
       ...limits.budgets,
@@ -83,7 +86,7 @@ export async function readLimits(policiesDir: string): Promise<PolicyLimits> {
       ),
     ],
     data: {
-      limits: { pendingAsks: limits.pendingAsks, conversations: limits.conversations },
+      limits: { pendingAsks, conversations },
       automations: Object.fromEntries(
         automations.map(({ name, tools }) => [
           principalOf(name),
@@ -94,7 +97,7 @@ export async function readLimits(policiesDir: string): Promise<PolicyLimits> {
       ),
     },
   };
-  return { ...read, version: digestOfText(JSON.stringify(read)) };
+  return { ...read, pendingAsks, version: digestOfText(JSON.stringify(read)) };
 }
 
 function isPattern(pattern: string): boolean {

@@ -103,6 +103,8 @@ export interface Policy {
    * @throws GrantRefused
    */
   explainRefusal(db: Queryable, error: unknown, presented: Presented): Promise<void>;
+  /** How many requests of one session may wait for an answer at once, as `limits.yaml` says. */
+  mostAsks(): number;
   /** Who is asked for a risk class, as `approvals.yaml` says. */
   approvalClass(risk: string): ApprovalClass | undefined;
   /** @throws GatehouseError `GH-POLICY-040`, `GH-POLICY-041` for a target that is not there */
@@ -261,7 +263,7 @@ export async function createPolicy(deps: {
       // What it takes the place of is not one more that waits.
       const [judgement] = await ask(tx, loaded, [questionOf(catalogue, run, call)], (facts) => ({
         ...facts,
-        session: { ...facts.session, pendingAsks: Math.max(0, facts.session.pendingAsks - 1) },
+        waiting: { ...facts.waiting, asks: Math.max(0, facts.waiting.asks - 1) },
       }));
       if (!judgement) throw new Error('a question got no answer');
       if (mustConfirm && judgement.verdict.effect === 'allow') {
@@ -291,6 +293,7 @@ export async function createPolicy(deps: {
       const short = await shortBudgets(db, chargesFor(presented));
       throw new GrantRefused('budget_exceeded', short.length > 0 ? { detail: `${short.join('; ')}.` } : {});
     },
+    mostAsks: () => current.limits.pendingAsks,
     approvalClass: (risk) => current.classes.get(risk),
     setKillSwitch: (change) => setKillSwitch(pool, catalogue, change),
     killSwitches: () => listKillSwitches(pool),

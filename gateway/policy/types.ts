@@ -149,8 +149,10 @@ export interface Engine {
 export interface SessionFacts {
   /** Whether the session holds what a tool returned that nobody vouches for. */
   tainted: boolean;
-  /** Requests of it that wait for an answer. */
+  /** Requests of it that wait for an answer; calls that are confirmed on one card are one. */
   pendingAsks: number;
+  /** Whether a call that its requester has to confirm goes on a card that is one of them already. */
+  cardOpen: boolean;
   /** The classes of what its tools returned. */
   classesRead: DataClass[];
 }

@@ -182,7 +182,7 @@ function approvalRoutes({ approvals, delivery }: ApiParts): Route[] {
       body: VoteRequest,
       answer: VoteAnswer,
       handle: ({ body, request }) =>
-        approvals.voteByToken(String(request.params.id), body.token, body.verdict, body.comment),
+        approvals.voteByToken(String(request.params.id), body.token, body.verdict, body.comment, body.shown),
     }),
   ];
 }

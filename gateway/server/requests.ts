@@ -60,6 +60,13 @@ export const VoteRequest = z.strictObject({
   token: z.string().max(256).describe('the personal token from the link of the approver'),
   verdict: z.enum(['approve', 'reject']),
   comment: z.string().max(2000).optional(),
+  shown: z
+    .string()
+    .max(80)
+    .optional()
+    .describe(
+      'the binding of the card that the approver saw; a card of several calls takes no vote without it',
+    ),
 });
 export const ExecutionRequest = z.strictObject({
   run,

@@ -144,7 +144,8 @@ function standingOf(request: Request): { standing?: StandingWish } {
 
 async function decidedLately(deps: WebDeps, viewer: Viewer): Promise<ApprovalCard[]> {
   const { rows } = await deps.pool.query<{ approval_id: string }>(
-    'select approval_id from votes where principal = $1 order by voted_at desc limit 10',
+    `select coalesce(a.card, a.id) as approval_id from votes v join approvals a on a.id = v.approval_id
+     where v.principal = $1 group by 1 order by max(v.voted_at) desc limit 10`,
     [viewer.principal],
   );
   const cards = await Promise.all(

@@ -114,10 +114,11 @@ function form(card: Card): string {
  Open it from the message that was sent to you, or decide on the approvals page of Gatehouse.</p>
 <form method="post" hidden>
 <input type="hidden" name="token">
+<input type="hidden" name="shown" value="${escape(card.binding ?? '')}">
 <label for="comment">Comment <span>(needed to reject)</span></label>
 <textarea id="comment" name="comment" rows="3" maxlength="2000"></textarea>
 <div class="buttons">
-<button name="verdict" value="approve" class="approve">Approve ${escape(card.effect ?? '')}</button>
+<button name="verdict" value="approve" class="approve">${card.kind === 'confirm' ? 'Confirm' : 'Approve'} ${escape(card.effect ?? '')}</button>
 <button name="verdict" value="reject" class="reject">Reject</button>
 </div>
 </form>`;

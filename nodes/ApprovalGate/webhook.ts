@@ -41,8 +41,9 @@ async function showForm(context: IWebhookFunctions): Promise<void> {
 /** Relays a vote unread. The personal token that makes it count is known to the gateway and the approver only. */
 async function relayVote(context: IWebhookFunctions): Promise<void> {
   const id = approvalOf(context);
-  const { token, verdict, comment } = context.getBodyData();
+  const { token, verdict, comment, shown } = context.getBodyData();
   const vote: IDataObject = { token: text(token), verdict: text(verdict) };
+  if (text(shown) !== '') vote.shown = text(shown);
   if (text(comment).trim() !== '') vote.comment = text(comment).trim();
   if (verdict === 'reject' && vote.comment === undefined) {
     const why = 'Say in a sentence why you reject; nothing was decided yet.';

@@ -57,6 +57,8 @@ export interface Card {
   kind: 'confirm' | 'approve';
   sentence: string;
   effect: string;
+  /** Digest of all that a vote is for; it goes along with the vote. */
+  binding?: string;
   reasons: Reason[];
   facts: Array<{ label: string; value: string }>;
   provenance: Array<{ label: string; value: string; source: string }>;

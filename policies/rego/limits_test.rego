@@ -12,7 +12,7 @@ member := {
 	"actor": {"principal": "requester", "display": "Robin", "roles": ["member"], "groups": [], "standing": "member"},
 	"channel": {"kind": "web", "visibility": "dm"},
 	"ingress": "session",
-	"session": {"tainted": false, "pendingAsks": 0, "classesRead": []},
+	"session": {"tainted": false, "pendingAsks": 0, "cardOpen": false, "classesRead": []},
 	"recipients": {"count": 1, "firstTime": []},
 	"rejectedBefore": false,
 	"budgets": [],
@@ -48,6 +48,16 @@ test_a_currency_without_a_budget_is_refused if answers("deny", {"budget_currency
 test_what_was_rejected_stays_rejected if answers("deny", {"rejected_before"}, {"rejectedBefore": true}, outbound({}))
 
 test_a_fourth_ask_is_refused if answers("deny", {"too_many_asks"}, {"session": {"pendingAsks": 3}}, outbound({}))
+
+test_an_approval_is_one_more_whatever_is_on_a_card if answers("deny", {"too_many_asks"}, {"session": {"pendingAsks": 3, "cardOpen": true}}, outbound({}))
+
+test_a_call_to_confirm_goes_on_the_card_that_counts if {
+	foreign := {"tool": {"name": "tasks.add", "risk": "write"}, "leaves": [{"at": "/to", "arg": "to", "kind": "redirects", "origin": "tool"}]}
+	answers("confirm", {"value_not_from_requester"}, object.union(foreign, {"session": {"pendingAsks": 3, "cardOpen": true}}), {})
+	answers("deny", {"too_many_asks"}, object.union(foreign, {"session": {"pendingAsks": 3, "cardOpen": false}}), {})
+	answers("deny", {"too_many_asks"}, object.union(foreign, {"session": {"pendingAsks": 3}}), {})
+	answers("deny", {"too_many_asks"}, object.union(foreign, {"session": {"pendingAsks": 4, "cardOpen": true}}), {})
+}
 
 test_a_small_call_asks_nobody if answers("allow", {"small_enough"}, {}, outbound({"unasked": {"upTo": [], "recipients": 1, "knownRecipients": true}}))
 

@@ -15,7 +15,7 @@ member := {
 	"actor": {"principal": "requester", "display": "Robin", "roles": ["member"], "groups": [], "standing": "member"},
 	"channel": {"kind": "web", "visibility": "dm"},
 	"ingress": "session",
-	"session": {"tainted": false, "pendingAsks": 0, "classesRead": []},
+	"session": {"tainted": false, "pendingAsks": 0, "cardOpen": false, "classesRead": []},
 	"recipients": {"count": 0, "firstTime": []},
 	"rejectedBefore": false,
 	"budgets": [],

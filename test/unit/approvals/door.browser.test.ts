@@ -80,7 +80,7 @@ describe('a link to the approval form, in a browser', { skip }, () => {
     assert.equal(n8n.calls.length, 1);
     await approve.click();
     await page.waitForLoadState();
-    assert.equal(n8n.calls[1]?.body, 'token=vote_1&comment=&verdict=approve');
+    assert.equal(n8n.calls[1]?.body, 'token=vote_1&shown=&comment=&verdict=approve');
     await page.close();
   });
 

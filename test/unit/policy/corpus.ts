@@ -97,6 +97,7 @@ const facts: { [Fact in keyof PolicyInput]-?: (chance: Chance, tool: Tool) => Po
   session: (chance) => ({
     tainted: chance([false, false, true]),
     pendingAsks: chance([0, 0, 0, 0, 0, 0, 0, 0, 1, 3]),
+    cardOpen: chance([false, false, false, true]),
     classesRead: chance([[], [], [], [], [], ['internal'], ['confidential', 'personal']] as const).slice(),
   }),
   recipients: (chance) => ({

@@ -146,6 +146,50 @@ test('arguments that cannot be stored or compared are refused by themselves', as
   assert.equal((await policy.decide(runOf(), harmless)).effect, 'allow');
 });
 
+/** How many of these calls of a message are asked about, each of which its requester would have to confirm. */
+async function confirmed(name: string, steps: readonly string[], atOnce: boolean): Promise<string[]> {
+  const run = runOf({ messageId: `web:local:c1:${name}:0`, sessionKey: name });
+  const ask = (step: string) =>
+    policy.decide(run, { tool: 'gatehouse.cancel', args: { request: `dec_${step}` }, step });
+  const decided = atOnce ? await Promise.all(steps.map(ask)) : [];
+  if (!atOnce) for (const step of steps) decided.push(await ask(step));
+  return decided.map(({ effect, reasons }) => (effect === 'deny' ? (reasons[0]?.code ?? '') : effect));
+}
+const numbers = (count: number): string[] => Array.from({ length: count }, (_value, index) => `${index}`);
+
+test('all calls of a document are one ask, decided one by one or at once', async () => {
+  for (const atOnce of [false, true]) {
+    const effects = await confirmed(`document-${atOnce}`, numbers(8), atOnce);
+    assert.deepEqual(
+      effects,
+      Array.from({ length: 8 }, () => 'confirm'),
+    );
+  }
+});
+
+test('a message cannot ask for more than three full cards, decided one by one or at once', async () => {
+  for (const atOnce of [false, true]) {
+    const effects = await confirmed(`flood-${atOnce}`, numbers(65), atOnce);
+    assert.deepEqual(
+      effects.slice(0, 60),
+      Array.from({ length: 60 }, () => 'confirm'),
+    );
+    assert.deepEqual(
+      effects.slice(60),
+      Array.from({ length: 5 }, () => 'too_many_asks'),
+    );
+  }
+});
+
+test('beside three approvals that wait, no card of a document is asked about', async () => {
+  const run = { messageId: 'web:local:c1:full:0', sessionKey: 'full' };
+  for (const step of ['a', 'b', 'c']) {
+    const args = { language: 'python', code: '1' };
+    assert.equal((await policy.decide(runOf(run), { tool: 'code.run', args, step })).effect, 'approve');
+  }
+  assert.deepEqual(await confirmed('full', ['1', '2'], true), ['too_many_asks', 'too_many_asks']);
+});
+
 test('a burst cannot ask more often than calls one by one', async () => {
   const run = { messageId: 'web:local:c1:burst:0', sessionKey: 'burst' };
   const ask = (step: string) =>

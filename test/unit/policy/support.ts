@@ -49,7 +49,7 @@ export function inputOf(change: Partial<PolicyInput> = {}): PolicyInput {
     actor,
     channel,
     ingress,
-    session: { tainted: false, pendingAsks: 0, classesRead: [] },
+    session: { tainted: false, pendingAsks: 0, cardOpen: false, classesRead: [] },
     recipients: { count: 0, firstTime: [] },
     rejectedBefore: false,
     budgets: [],
