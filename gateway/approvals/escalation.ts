@@ -4,6 +4,7 @@ import { sendCards } from './ask.ts';
 import { buildCard } from './card.ts';
 import { seatsOf } from './eligible.ts';
 import { reminderNotice, waitingCard } from './notices.ts';
+import { reminderCard } from './settle.ts';
 import { findApprovals, lockApprovals, type ApprovalRow } from './store.ts';
 import type { ApprovalsDeps } from './types.ts';
 
@@ -89,10 +90,14 @@ async function remind(deps: ApprovalsDeps, tx: Transaction, row: ApprovalRow): P
     .map(([principal]) => principal);
   const known = silent.filter((principal) => row.asked.includes(principal));
   const body = reminderNotice(buildCard(deps, row), `${deps.settings.publicUrl}/approvals/${row.id}`);
+  const reminded: string[] = [];
   for (const principal of known) {
-    const id = `${row.id}:step:${row.stepsDone}:${principal}`;
-    await deps.delivery.notify(tx, { principal, id, card: id, body });
+    const reminder = `${row.stepsDone}:${principal}`;
+    const card = reminderCard(row.id, reminder);
+    const routes = await deps.delivery.notify(tx, { principal, id: card, card, body });
+    if (routes > 0) reminded.push(reminder);
   }
+  await tx.query('update approvals set reminded = reminded || $2::text[] where id = $1', [row.id, reminded]);
   const others = silent.filter((principal) => !known.includes(principal));
   const asked = others.length > 0 ? await sendCards(deps, tx, [row], others) : [];
   attest(tx, row, 'approval.reminded', { people: [...known, ...asked] });

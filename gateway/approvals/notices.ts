@@ -4,6 +4,15 @@ import { visible } from './card.ts';
 import { endedAs } from './refusals.ts';
 import type { Card } from './types.ts';
 
+/** Where somebody voted, in words. */
+const places: Record<string, string> = {
+  web: ' on the approvals page',
+  'n8n-form': ' on the form',
+  terminal: ' in the terminal',
+  slack: ' in Slack',
+  telegram: ' in Telegram',
+};
+
 /** Hex digits of the binding that a button carries; Telegram leaves 64 bytes for all of a button's value. */
 const shownDigits = 8;
 const longest = 300;
@@ -91,17 +100,21 @@ export function closedNotice(card: Card): Outgoing {
   };
 }
 
-/** How a request ended, by whom and why, in one sentence or two. */
+/** How a request ended, by whom, over which channel, when and why, in one sentence or two. */
 export function outcomeText(card: Card): string {
   const by = card.votes
     .filter((vote) => vote.verdict === (card.state === 'rejected' ? 'reject' : 'approve'))
-    .map((vote) => vote.display + (vote.comment === null ? '' : ` (“${shorten(vote.comment)}”)`));
+    .map(
+      (vote) =>
+        `${vote.display}${vote.comment === null ? '' : ` (“${shorten(vote.comment)}”)`}${places[vote.channel] ?? ` over ${visible(vote.channel)}`}`,
+    );
   const people =
     (card.state === 'approved' || card.state === 'rejected') && by.length > 0
       ? ` by ${by.join(' and ')}`
       : '';
   const reason = card.reason === null || card.state === 'rejected' ? '' : ` ${card.reason}`;
-  return `It was ${endedAs(card.state)}${people}.${reason}`;
+  const when = card.decidedAt === null ? '' : `, ${moment(card.decidedAt)}`;
+  return `It was ${endedAs(card.state)}${people}${when}.${reason}`;
 }
 
 /** Progress towards a quorum. */

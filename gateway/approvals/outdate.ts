@@ -2,7 +2,7 @@ import { recordReceipts } from '../audit/index.ts';
 import { transaction } from '../db/index.ts';
 import { buildCard } from './card.ts';
 import { outdatedNotice } from './notices.ts';
-import { noticeCard } from './settle.ts';
+import { showOnCopies } from './settle.ts';
 import { lockApprovals } from './store.ts';
 import type { ApprovalsDeps } from './types.ts';
 
@@ -38,15 +38,9 @@ export async function outdate(
     const body = outdatedNotice(buildCard(deps, row), changes);
     const message = { messageId: row.messageId };
     await deps.delivery.reply(tx, { message, id: `${row.id}:outdated`, body, final: false });
-    // A confirmation is shown on the requester's own card, which the reply just edited.
-    for (const principal of row.kind === 'confirm' ? [] : row.asked) {
-      await deps.delivery.notify(tx, {
-        principal,
-        id: `${row.id}:outdated:${principal}`,
-        card: noticeCard(row.id, principal),
-        body,
-      });
-    }
+    // On a card of several calls it stands beside how they all were decided, as a message of its own.
+    const cardId = row.card === null ? row.id : `${row.id}:outdated`;
+    await showOnCopies(deps, tx, row, { cardId, as: 'outdated', body });
     return true;
   });
 }

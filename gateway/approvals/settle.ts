@@ -1,6 +1,8 @@
 import { recordReceipts } from '../audit/index.ts';
+import type { Outgoing } from '../channels/index.ts';
 import type { Transaction } from '../db/index.ts';
 import { closedNotice, endedTone, outcomeText } from './notices.ts';
+import { endedAs } from './refusals.ts';
 import { findApprovals, type ApprovalRow } from './store.ts';
 import { byCard, cardOf, type OnCard } from './together.ts';
 import type { ApprovalsDeps, ApprovalState, Card } from './types.ts';
@@ -104,8 +106,11 @@ async function tell(
   { replacedBy, runOver = false }: Ending,
 ): Promise<void> {
   const card = cardOf(deps, rows);
-  if (replacedBy === undefined) await tellRequester(deps, tx, rows[0], card, runOver);
-  await tellAsked(deps, tx, rows[0], card);
+  if (replacedBy === undefined) {
+    await tellRequester(deps, tx, rows[0], card, runOver);
+    await closeQuestions(deps, tx, rows[0]);
+  }
+  await close(deps, tx, rows[0], card);
 }
 
 async function tellRequester(
@@ -127,13 +132,44 @@ async function tellRequester(
   });
 }
 
-async function tellAsked(deps: ApprovalsDeps, tx: Transaction, row: ApprovalRow, card: Card): Promise<void> {
+/** Shows how it ended on each message that asked for it. */
+async function close(deps: ApprovalsDeps, tx: Transaction, row: ApprovalRow, card: Card): Promise<void> {
+  await showOnCopies(deps, tx, row, { cardId: card.id, as: row.state, body: closedNotice(card) });
+}
+
+/**
+ * Shows the same on every copy of a card: those of everybody who was asked, and the reminders of it, which are messages
+ * of their own.
+ * @param shown.as makes it the same notice when it is sent again
+ */
+export async function showOnCopies(
+  deps: Pick<ApprovalsDeps, 'delivery'>,
+  tx: Transaction,
+  row: Pick<ApprovalRow, 'id' | 'asked' | 'reminded'>,
+  { cardId, as, body }: { cardId: string; as: string; body: Outgoing },
+): Promise<void> {
   for (const principal of row.asked) {
+    const card = noticeCard(cardId, principal);
+    await deps.delivery.notify(tx, { principal, id: `${cardId}:${as}:${principal}`, card, body });
+  }
+  for (const reminder of row.reminded) {
+    const principal = reminder.slice(reminder.indexOf(':') + 1);
+    const card = reminderCard(row.id, reminder);
+    await deps.delivery.notify(tx, { principal, id: `${card}:${as}`, card, body });
+  }
+}
+
+/** The questions that nobody answered in time need no answer any more. */
+async function closeQuestions(deps: ApprovalsDeps, tx: Transaction, row: ApprovalRow): Promise<void> {
+  for (const question of row.questions.filter((entry) => entry.answer === null)) {
     await deps.delivery.notify(tx, {
-      principal,
-      id: `${card.id}:${row.state}:${principal}`,
-      card: noticeCard(card.id, principal),
-      body: closedNotice(card),
+      principal: row.requester ?? '',
+      id: `${question.id}:closed`,
+      card: question.id,
+      body: {
+        text: `The request was ${endedAs(row.state)}; no answer is needed any more.`,
+        tone: 'answered',
+      },
     });
   }
 }
@@ -141,4 +177,9 @@ async function tellAsked(deps: ApprovalsDeps, tx: Transaction, row: ApprovalRow,
 /** The card that groups all notices to one person about one approval. */
 export function noticeCard(id: string, principal: string): string {
   return `${id}:${principal}`;
+}
+
+/** The card of one reminder, `step:principal` as it is kept in `reminded`. */
+export function reminderCard(id: string, reminder: string): string {
+  return `${id}:step:${reminder}`;
 }

@@ -105,6 +105,33 @@ test('those who have not voted are reminded once, by one of several gateways, wi
   assert.deepEqual(await receipts(id, 'approval.reminded'), [{ people: ['approver-b', 'boss'] }]);
 });
 
+test('a decision closes the reminders and the open questions with the cards', async () => {
+  const { id } = await asked();
+  await approvals.askBack({ approvalId: id, principal: 'boss', channel: 'web', question: 'Which invoice?' });
+  await at(id, 0.6);
+  await work(async () => (await stepsDone(id)) === 2);
+  await approvals.vote({ approvalId: id, principal: 'approver-a', verdict: 'approve', channel: 'web' });
+  const cards = Map.groupBy(house.seen.notices, (notice) => notice.card);
+  assert.equal(cards.size, 3 + 3 + 1 + 1, 'cards, reminders, one escalation, one question');
+  for (const [card, notices] of cards) {
+    const last = notices.at(-1);
+    assert.match(last?.text ?? '', /was approved/, card);
+    assert.deepEqual([last?.buttons, last?.link], [[], undefined]);
+  }
+});
+
+test('an edit closes the reminders of what was asked before it', async () => {
+  const { id } = await asked();
+  await at(id, 0.3);
+  await work(async () => (await stepsDone(id)) === 1);
+  const args = { amount: '90.00', currency: 'EUR', payee: 'ACME', reference: 'invoice-42' };
+  const { digest: shownDigest } = await approvals.card(id);
+  await approvals.edit({ approvalId: id, principal: 'requester', args, channel: 'web', shownDigest });
+  const reminders = house.seen.notices.filter((notice) => notice.card.startsWith(`${id}:step:`));
+  assert.equal(reminders.length, 6);
+  assert.ok(reminders.slice(3).every((notice) => /replaced by a newer request/.test(notice.text)));
+});
+
 test('at half the time the next group is asked too, with a card and a link of their own', async () => {
   const { id } = await asked();
   await at(id, 0.6);

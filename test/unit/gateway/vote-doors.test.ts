@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { bindingDigest, callDigest } from '../../../gateway/policy/index.ts';
 import { newToken, uuidv7 } from '../../../gateway/envelope/index.ts';
@@ -36,7 +38,15 @@ describe('the doors of a vote', { timeout: 170_000 }, () => {
   before(async () => {
     database = await testDatabase();
     vendors = await startVendors({ slack: 'events', telegram: 'polling' });
-    folder = await gatewayFolder((made) => vendors.prepare(made));
+    folder = await gatewayFolder(async (made) => {
+      await vendors.prepare(made);
+      const file = join(made.policiesDir, 'approvals.yaml');
+      const reminded = (await readFile(file, 'utf8')).replace(
+        'payment:',
+        'payment:\n    remindAt: [0.1, 0.2]',
+      );
+      await writeFile(file, reminded);
+    });
     gateway = await startGateway(folder, { ...vendors.env, GATEHOUSE_DATABASE_URL: database.url });
     const signIn = createSignIn({ pool: database.pool });
     const enter = async (name: 'requester' | 'approver-a'): Promise<Person> => {
@@ -146,6 +156,41 @@ describe('the doors of a vote', { timeout: 170_000 }, () => {
     await handled();
     await people['approver-a'].vote(id, 'approve');
     assert.deepEqual(await votes(id), [`approver-a telegram ${telegramUsers.approver}`]);
+  });
+
+  it('shows who decided, when and where on every message that asked, the reminders too', async () => {
+    const id = await waiting();
+    await database.pool.query(
+      `update approvals set created_at = now() - interval '1 hour', next_step_at = now() where id = $1`,
+      [id],
+    );
+    // No other test of this gateway lets anybody be asked.
+    const about = (texts: readonly string[]): string[] => texts.filter((text) => text.includes('ACME'));
+    const onBoth = (): string[][] => [
+      about(vendors.slack.posts.map((post) => JSON.stringify([post.text, post.blocks]))),
+      about(vendors.telegram.messages.map((message) => JSON.stringify([message.text, message.keyboard]))),
+    ];
+    await until('the card and its reminder on both', 15_000, async () =>
+      onBoth().every((texts) => texts.some((text) => text.includes('Reminder:'))),
+    );
+    assert.deepEqual(
+      onBoth().map((texts) => texts.length),
+      [2, 2],
+    );
+    await onSlack(slackUsers.approver, vote(id).replace('approve', 'reject'));
+    const outcome = /It was rejected by [^“]+ in Slack, 20\d\d-\d\d-\d\d \d\d:\d\d UTC/;
+    await until('no copy that still asks', 15_000, async () =>
+      onBoth()
+        .flat()
+        .every((text) => outcome.test(text)),
+    );
+    assert.equal(onBoth().flat().length, 4, 'they are the same messages, edited');
+    assert.ok(
+      !onBoth()
+        .flat()
+        .some((text) => /approve:|Reminder:|Open the request/.test(text)),
+    );
+    assert.deepEqual([vendors.slack.problems, vendors.telegram.problems], [[], []]);
   });
 
   it('takes no click of a bot, even one with the id of an approver', async () => {
