@@ -47,6 +47,7 @@ import {
   createPairing,
   createPeople,
   createSignIn,
+  createTerminals,
   type People,
 } from './sessions/index.ts';
 import { createConnectors, createPreviews, createTools } from './tools/index.ts';
@@ -194,6 +195,7 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
   const checks = readiness({ settings, database: databaseCheck(pool), delivery, reloader, sealer, shadow });
   const clients = createClients({ pool });
   const signIn = createSignIn({ pool, demo: settings.demo });
+  const terminals = createTerminals({ pool });
 
   await policy.watchClock();
   const clockWatch = setInterval(() => {
@@ -231,6 +233,7 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
       signals,
       people,
       signIn,
+      terminals,
       submit: async (principal: string, text: string) => {
         const message = web.message(principal, people.get(principal)?.display ?? principal, text);
         const [outcome] = await delivery.ingest([message]);

@@ -10,7 +10,10 @@ import type { ApprovalsDeps, Ballot } from './types.ts';
 /** The channel of votes that n8n relayed; all of them together fill one seat, because n8n is one program. */
 export const relayed = 'n8n-form';
 
-/** Somebody who acts on an approval, by the account that its channel proved; a web session is its person's web account. */
+/** A session of the web is its person's account there, and so is one of a terminal, which such a session let in. */
+const ofBrowser: ReadonlySet<string> = new Set(['web', 'terminal']);
+
+/** Somebody who acts on an approval, by the account that its channel proved. */
 export type Actor = Pick<Ballot, 'principal' | 'channel' | 'identity'>;
 
 /** Somebody who may decide this approval, by the account that they used. */
@@ -68,7 +71,7 @@ export async function unproven(
 async function accountOf(
   deps: Pick<ApprovalsDeps, 'people'>,
   db: Queryable,
-  { principal, channel, identity = channel === 'web' ? webIdentity(principal) : undefined }: Actor,
+  { principal, channel, identity = ofBrowser.has(channel) ? webIdentity(principal) : undefined }: Actor,
 ): Promise<{ identity: Identity; holder: NonNullable<Awaited<ReturnType<People['holder']>>> } | null> {
   const holder = identity && (await deps.people.holder(db, identity));
   return identity && holder?.principal === principal ? { identity, holder } : null;

@@ -26,7 +26,8 @@ export type ReceiptKind =
   | 'policy.served'
   | 'policy.rollback'
   | 'pairing'
-  | 'factor';
+  | 'factor'
+  | 'terminal';
 
 /** Ids, digests, codes and times; never argument values, message text or secrets. */
 export type ReceiptFacts = Record<string, string | number | boolean | null | string[]>;

@@ -1,16 +1,18 @@
 import { Command } from 'commander';
 import { openCards, standingOf, type Card } from '../approvals/index.ts';
 import { loadCatalogue } from '../catalogue/index.ts';
-import { GatehouseError, type Settings } from '../config/index.ts';
+import type { Settings } from '../config/index.ts';
 import type { Pool } from '../db/index.ts';
 import { createPolicy, openEpoch } from '../policy/index.ts';
 import { createPeople } from '../sessions/index.ts';
+import { find, linesOf, moment, progress } from './cards.ts';
+import { decide } from './decide.ts';
 import { plain, printJson, printTable } from './output.ts';
 import { commandSettings, withPool } from './settings.ts';
 
 /**
  * `gatehouse approvals list|show|standing|approve|reject`. Whoever has a terminal here has not proven to be anybody, so
- * it shows everything and decides nothing: a vote is given signed in.
+ * it shows everything; a vote is given through the gateway, as the person whom `gatehouse login` signed in.
  */
 export function approvalsCommand(): Command {
   const command = new Command('approvals').description(
@@ -62,13 +64,11 @@ export function approvalsCommand(): Command {
   for (const verdict of ['approve', 'reject'] as const) {
     command
       .command(`${verdict} <request>`)
-      .description(`where to ${verdict} a request, signed in as yourself`)
-      .action(async (request: string) => {
-        const card = find(await open(), request);
-        const { publicUrl } = commandSettings({ database: true });
-        process.stdout.write(
-          `${plain(card.sentence)}.\nA terminal does not prove who you are. Decide it signed in:\n${publicUrl}/approvals/${card.id}\n`,
-        );
+      .description(`${verdict} a request as the person who is signed in here; see gatehouse login`)
+      .option('--comment <text>', verdict === 'reject' ? 'why; needed' : 'a word to the requester')
+      .option('--yes', 'do not ask again, for scripts')
+      .action(async (request: string, options: { comment?: string; yes?: boolean }) => {
+        await decide(verdict, request, options);
       });
   }
   return command;
@@ -97,37 +97,3 @@ async function standing(pool: Pool, settings: Settings): ReturnType<typeof stand
   const policy = await createPolicy({ pool, policiesDir, catalogue, clock, epoch, settings });
   return standingOf({ policy, people, catalogue });
 }
-
-function find(cards: readonly Card[], request: string): Card {
-  const found = cards.filter((card) => card.id.startsWith(request));
-  if (found.length === 1 && found[0]) return found[0];
-  throw new GatehouseError(
-    'GH-CLI-405',
-    found.length === 0
-      ? `No open request begins with ${plain(request)}.`
-      : `${found.length} open requests begin with ${plain(request)}.`,
-    { status: 404, next: 'npx gatehouse approvals list' },
-  );
-}
-
-function linesOf(card: Card): string[] {
-  return [
-    `${card.sentence}.`,
-    ...card.reasons.map((reason) => `  Why: ${reason.text} (${reason.code})`),
-    ...(card.edited ? [`  Changed by ${card.edited.by}.`] : []),
-    ...card.facts.map(({ label, value }) => `  ${label}: ${value}`),
-    ...card.provenance.map(({ label, source }) => `  ${label}: ${source}`),
-    ...(card.quoted === null
-      ? []
-      : ['  Text, not verified:', ...card.quoted.split('\n').map((line) => `    ${line}`)]),
-    ...card.questions.map(
-      ({ by, question, answer }) => `  ${by} asked: ${question} ${answer ?? '(no answer yet)'}`,
-    ),
-    `  ${progress(card)} approved, until ${moment(card.deadline)}. May decide: ${card.approvers.map((person) => person.display).join(', ')}.`,
-  ];
-}
-
-const progress = (card: Card): string =>
-  `${card.votes.filter((vote) => vote.verdict === 'approve').length} of ${card.quorum}`;
-
-const moment = (iso: string): string => `${iso.slice(0, 16).replace('T', ' ')} UTC`;

@@ -5,6 +5,7 @@ import { configCommand } from './config.ts';
 import { demoCommand } from './demo.ts';
 import { gatewayCommand } from './gateway.ts';
 import { killSwitchCommand } from './kill-switch.ts';
+import { loginCommand, logoutCommand } from './login.ts';
 import { peopleCommand } from './people.ts';
 import { policyCommand } from './policy.ts';
 import { resetCommand } from './reset.ts';
@@ -30,6 +31,8 @@ export function createProgram(): Command {
     toolsCommand(),
     policyCommand(),
     killSwitchCommand(),
+    loginCommand(),
+    logoutCommand(),
     approvalsCommand(),
     auditCommand(),
     runnerCommand(),

@@ -6,4 +6,5 @@ export { createPairing, type NewLink, type Pairing, type PendingPairing } from '
 export { createPeople, type People, type PeopleDraft, type Resolution, type Standing } from './people.ts';
 export { identityKey, type Identity, type Person, type StandIn } from './people-file.ts';
 export { createSignIn, type SignIn, type WebSession } from './sign-in.ts';
+export { createTerminals, type Terminals } from './terminals.ts';
 export { readYamlFile } from './yaml-file.ts';

@@ -2,6 +2,7 @@ import type { Logger, Problem } from '../config/index.ts';
 import type { Pool } from '../db/index.ts';
 import type { Factors } from '../factors/index.ts';
 import type { Explanation, KillSwitch, KillTarget, PolicyOverview, ShadowReport } from '../policy/index.ts';
+import type { Terminals } from '../sessions/index.ts';
 
 /** What the pages need to know of a person. */
 export interface WebPerson {
@@ -132,7 +133,7 @@ export interface WebApprovals {
     principal: string;
     verdict: Verdict;
     comment: string | null;
-    channel: 'web';
+    channel: 'web' | 'terminal';
     /** What the voter saw; a vote for anything else does not count. */
     shownDigest: string;
     /** What else to allow with it. */
@@ -217,6 +218,7 @@ export interface WebDeps {
   signals: { on(channel: string, handler: (payload: string) => void): () => void };
   people: { get(principal: string): WebPerson | null | undefined };
   signIn: WebSignIn;
+  terminals: Terminals;
   /** Hands a typed message to delivery as `principal`; resolves once it is stored. */
   submit(principal: string, text: string): Promise<SubmitOutcome>;
   approvals: WebApprovals;

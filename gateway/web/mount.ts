@@ -9,11 +9,12 @@ import { loginRoutes } from './login.ts';
 import { policyRoutes } from './policy.ts';
 import { receiptRoutes } from './receipts.ts';
 import { assetRoutes } from './render.ts';
+import { terminalRoutes } from './terminals.ts';
 import { pageHeaders } from './security.ts';
 
 /** Addresses of the pages; other routes of the same listener keep their own headers. */
 const paths =
-  /^\/(?:(?:login|logout|events|messages|approvals(?:\/.*)?|identities\/.*|account\/security(?:\/.*)?|receipts|policy(?:\/.*)?|docs|openapi\.json)\/?)?$/;
+  /^\/(?:(?:login|logout|events|messages|approvals(?:\/.*)?|identities\/.*|account\/security(?:\/.*)?|terminal(?:\/answer|\/end)?|receipts|policy(?:\/.*)?|docs|openapi\.json)\/?)?$/;
 
 /**
  * Puts the pages on the public listener: chat, sign-in, approvals, receipts, policy, API docs.
@@ -32,6 +33,7 @@ export function mountWeb(app: Express, deps: WebDeps): { stop(): void } {
     approvalRoutes(deps),
     identityRoutes(deps),
     factorRoutes(deps),
+    terminalRoutes(deps),
     receiptRoutes(deps),
     policyRoutes(deps),
     docsRoutes(deps),

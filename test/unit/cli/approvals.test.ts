@@ -51,10 +51,12 @@ test('the terminal lists and shows what waits, and what strangers wrote does not
   assert.match(none.err, /GH-CLI-405/);
 });
 
-test('a terminal votes for nobody: it says where to decide', async () => {
+test('a terminal that nobody signed in votes for nobody', async () => {
   const decision = await house.decision();
   await house.approvals.register(decision.run, gateOf([decision]));
-  for (const verdict of ['approve', 'reject'])
-    assert.match(gatehouse(verdict, decision.id).out, new RegExp(`/approvals/${decision.id}\n$`));
+  for (const verdict of ['approve', 'reject']) {
+    const { code, err } = gatehouse(verdict, decision.id, '--yes', '--comment', 'x');
+    assert.deepEqual([code, /GH-CLI-416/.test(err)], [1, true]);
+  }
   assert.equal((await house.approvals.card(decision.id)).votes.length, 0);
 });

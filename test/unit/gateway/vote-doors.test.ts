@@ -2,8 +2,6 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { bindingDigest, callDigest } from '../../../gateway/policy/index.ts';
-import { newToken, uuidv7 } from '../../../gateway/envelope/index.ts';
 import {
   createClients,
   createPairing,
@@ -23,9 +21,7 @@ import {
   telegramUsers,
   type Vendors,
 } from '../../support/vendors.ts';
-
-const args = { amount: '5000.00', currency: 'EUR', payee: 'ACME', reference: 'invoice-42' };
-const { digest } = callDigest('ledger.transfer', args);
+import { storeWaiting } from './waiting.ts';
 
 /** The real gateway with every door through which a vote could come, and requests that wait for two approvers. */
 describe('the doors of a vote', { timeout: 170_000 }, () => {
@@ -65,43 +61,9 @@ describe('the doors of a vote', { timeout: 170_000 }, () => {
   const bindings: Record<string, string> = {};
 
   /** A payment that the requester asked for. */
-  async function waiting(requester = 'requester'): Promise<string> {
-    const [id, runId] = [newToken('dec'), uuidv7()];
-    const messageId = `web:local:${requester}:${runId}:0`;
-    const { pool } = database;
-    await pool.query(
-      `insert into messages (id, channel, session_key, principal, event, state)
-       values ($1, 'web', 's', $2, 'command', 'waiting')`,
-      [messageId, requester],
-    );
-    await pool.query(
-      `insert into runs (id, message_id, token_hash, session_key, principal, actor, calls_left, lease_until, state)
-       values ($1, $2, $3, 's', $4, '{"display":"Robin"}', 5, now() + interval '10 min', 'waiting')`,
-      [runId, messageId, Buffer.from(runId), requester],
-    );
-    await pool.query(
-      `insert into decisions (id, message_id, run_id, session_key, principal, step, tool, args, digest, effect, reasons,
-         provenance, policy_version, expires_at)
-       values ($1, $2, $3, 's', $4, $1, 'ledger.transfer', $6, $5,
-         'approve', '[]', '[]', 'v1', now() + interval '1 h')`,
-      [id, messageId, runId, requester, digest, JSON.stringify(args)],
-    );
-    const deadline = new Date(Date.now() + 3_600_000);
-    bindings[id] = bindingDigest({
-      call: digest,
-      actor: requester,
-      session: 's',
-      policy: 'v1',
-      epoch: 0,
-      preview: null,
-      deadline,
-    });
-    await pool.query(
-      `insert into approvals (id, root, kind, groups, quorum, requester, run_id, execution_id, node_id, item_index, resume_path,
-         deadline, binding)
-       values ($1, $1, 'approve', '{approvers}', 2, $2, $3, '1', 'n', 0, '/webhook-waiting/1/n', $4, $5)`,
-      [id, requester, runId, deadline, bindings[id]],
-    );
+  async function waiting(requester?: string): Promise<string> {
+    const { id, binding } = await storeWaiting(database, requester);
+    bindings[id] = binding;
     return id;
   }
 

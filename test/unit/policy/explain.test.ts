@@ -103,7 +103,7 @@ test('each flip differs from the input in one fact, also the amount with the arg
 
 test('of what the session did before and of budgets, what stands in the way is named', () => {
   const input = inputOf({
-    session: { tainted: false, pendingAsks: 3, classesRead: ['personal'] },
+    session: { tainted: false, pendingAsks: 3, cardOpen: false, classesRead: ['personal'] },
     recipients: { count: 1, firstTime: ['/payee'] },
     rejectedBefore: true,
     uncovered: true,

@@ -217,6 +217,7 @@ describe('the pages in a browser', { skip }, () => {
       ['policy', 'approver-a', `/policy?decision=${web.state.decision}`],
       ['policy-plain', 'requester', '/policy'],
       ['policy-admin', 'admin', '/policy'],
+      ['terminal', 'requester', '/terminal'],
       ['docs', 'requester', '/docs'],
       ['login', 'requester', '/login'],
       ['missing', 'requester', '/nowhere'],
@@ -231,6 +232,13 @@ describe('the pages in a browser', { skip }, () => {
               await page.evaluate(`document.querySelectorAll('details').forEach((one) => (one.open = true))`);
             for (const fold of await page.locator('details.ask > summary').all()) await fold.click();
             await look(page, `${name}-${width}-${dark ? 'dark' : 'light'}`, width);
+            if (name !== 'terminal') continue;
+            const { userCode } = await web.terminals.begin({ host: 'laptop', account: 'robin' }, '192.0.2.1');
+            await page.fill('#code', userCode);
+            await page.click('text=Go on');
+            await look(page, `terminal-asking-${width}-${dark ? 'dark' : 'light'}`, width);
+            await page.click('text=Yes, it is mine');
+            await look(page, `terminal-agreed-${width}-${dark ? 'dark' : 'light'}`, width);
           }
           assert.deepEqual(problems, []);
           await context.close();

@@ -11,6 +11,7 @@ import { loadCatalogue } from '../../../gateway/catalogue/index.ts';
 import { createPolicy, shadowReport } from '../../../gateway/policy/index.ts';
 import { hashToken, newToken } from '../../../gateway/envelope/index.ts';
 import { createFactors } from '../../../gateway/factors/index.ts';
+import { createTerminals } from '../../../gateway/sessions/index.ts';
 import { createBox } from '../../../gateway/vault/index.ts';
 import { mountWeb, webErrorPages, webNotFound } from '../../../gateway/web/index.ts';
 import type {
@@ -167,6 +168,7 @@ export async function startWeb(options: { publicUrl?: (port: number) => string }
     pool: database.pool,
     signals,
     people: { get: (principal) => people[principal] },
+    terminals: createTerminals({ pool: database.pool }),
     signIn: {
       async redeem(token) {
         const { rows } = await database.pool.query<{ principal: string }>(
@@ -312,6 +314,7 @@ export async function startWeb(options: { publicUrl?: (port: number) => string }
     publicUrl,
     state,
     pool: database.pool,
+    terminals: deps.terminals,
     policy,
     sessions,
     addMessage,
