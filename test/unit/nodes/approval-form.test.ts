@@ -17,6 +17,7 @@ const card = {
   kind: 'approve',
   sentence: `Rita asks to pay 120 EUR to ${hostile}`,
   effect: '120 EUR',
+  binding: 'sha256:feed',
   reasons: [{ code: 'policy.payment', text: 'Payments need an approver.' }],
   facts: [{ label: 'Payee', value: hostile }],
   provenance: [{ label: 'Payee', value: hostile, source: 'unknown' }],
@@ -103,6 +104,14 @@ describe('The form of an Approval Gate', () => {
     assert.deepEqual(gateway.calls[0]?.body, { token: 'tok_1', verdict: 'approve', comment: 'fine' });
     assert.match(String(answer.body), /One more is needed\./);
     assert.doesNotMatch(String(answer.body), /tok_1/);
+  });
+
+  it('hands on what the page was shown with, which the gateway holds the vote to', async () => {
+    const page = String((await get()).body);
+    assert.match(page, /<input type="hidden" name="shown" value="sha256:feed">/);
+    gateway.calls.length = 0;
+    await post({ token: 'tok_1', verdict: 'approve', comment: '', shown: 'sha256:feed' });
+    assert.deepEqual(gateway.calls[0]?.body, { token: 'tok_1', verdict: 'approve', shown: 'sha256:feed' });
   });
 
   it('does not resume by anything a person can post', async () => {
