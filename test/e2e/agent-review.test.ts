@@ -159,7 +159,13 @@ describe('a review of n8n’s own AI Agent', { timeout: 900_000 }, () => {
     assert.equal((await approver.vote(open?.id ?? '', 'approve')).status, 303);
     await requester.answerTo(text, /I was told: .*Paid 120\.00 EUR to ACME/, 60_000);
     assert.deepEqual([await paid('invoice-3'), await paid('invoice-4')], [1, 0]);
-    assert.equal((await decided('ledger.transfer')).length, decisions + 1);
+    // n8n lets the second one through to its tool, which decides it by itself: it would ask, so it is not done.
+    const made = (await decided('ledger.transfer')).slice(0, -decisions);
+    assert.deepEqual([...new Set(made.map(({ effect }) => effect))], ['approve']);
+    assert.equal(
+      made.reduce((sum, { grants }) => sum + grants, 0),
+      1,
+    );
     assert.equal((await pending()).length, 0);
   });
 
