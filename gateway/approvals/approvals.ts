@@ -6,17 +6,21 @@ import { handleClick } from './clicks.ts';
 import { closeStopped, expireLate } from './closing.ts';
 import { edit } from './edit.ts';
 import { editByForm, editForm, type EditField } from './edit-form.ts';
-import { eligible } from './eligible.ts';
+import { maySee } from './eligible.ts';
 import { takeSteps } from './escalation.ts';
+import { inbox, type Inbox, type InboxWish } from './inbox.ts';
 import { outdate } from './outdate.ts';
 import { answer, askBack } from './questions.ts';
 import { refusals } from './refusals.ts';
 import { register } from './register.ts';
 import { Resumer } from './resumer.ts';
-import { settleAll, settledSignal } from './settle.ts';
+import { report, type ApprovalReport } from './report.ts';
+import { lists, parametersOf, scopeOf } from './scope.ts';
+import { changedSignal, settleAll, settledSignal } from './settle.ts';
 import { revokeStanding, standingOf, type StandingCard } from './standing.ts';
 import { findApprovals, type ApprovalRow } from './store.ts';
-import { cardOf, cardsOf, findCard, lockCard } from './together.ts';
+import { personalCards, readCards } from './personal.ts';
+import { byCard, cardOf, cardsOf, findCard, lockCard } from './together.ts';
 import { personalLink } from './tokens.ts';
 import type {
   ApprovalsDeps,
@@ -61,6 +65,12 @@ export interface Approvals {
   pendingFor(principal: string): Promise<Card[]>;
   /** Open approvals that this person asked for. */
   requestedBy(principal: string): Promise<Card[]>;
+  /** A page of a person's inbox: what they may see, and nothing else, whatever is asked for. */
+  inbox(viewer: string, wish: InboxWish): Promise<Inbox>;
+  /** Who decided what, how fast, and which rules were always approved, over the last `days`. */
+  report(days: number): Promise<ApprovalReport>;
+  /** Calls `handler` when an approval was asked, voted on or ended, in any gateway. @returns how to stop it */
+  onChange(handler: () => void): () => void;
   /** Every open approval. */
   listOpen(): Promise<Card[]>;
   /** Takes a request back. @throws GatehouseError 403 for anybody but the requester, 404, 409 once decided */
@@ -121,8 +131,16 @@ export function createApprovals(deps: ApprovalsDeps): Approvals {
     vote: (ballot) => vote(deps, ballot),
     voteByToken: (...given) => voteByToken(deps, ...given),
     async pendingFor(principal) {
-      const rows = await openApprovals(deps);
-      return cardsOf(deps, rows, principal).filter((card) => card.mayVote);
+      const { rows } = await deps.pool.query<{ id: string }>(
+        `select a.id from approvals a where ${lists.needed} order by a.deadline limit 200`,
+        parametersOf(scopeOf(deps, principal, deps.clock())),
+      );
+      const waiting = await readCards(
+        deps.pool,
+        rows.map((row) => row.id),
+      );
+      const cards = await personalCards(deps, deps.pool, waiting, principal);
+      return cards.filter((card) => card.mayApprove);
     },
     async requestedBy(principal) {
       const rows = await findApprovals(
@@ -131,6 +149,12 @@ export function createApprovals(deps: ApprovalsDeps): Approvals {
         [principal],
       );
       return cardsOf(deps, rows, principal);
+    },
+    inbox: (viewer, wish) => inbox(deps, viewer, wish),
+    report: (days) => report(deps, days),
+    onChange(handler) {
+      const stops = [settledSignal, changedSignal].map((signal) => deps.signals.on(signal, handler));
+      return () => stops.forEach((stop) => stop());
     },
     listOpen: () => openCards(deps),
     cancel: (id, principal) => cancel(deps, id, principal),
@@ -156,26 +180,20 @@ export function createApprovals(deps: ApprovalsDeps): Approvals {
 }
 
 async function showCard(deps: ApprovalsDeps, id: string, viewer: string | undefined): Promise<Card> {
-  const [row, ...others] = await findCard(deps.pool, id);
-  if (!row || (viewer !== undefined && !concerns(deps, row, viewer))) throw refusals.unknown();
-  const card = cardOf(deps, [row, ...others], viewer);
+  const rows = await findCard(deps.pool, id);
+  const [shared] = byCard(rows);
+  if (!shared || (viewer !== undefined && !maySee(deps.people, shared[0], viewer))) throw refusals.unknown();
+  const [row] = shared;
+  const [card = cardOf(deps, shared)] =
+    viewer === undefined ? [] : await personalCards(deps, deps.pool, [shared], viewer);
   const onForm = !row.stale && row.edition === 0 && !deps.isStrict?.(row.tool);
-  if (viewer !== undefined && card.mayVote && onForm) {
+  if (viewer !== undefined && card.mayApprove && onForm) {
     card.formUrl = await personalLink(deps, deps.pool, row, {
       principal: viewer,
       identity: webIdentity(viewer),
     });
   }
   return card;
-}
-
-function concerns(deps: ApprovalsDeps, row: ApprovalRow, viewer: string): boolean {
-  return (
-    row.requester === viewer ||
-    row.editors.includes(viewer) ||
-    row.votes.some((entry) => entry.principal === viewer) ||
-    eligible(deps.people, row).some((person) => person.principal === viewer)
-  );
 }
 
 /** Every open approval as anybody may read it who votes on none: the API, the terminal. */
@@ -191,7 +209,7 @@ function cancel(deps: ApprovalsDeps, id: string, principal: string): Promise<Vot
   return transaction(deps.pool, async (tx) => {
     const rows = await lockCard(tx, id);
     const [row] = rows;
-    if (!row || !concerns(deps, row, principal)) throw refusals.unknown();
+    if (!row || !maySee(deps.people, row, principal)) throw refusals.unknown();
     if (row.requester !== principal) throw refusals.notRequester();
     if (row.state !== 'pending') throw refusals.decided(row);
     await settleAll(deps, tx, rows, { state: 'cancelled', reason: 'The requester took it back.' });

@@ -4,7 +4,7 @@ import type { RunContext } from '../policy/index.ts';
 import type { Identity } from '../sessions/index.ts';
 import { seatCount, seatsOf } from './eligible.ts';
 import { askingNotice, waitingCard } from './notices.ts';
-import { noticeCard, settleAll } from './settle.ts';
+import { changedSignal, noticeCard, settleAll } from './settle.ts';
 import { senderOf, type ApprovalRow } from './store.ts';
 import { bindingOfCard, byCard, cardIdOf, cardOf, type OnCard } from './together.ts';
 import { personalLink } from './tokens.ts';
@@ -38,6 +38,7 @@ export async function ask(
   }
   const [first] = asked;
   if (!first) return;
+  await tx.query('select pg_notify($1, $2)', [changedSignal, first[0].id]);
   const body = waitingCard(asked.map((card) => cardOf(deps, card)));
   if (inReply) body.link = await confirmLink(deps, tx, first[0]);
   await deps.delivery.reply(tx, {

@@ -7,8 +7,9 @@ import type { ApprovalRow } from './store.ts';
 import type { ApprovalsDeps, Card, CardVote, Outcome } from './types.ts';
 
 /** What a card is built from. */
-export type Readers = Pick<ApprovalsDeps, 'people' | 'catalogue' | 'isStrict'> &
-  Partial<Pick<ApprovalsDeps, 'policy'>>;
+export type Readers = Pick<ApprovalsDeps, 'people' | 'isStrict'> & {
+  catalogue: Pick<ApprovalsDeps['catalogue'], 'get'>;
+} & Partial<Pick<ApprovalsDeps, 'policy'>>;
 
 /**
  * Builds what a person is shown of an approval.
@@ -49,6 +50,7 @@ export function buildCard(deps: Readers, row: ApprovalRow, viewer?: string): Car
     approvers,
     votes: votesOf({ people }, row),
     mayVote: whyNot === null,
+    mayApprove: whyNot === null,
     whyNot,
     ...actionsOf(deps, row, viewer),
     editable: row.editable,
@@ -222,11 +224,13 @@ const vouched = new Set<TracedLeaf['origin']>(['user', 'constant']);
 /** Text of several lines, each made visible. */
 const lines = (text: string): string => text.split('\n').map(visible).join('\n');
 
-function previewFacts({ preview }: ApprovalRow): Card['facts'] {
+/** What a look at the system of record found. */
+export function previewFacts({ preview }: ApprovalRow): Card['facts'] {
   return (preview?.facts ?? []).map(({ label, value }) => ({ label, value: visible(value) }));
 }
 
-function previewText({ preview, void: outdated, state }: ApprovalRow): string {
+/** When that was looked up, or why nothing was. */
+export function previewText({ preview, void: outdated, state }: ApprovalRow): string {
   if (outdated) return `It does not hold any more. ${outdated.changes.map(visible).join(' ')}`;
   if (!preview) return state === 'pending' ? 'No preview.' : 'The preview was deleted after its retention.';
   if (preview.state !== 'shown') return visible(preview.text ?? 'No preview.');

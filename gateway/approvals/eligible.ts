@@ -79,3 +79,13 @@ export function mayAsk(people: Directory, approval: ApprovalRow, viewer: string)
     approval.kind === 'approve' && eligible(people, approval).some((person) => person.principal === viewer)
   );
 }
+
+/** Who may see an approval: whoever asked, changed, voted on or may decide it. */
+export function maySee(people: Directory, approval: ApprovalRow, viewer: string): boolean {
+  return (
+    approval.requester === viewer ||
+    approval.editors.includes(viewer) ||
+    approval.votes.some((entry) => entry.principal === viewer) ||
+    eligible(people, approval).some((person) => person.principal === viewer)
+  );
+}

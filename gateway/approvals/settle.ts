@@ -10,6 +10,9 @@ import type { ApprovalsDeps, ApprovalState, Card } from './types.ts';
 /** Wakes the resumer of any gateway once the transaction is committed. */
 export const settledSignal = 'approvals_settled';
 
+/** Tells open inboxes of any gateway, once the transaction is committed, that there is a new request or vote. */
+export const changedSignal = 'approvals_changed';
+
 /** How approvals end. */
 export interface Ending {
   state: Exclude<ApprovalState, 'pending'>;

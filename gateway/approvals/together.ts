@@ -125,6 +125,7 @@ export function cardOf(deps: Readers, rows: OnCard, viewer?: string): Card {
         .join('\n\n') || null,
     deadline: cards.map((card) => card.deadline).sort()[0] ?? first.deadline,
     mayVote: cards.every((card) => card.mayVote),
+    mayApprove: cards.every((card) => card.mayApprove),
     whyNot: cards.find((card) => card.whyNot !== null)?.whyNot ?? null,
     mayEdit: false,
     editable: false,

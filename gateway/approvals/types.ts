@@ -34,7 +34,7 @@ export interface ApprovalsDeps {
   pool: Pool;
   signals: Pick<Signals, 'on'>;
   policy: Pick<Policy, 'issueGrant' | 'decideWithin' | 'standing'>;
-  catalogue: Pick<Catalogue, 'get'>;
+  catalogue: Pick<Catalogue, 'get' | 'list'>;
   people: Pick<People, 'get' | 'byGroups' | 'holder' | 'identitiesOf' | 'standIns'>;
   delivery: Pick<
     Delivery,
@@ -200,8 +200,9 @@ export interface Card {
   /** Who may decide. */
   approvers: { principal: string; display: string }[];
   votes: CardVote[];
-  /** Whether this viewer may vote now; `whyNot` says why not. */
+  /** Whether this viewer may vote now, if only to reject it, and whether to approve it; `whyNot` says why not. */
   mayVote: boolean;
+  mayApprove: boolean;
   whyNot: string | null;
   /** Whether this viewer may change the call, or ask its requester something. */
   mayEdit: boolean;

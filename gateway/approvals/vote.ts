@@ -6,7 +6,7 @@ import type { StandingOffer } from '../policy/index.ts';
 import { isIntact } from './binding.ts';
 import { outcomeText, progressText, waitingCard } from './notices.ts';
 import { refusals } from './refusals.ts';
-import { settleAll } from './settle.ts';
+import { changedSignal, settleAll } from './settle.ts';
 import { findApprovals, type ApprovalRow } from './store.ts';
 import { bindingOfCard, cardOf, findCard, lockCard, type OnCard } from './together.ts';
 import { holderOf } from './tokens.ts';
@@ -178,6 +178,7 @@ async function conclude(
     const result = progress(deps, settled);
     return allowed ? { ...result, message: `${result.message} Calls like it are allowed for now.` } : result;
   }
+  await tx.query('select pg_notify($1, $2)', [changedSignal, row.id]);
   await deps.delivery.reply(tx, {
     message: { messageId: row.messageId },
     id: `${row.id}:vote:${ballot.principal}`,

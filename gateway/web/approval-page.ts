@@ -38,8 +38,8 @@ export async function approvalPage(
 }
 
 /** How a request stands for its viewer. */
-export function statusFor(card: ApprovalCard): Status {
-  return card.state === 'pending' && card.mayVote ? 'needs-you' : words[card.state];
+export function statusFor(card: Pick<ApprovalCard, 'state' | 'mayApprove'>): Status {
+  return card.state === 'pending' && card.mayApprove ? 'needs-you' : words[card.state];
 }
 
 /** A request that the viewer may see. @throws GatehouseError 404 `GH-WEB-009` */

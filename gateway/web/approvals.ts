@@ -2,36 +2,15 @@ import { Router, type Request } from 'express';
 import { GatehouseError, toProblem } from '../config/index.ts';
 import { voting } from '../factors/index.ts';
 import { approvalChangeRoutes } from './approval-changes.ts';
-import { approvalPage, findCard, statusFor } from './approval-page.ts';
+import { approvalPage, findCard } from './approval-page.ts';
 import type { ApprovalCard, StandingWish, Verdict, WebDeps } from './deps.ts';
 import { proofIn } from './factors.ts';
-import { page } from './render.ts';
 import { originCheck } from './security.ts';
-import { field, parseForm, signedIn, signedInForm, type Viewer } from './session.ts';
+import { field, parseForm, signedIn, signedInForm } from './session.ts';
 
-/** The inbox of approvals and each one's page. GET shows; only the form's POST decides. */
+/** The page of each approval. GET shows; only the form's POST decides. */
 export function approvalRoutes(deps: WebDeps): Router {
   const router = Router();
-
-  router.get(
-    '/approvals',
-    signedIn(deps, async (viewer, _request, response) => {
-      const [pending, requested, decided, standing] = await Promise.all([
-        deps.approvals.pendingFor(viewer.principal),
-        deps.approvals.requestedBy(viewer.principal),
-        decidedLately(deps, viewer),
-        deps.approvals.standing(viewer.principal),
-      ]);
-      const lists = { pending, requested, decided };
-      const seen = Object.fromEntries(
-        Object.entries(lists).map(([name, cards]) => [
-          name,
-          cards.map((card) => ({ card, status: statusFor(card) })),
-        ]),
-      );
-      page(response, 'approvals', { title: 'Approvals', current: 'approvals', standing, ...seen });
-    }),
-  );
 
   router.get(
     '/approvals/:id',
@@ -140,16 +119,4 @@ function standingOf(request: Request): { standing?: StandingWish } {
       ...(amount ? { amount } : {}),
     },
   };
-}
-
-async function decidedLately(deps: WebDeps, viewer: Viewer): Promise<ApprovalCard[]> {
-  const { rows } = await deps.pool.query<{ approval_id: string }>(
-    `select coalesce(a.card, a.id) as approval_id from votes v join approvals a on a.id = v.approval_id
-     where v.principal = $1 group by 1 order by max(v.voted_at) desc limit 10`,
-    [viewer.principal],
-  );
-  const cards = await Promise.all(
-    rows.map((row) => deps.approvals.card(row.approval_id, viewer.principal).catch(() => null)),
-  );
-  return cards.filter((card): card is ApprovalCard => card !== null);
 }

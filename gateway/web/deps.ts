@@ -1,3 +1,4 @@
+import type { ApprovalReport, Inbox, InboxWish } from '../approvals/index.ts';
 import type { Logger, Problem } from '../config/index.ts';
 import type { Pool } from '../db/index.ts';
 import type { Factors } from '../factors/index.ts';
@@ -55,8 +56,9 @@ export interface ApprovalCard {
     /** Whom they stood in for. */
     standsInFor?: string | null;
   }[];
-  /** Whether this viewer may vote now; `whyNot` says why not, in words. */
+  /** Whether this viewer may vote now, if only to reject it, and whether to approve it; `whyNot` says why not. */
   mayVote: boolean;
+  mayApprove: boolean;
   whyNot?: string | null;
   /** Why it was closed without a vote, where it was. */
   reason?: string | null;
@@ -156,8 +158,12 @@ export interface WebApprovals {
   /** Standing grants that this person can end. */
   standing(viewer: string): Promise<readonly StandingCard[]>;
   revokeStanding(id: string, by: ByPerson): Promise<void>;
+  /** What this person may approve now, soonest deadline first. */
   pendingFor(principal: string): Promise<readonly ApprovalCard[]>;
-  requestedBy(principal: string): Promise<readonly ApprovalCard[]>;
+  inbox(viewer: string, wish: InboxWish): Promise<Inbox>;
+  report(days: number): Promise<ApprovalReport>;
+  /** Calls `handler` when an approval was asked, voted on or ended. @returns how to stop it */
+  onChange(handler: () => void): () => void;
 }
 
 /** One receipt as the audit room lists it. `position` and `hash` are null until the sealer has reached it. */

@@ -99,6 +99,38 @@ export function iso(time: Date | string): string {
   return new Date(time).toISOString();
 }
 
+/**
+ * A length of time for people, never longer than it is: `under a minute`, `42 min`, `5 h 10 min`, `3 days`.
+ * The script of the inbox counts down in the same words.
+ */
+export function span(seconds: number): string {
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 1) return 'under a minute';
+  if (minutes < 60) return `${minutes} min`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 48) return minutes % 60 === 0 ? `${hours} h` : `${hours} h ${minutes % 60} min`;
+  return `${Math.floor(hours / 24)} days`;
+}
+
+/** How long a request is open still. */
+export function left(deadline: Date | string, now: Date): string {
+  const seconds = (Number(new Date(deadline)) - Number(now)) / 1000;
+  return seconds <= 0 ? 'closing' : `${span(seconds)} left`;
+}
+
+/** The beginning of a long value with its length, for a line that leads to a page with all of it. */
+export function cut(text: string, limit = 80): string {
+  const characters = [...text];
+  return characters.length <= limit
+    ? text
+    : `${characters.slice(0, limit).join('')}… (${characters.length} characters)`;
+}
+
+/** A share in whole percent; a dash of nothing. */
+export function share(part: number, of: number): string {
+  return of === 0 ? '–' : `${Math.round((100 * part) / of)} %`;
+}
+
 /** A piece of an answer: plain text, an instant, or the id of a receipt. */
 export type Piece = { text: string } | { instant: string } | { receipt: string };
 

@@ -1,18 +1,13 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { Response } from 'express';
 import type { Entry } from './history.ts';
+import { Streams } from './streams.ts';
 
 /** What a page on some screen shows now: the hash of each entry by its DOM id. */
 interface Screen {
   principal: string;
   /** Null until the first look of a page that is not remembered. */
   shown: Map<string, string> | null;
-}
-
-interface Stream {
-  principal: string;
-  stop(): void;
-  wake(): void;
 }
 
 interface LiveOptions {
@@ -24,7 +19,6 @@ interface LiveOptions {
 }
 
 const maxScreens = 2000;
-const maxStreamsEach = 10;
 
 /**
  * Keeps open chat pages up to date over server-sent events. The server remembers what each page shows and sends only
@@ -33,7 +27,7 @@ const maxStreamsEach = 10;
 export class Live {
   readonly #options: LiveOptions;
   readonly #screens = new Map<string, Screen>();
-  readonly #streams = new Set<Stream>();
+  readonly #streams = new Streams();
 
   constructor(options: LiveOptions) {
     this.#options = options;
@@ -50,12 +44,12 @@ export class Live {
 
   /** Looks again for this person's pages, or for all of them when `principal` is empty. */
   wake(principal: string): void {
-    for (const stream of this.#streams) if (principal === '' || stream.principal === principal) stream.wake();
+    this.#streams.wake(principal);
   }
 
   /** Ends every stream; browsers come back by themselves. */
   stop(): void {
-    for (const stream of this.#streams) stream.stop();
+    this.#streams.stop();
   }
 
   /**
@@ -68,55 +62,16 @@ export class Live {
     response: Response,
     valid: () => Promise<boolean>,
   ): Promise<void> {
-    const own = [...this.#streams].filter((stream) => stream.principal === principal);
-    // A browser that leaks streams loses its oldest, not its newest.
-    if (own.length >= maxStreamsEach) own[0]?.stop();
-    response.set({ 'Content-Type': 'text/event-stream', 'X-Accel-Buffering': 'no' });
-    response.flushHeaders();
+    const { busyMs = 1500, idleMs = 20_000 } = this.#options;
     const remembered = this.#screens.get(pageId);
     const screen: Screen = remembered?.principal === principal ? remembered : { principal, shown: null };
-
-    let open = true;
-    let wake = (): void => undefined;
-    let dirty = true;
-    const stream: Stream = {
-      principal,
-      stop: () => response.end(),
-      wake: () => {
-        dirty = true;
-        wake();
-      },
-    };
-    this.#streams.add(stream);
-    response.once('close', () => {
-      open = false;
-      this.#streams.delete(stream);
-      wake();
-    });
-    while (open) {
-      if (!(await valid())) {
-        response.end();
-        return;
-      }
-      dirty = false;
+    await this.#streams.serve(principal, response, valid, async () => {
       const entries = await this.#options.load(principal);
-      const changes = screen.shown === null ? this.#whole(entries) : this.#difference(entries, screen.shown);
+      const html = screen.shown === null ? this.#whole(entries) : this.#difference(entries, screen.shown);
       screen.shown = this.#hashes(entries);
-      if (open) response.write(changes === '' ? ': still here\n\n' : event(changes));
       const busy = entries.some((entry) => entry.status === 'received' || entry.status === 'deciding');
-      if (dirty) continue;
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(
-          resolve,
-          busy ? (this.#options.busyMs ?? 1500) : (this.#options.idleMs ?? 20_000),
-        );
-        wake = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-        if (!open || dirty) wake();
-      });
-    }
+      return { html, nextMs: busy ? busyMs : idleMs };
+    });
   }
 
   #whole(entries: Entry[]): string {
@@ -142,12 +97,4 @@ export class Live {
   #hash(entry: Entry): string {
     return createHash('sha256').update(JSON.stringify(entry)).digest('base64url');
   }
-}
-
-/** One `update` event; each line of the fragment is a data line of its own. */
-function event(html: string): string {
-  return `event: update\n${html
-    .split(/\r\n|\r|\n/)
-    .map((line) => `data: ${line}\n`)
-    .join('')}\n`;
 }

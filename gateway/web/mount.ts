@@ -5,10 +5,12 @@ import type { WebDeps } from './deps.ts';
 import { docsRoutes } from './docs.ts';
 import { factorRoutes } from './factors.ts';
 import { identityRoutes } from './identities.ts';
+import { inboxRoutes } from './inbox.ts';
 import { loginRoutes } from './login.ts';
 import { policyRoutes } from './policy.ts';
 import { receiptRoutes } from './receipts.ts';
 import { assetRoutes } from './render.ts';
+import { reportRoutes } from './report.ts';
 import { terminalRoutes } from './terminals.ts';
 import { pageHeaders } from './security.ts';
 
@@ -24,12 +26,16 @@ const paths =
 export function mountWeb(app: Express, deps: WebDeps): { stop(): void } {
   const headers = pageHeaders(deps.publicUrl.startsWith('https:'));
   const chat = chatRoutes(deps);
+  const inbox = inboxRoutes(deps);
   const web = Router();
   web.use(assetRoutes());
   web.all(paths, headers);
   web.use(
     loginRoutes(deps),
     chat.router,
+    // Before the page of one request, whose address is any word.
+    inbox.router,
+    reportRoutes(deps),
     approvalRoutes(deps),
     identityRoutes(deps),
     factorRoutes(deps),
@@ -39,5 +45,10 @@ export function mountWeb(app: Express, deps: WebDeps): { stop(): void } {
     docsRoutes(deps),
   );
   app.use(web);
-  return { stop: () => chat.stop() };
+  return {
+    stop() {
+      chat.stop();
+      inbox.stop();
+    },
+  };
 }

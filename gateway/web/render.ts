@@ -14,6 +14,7 @@ const resolve = createRequire(import.meta.url).resolve;
 const files: Record<string, string> = {
   'gatehouse.css': join(import.meta.dirname, 'assets/gatehouse.css'),
   'gatehouse.js': join(import.meta.dirname, 'assets/gatehouse.js'),
+  'inbox.js': join(import.meta.dirname, 'assets/inbox.js'),
   'factors.js': join(import.meta.dirname, 'assets/factors.js'),
   'icons.svg': join(import.meta.dirname, 'assets/icons.svg'),
   'htmx.js': resolve('htmx.org/dist/htmx.min.js'),

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -5,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import express from 'express';
+import type { Card } from '../../../gateway/approvals/index.ts';
 import { GatehouseError, toProblem } from '../../../gateway/config/index.ts';
 import { Signals } from '../../../gateway/db/index.ts';
 import { loadCatalogue } from '../../../gateway/catalogue/index.ts';
@@ -71,6 +73,7 @@ export function paymentCard(change: Partial<ApprovalCard> = {}): ApprovalCard {
     ],
     votes: [],
     mayVote: true,
+    mayApprove: true,
     mayEdit: true,
     mayAsk: true,
     mayAnswer: false,
@@ -232,8 +235,26 @@ export async function startWeb(options: { publicUrl?: (port: number) => string }
       revokeStanding: async (id, actor) => void state.ended.push([id, actor]),
       pendingFor: async (principal) =>
         principal === 'approver-a' ? [...state.cards.values()].filter((card) => card.mayVote) : [],
-      requestedBy: async (principal) =>
-        [...state.cards.values()].filter((card) => card.requester.principal === principal),
+      // One list for whoever may vote and one for whoever asked; inbox.test.ts has the real room.
+      async inbox(viewer, { list }) {
+        const cards = [...state.cards.values()].filter((card) =>
+          list === 'asked'
+            ? card.requester.principal === viewer
+            : list === 'needed' && viewer === 'approver-a' && card.mayApprove,
+        );
+        return {
+          groups: cards.map((card) => ({
+            size: 1,
+            items: [{ card: card as Card, outlook: card.facts as Card['facts'] }],
+          })),
+          next: null,
+          needed: cards.length,
+          choices: { tools: [], requesters: [], reasons: [] },
+          now: new Date(),
+        };
+      },
+      report: async () => assert.fail('no report here'),
+      onChange: () => () => undefined,
     },
     policy: {
       ...policy,

@@ -1,0 +1,227 @@
+import { displayOf, previewFacts } from './card.ts';
+import { maySee } from './eligible.ts';
+import { onceEach, personalCards, readCards } from './personal.ts';
+import { lists, parametersOf, scopeOf, type ListName, type Scope } from './scope.ts';
+import { cardIdOf } from './together.ts';
+import type { ApprovalsDeps, Card } from './types.ts';
+import { webIdentity } from './voter.ts';
+
+/** What a person wants to see of their inbox. Nothing in it can show more than they may see. */
+export interface InboxWish {
+  /** See scope.ts for what is in it. */
+  list: ListName;
+  /** Only calls of these tools, these reasons or this requester; absent means all. */
+  tool?: string;
+  risk?: string;
+  requester?: string;
+  reason?: string;
+  /** What like requests are put together by, for reading. */
+  group: InboxGrouping;
+  /** Where the page begins: `next` of the one before. */
+  after?: string;
+}
+
+/** Same tool and same requester, same tool and same reasons, or not at all. */
+export type InboxGrouping = 'requester' | 'reason' | 'none';
+
+export interface InboxItem {
+  card: Card;
+  /** What a look at the system of record found; without one, the card's `preview` says why. */
+  outlook: Card['facts'];
+}
+
+/** Like requests, in the order of the list. `items` holds the first of them where there are many. */
+export interface InboxGroup {
+  size: number;
+  items: [InboxItem, ...InboxItem[]];
+}
+
+export interface Choice {
+  value: string;
+  label: string;
+  count: number;
+}
+
+export interface Inbox {
+  groups: InboxGroup[];
+  /** For `after` of the next page; null on the last one. */
+  next: string | null;
+  /** How many requests need this person, whatever the list. */
+  needed: number;
+  /** What the whole list could be narrowed to. */
+  choices: { tools: (Choice & { risk: string | null })[]; requesters: Choice[]; reasons: Choice[] };
+  /** When this was read, by Postgres's clock. */
+  now: Date;
+}
+
+const pageSize = 20;
+/** How many of a group come along with it: a smaller one is all there. */
+const shownOfGroup = 4;
+/** A list ends here; nobody reads so far, and whatever is behind comes up as the first ones end. */
+const longest = 10_000;
+/** The most frequent ones; what is not among them can be filtered for by its address. */
+const mostChoices = 100;
+
+/**
+ * Reads a page of somebody's inbox. Who may see what is part of the query, so that filters and pages only ever narrow
+ * it; each row that is shown is checked once more by the code that decides about votes.
+ */
+export async function inbox(deps: ApprovalsDeps, viewer: string, wish: InboxWish): Promise<Inbox> {
+  const people = onceEach(deps.people);
+  const [found] = await Promise.all([
+    find(deps, scopeOf(deps, viewer, deps.clock()), wish),
+    // Each card asks for it; nobody has to wait for it then.
+    people.holder(deps.pool, webIdentity(viewer)),
+  ]);
+  const places = found.places.filter((place) => place.nth <= pageSize);
+  const last = places.at(-1);
+  const next = last && places.length < found.places.length ? `${last.lead_at}.${last.lead}` : null;
+  const read = await readCards(
+    deps.pool,
+    places.map((place) => place.id),
+  );
+  const seen = read.filter((rows) => rows.every((row) => maySee(deps.people, row, viewer)));
+  const cards = await personalCards({ ...deps, people }, deps.pool, seen, viewer);
+  const items = new Map(
+    seen.map((rows, index) => [
+      cardIdOf(rows[0]),
+      { card: cards[index] as Card, outlook: rows.flatMap(previewFacts) },
+    ]),
+  );
+  return {
+    groups: groupsOf(places, items),
+    next,
+    choices: choicesOf(deps, found.choices),
+    needed: found.needed,
+    now: found.now,
+  };
+}
+
+function groupsOf(places: readonly Place[], items: ReadonlyMap<string, InboxItem>): InboxGroup[] {
+  const groups = new Map<string, InboxGroup>();
+  for (const { id, lead, size } of places) {
+    const item = items.get(id);
+    const group = groups.get(lead);
+    if (!item) continue;
+    if (group) group.items.push(item);
+    else groups.set(lead, { size, items: [item] });
+  }
+  return [...groups.values()];
+}
+
+interface Place {
+  id: string;
+  /** The first of its group, and when that one is due, in microseconds. */
+  lead: string;
+  lead_at: string;
+  size: number;
+  /** Which group it is of the page. */
+  nth: number;
+}
+
+interface Found {
+  places: Place[];
+  choices: { kind: 'tool' | 'requester' | 'reason'; value: string; count: number }[];
+  needed: number;
+  now: Date;
+}
+
+/** What like requests have in common, over `listed`. */
+const keys: Record<InboxGrouping, string> = {
+  requester: `tool || ' ' || requester`,
+  reason: `tool || ' ' || jsonb_path_query_array(reasons, '$[*].code')::text`,
+  none: 'id',
+};
+
+const sortings = {
+  /** What is due first. */
+  due: { at: 'a.deadline', order: 'asc', beyond: '>' },
+  /** What was asked or ended last. */
+  asked: { at: 'a.created_at', order: 'desc', beyond: '<' },
+  ended: { at: 'a.decided_at', order: 'desc', beyond: '<' },
+} as const;
+
+function sortingOf(list: ListName): (typeof sortings)[keyof typeof sortings] {
+  if (list === 'asked') return sortings.asked;
+  return list === 'needed' || list === 'open' ? sortings.due : sortings.ended;
+}
+
+/** One statement, so that places, choices and counts are of one moment. */
+async function find(deps: ApprovalsDeps, scope: Scope, wish: InboxWish): Promise<Found> {
+  const parameters: unknown[] = parametersOf(scope);
+  const { at, order, beyond } = sortingOf(wish.list);
+  const put = (value: unknown): string => `$${parameters.push(value)}`;
+  const narrowed = narrowing(deps, wish, put);
+  const cursor = cursorOf(wish.after);
+  const from = cursor ? `(lead_at, lead) ${beyond} (${put(cursor.at)}::bigint, ${put(cursor.id)})` : 'true';
+  // The list of what needs somebody is its own count.
+  const needed =
+    wish.list === 'needed' ? 'listed' : `(select from approvals a where ${lists.needed} limit ${longest})`;
+  const { rows } = await deps.pool.query<Found>(
+    `with listed as materialized (
+       select a.id, (extract(epoch from ${at}) * 1000000)::bigint as at, d.tool, coalesce(a.requester, '') as requester, d.reasons
+       from approvals a join decisions d on d.id = a.id where ${lists[wish.list]} order by ${at} ${order} limit ${longest}
+     ), grouped as (
+       select id, at, key, count(*) over (partition by key) as size, row_number() over first as n,
+         first_value(at) over first as lead_at, first_value(id) over first as lead
+       from (select *, ${keys[wish.group]} as key from listed where ${narrowed}) as wanted
+       window first as (partition by key order by at ${order}, id ${order})
+     ), placed as (
+       select *, dense_rank() over (order by lead_at ${order}, lead ${order}) as nth
+       from grouped where n <= ${shownOfGroup} and ${from}
+     ), choices (kind, value, count) as (
+       select 'tool', tool, count(*) from listed group by 2
+       union all select 'requester', requester, count(*) from listed group by 2
+       union all select 'reason', reason ->> 'code', count(*) from listed, jsonb_array_elements(reasons) reason group by 2
+     )
+     select clock_timestamp() as now,
+       (select coalesce(jsonb_agg(jsonb_build_object('id', id, 'lead', lead, 'lead_at', lead_at::text, 'size', size, 'nth', nth)
+          order by nth, n), '[]') from placed where nth <= ${pageSize + 1}) as places,
+       (select coalesce(jsonb_agg(jsonb_build_object('kind', kind, 'value', value, 'count', count)), '[]')
+          from (select * from choices order by count desc, kind desc, value limit ${mostChoices}) as first) as choices,
+       (select count(*)::int from ${needed} as needing) as needed`,
+    parameters,
+  );
+  return rows[0] as Found;
+}
+
+function narrowing(deps: ApprovalsDeps, wish: InboxWish, put: (value: unknown) => string): string {
+  const { tool, risk, requester, reason } = wish;
+  return [
+    'true',
+    ...(tool === undefined ? [] : [`tool = ${put(tool)}`]),
+    ...(risk === undefined ? [] : [`tool = any(${put(toolsOf(deps, risk))}::text[])`]),
+    ...(requester === undefined ? [] : [`requester = ${put(requester)}`]),
+    ...(reason === undefined ? [] : [`reasons @> ${put(JSON.stringify([{ code: reason }]))}::jsonb`]),
+  ].join(' and ');
+}
+
+/** A place that is not one is the first page. */
+function cursorOf(after: string | undefined): { at: string; id: string } | null {
+  const [, at, id] = /^(\d{1,17})\.([\w-]{1,128})$/.exec(after ?? '') ?? [];
+  return at === undefined || id === undefined ? null : { at, id };
+}
+
+function toolsOf({ catalogue }: Pick<ApprovalsDeps, 'catalogue'>, risk: string): string[] {
+  return catalogue
+    .list()
+    .filter((tool) => tool.risk === risk)
+    .map((tool) => tool.name);
+}
+
+function choicesOf({ people, catalogue }: ApprovalsDeps, found: Found['choices']): Inbox['choices'] {
+  const of = (wanted: string, label: (value: string) => string): Choice[] =>
+    found
+      .filter(({ kind }) => kind === wanted)
+      .map(({ value, count }) => ({ value, count, label: label(value) }));
+  return {
+    tools: of('tool', (name) => catalogue.get(name)?.title ?? name).map((choice) => ({
+      ...choice,
+      risk: catalogue.get(choice.value)?.risk ?? null,
+    })),
+    requesters: of('requester', (principal) =>
+      principal === '' ? 'Automations' : displayOf({ people }, principal),
+    ),
+    reasons: of('reason', (code) => code),
+  };
+}
