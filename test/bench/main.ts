@@ -5,6 +5,7 @@ import { machine, publish, round, type BenchReport } from './report.ts';
 export type Bench = (say: (text: string) => void) => Promise<Pick<BenchReport, 'results' | 'bars'>>;
 
 const benches: Record<string, () => Promise<{ bench: Bench }>> = {
+  approvals: () => import('./approvals/bench.ts'),
   ingest: () => import('./ingest/bench.ts'),
   decision: () => import('./decision/bench.ts'),
   n8n: () => import('./n8n/bench.ts'),
