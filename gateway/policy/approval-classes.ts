@@ -97,11 +97,7 @@ export async function readApprovalClasses(policiesDir: string): Promise<Approval
       risk,
       {
         ...entry,
-        from: entry.from.map((step) => ({
-          currency: step.currency,
-          cents: step.amount,
-          quorum: step.quorum,
-        })),
+        from: stepsByCurrency(entry),
       },
     ]),
   );
@@ -114,6 +110,17 @@ export async function readApprovalClasses(policiesDir: string): Promise<Approval
       if (faults.length > 0) throw unusable(faults.map(describe));
     },
   };
+}
+
+/** The rules look the steps of a currency up, so that many currencies cost no more than few. */
+function stepsByCurrency({ from }: ApprovalClass): Record<string, { cents: number; quorum: number }[]> {
+  const byCurrency = Map.groupBy(from, ({ currency }) => currency);
+  return Object.fromEntries(
+    [...byCurrency].map(([currency, steps]) => [
+      currency,
+      steps.map((step) => ({ cents: step.amount, quorum: step.quorum })),
+    ]),
+  );
 }
 
 interface Fault {

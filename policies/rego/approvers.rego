@@ -19,14 +19,13 @@ quorum := max({asked.quorum} | raised)
 raised contains step.quorum if some step in reached_steps
 
 reached_steps contains step if {
-	some step in asked.from
-	step.currency == input.money.currency
+	some step in asked.from[input.money.currency]
 	input.money.cents >= step.cents
 }
 
 raised contains highest_step if not known_amount
 
-highest_step := max({2} | {step.quorum | some step in asked.from})
+highest_step := max({2} | {step.quorum | some steps in asked.from; some step in steps})
 
 raised contains class.blast.quorum if is_blast
 
@@ -35,10 +34,7 @@ raised contains class.firstTime.quorum if is_first_time
 # A class without steps needs none; in one with steps, an amount that none of them covers is as grave as any.
 known_amount if count(asked.from) == 0
 
-known_amount if {
-	some step in asked.from
-	step.currency == input.money.currency
-}
+known_amount if asked.from[input.money.currency]
 
 approvals contains {"code": "two_approvers", "text": "From this amount on, two different people have to approve."} if {
 	is_gated

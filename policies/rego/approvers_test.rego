@@ -20,7 +20,7 @@ test_a_currency_without_a_limit_asks_two if {
 }
 
 test_a_class_without_amounts_asks_its_quorum_in_every_currency if {
-	flat := {"payment": {"groups": ["approvers"], "quorum": 1, "from": []}}
+	flat := {"payment": {"groups": ["approvers"], "quorum": 1, "from": {}}}
 	every currency in ["EUR", "USD"] {
 		asked := gatehouse.decision with input as paying(500000, currency) with data.approvals as flat
 		asked.approvers == {"groups": ["approvers"], "quorum": 1, "excludeRequester": true}
@@ -28,13 +28,13 @@ test_a_class_without_amounts_asks_its_quorum_in_every_currency if {
 }
 
 test_a_call_without_money_asks_the_quorum_of_its_class if {
-	removal := {"delete": {"groups": ["approvers"], "quorum": 3, "from": []}}
+	removal := {"delete": {"groups": ["approvers"], "quorum": 3, "from": {}}}
 	asked := gatehouse.decision with input as calling("customers.delete", "delete") with data.approvals as removal
 	asked.approvers.quorum == 3
 }
 
 test_with_nobody_named_nobody_is_asked if {
-	nobody := {"payment": {"groups": [], "quorum": 1, "from": []}}
+	nobody := {"payment": {"groups": [], "quorum": 1, "from": {}}}
 	every none in [nobody, {}] {
 		decided("deny", {"nobody_to_ask"}) with input as paying(1, "EUR") with data.approvals as none
 	}

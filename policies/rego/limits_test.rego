@@ -24,7 +24,7 @@ member := {
 
 limits := {"pendingAsks": 3, "conversations": {"dm": "personal", "private": "confidential", "public": "internal", "external": "public"}}
 
-base := {"groups": ["approvers"], "quorum": 1, "from": [], "confirmIn": []}
+base := {"groups": ["approvers"], "quorum": 1, "from": {}, "confirmIn": []}
 
 outbound(more) := {"outbound": object.union(base, more)}
 

@@ -32,7 +32,7 @@ test_of_two_overrides_one_that_covers_is_enough if {
 	decided("allow", {"write_allowed"}) with input as viewing("2026-11-02T10:00:00Z") with data.overrides as lifted
 }
 
-removal := {"delete": {"groups": ["approvers"], "quorum": 1, "from": []}}
+removal := {"delete": {"groups": ["approvers"], "quorum": 1, "from": {}}}
 
 test_a_question_that_is_lifted_runs_and_says_by_whose_word if {
 	decided("allow", {"override"}) with input as calling("customers.delete", "delete")

@@ -37,7 +37,7 @@ paying(cents, currency) := asking({
 	"money": {"cents": cents, "currency": currency},
 })
 
-classes := {"payment": {"groups": ["approvers"], "quorum": 1, "from": [{"currency": "EUR", "cents": 100000, "quorum": 2}]}}
+classes := {"payment": {"groups": ["approvers"], "quorum": 1, "from": {"EUR": [{"cents": 100000, "quorum": 2}]}}}
 
 leaf(kind, origin) := {"at": "/to", "arg": "to", "kind": kind, "origin": origin}
 

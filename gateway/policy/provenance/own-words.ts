@@ -1,5 +1,5 @@
 import { ownTextOf } from './own-text.ts';
-import { keysOf, numberKey, tokenise, type Token } from './tokens.ts';
+import { keysOf, numberKey, tokenise, wordsIn, type Token } from './tokens.ts';
 import {
   clauseSubjects,
   currencies,
@@ -132,7 +132,11 @@ class Words implements OwnWords {
   }
 
   holds(text: string): boolean {
-    const words = tokenise(text.normalize('NFC')).map((token) => token.lower);
+    const words: string[] = [];
+    for (const word of wordsIn(text.normalize('NFC'))) {
+      if (!this.#folded.includes(` ${word} `)) return false;
+      words.push(word);
+    }
     return words.length > 0 && this.#folded.includes(` ${words.join(' ')} `);
   }
 

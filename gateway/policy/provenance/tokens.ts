@@ -65,6 +65,26 @@ function urlKeys(kind: string, text: string): string[] {
   ];
 }
 
+/** A word without the punctuation around it. */
+function wordOf(raw: string): Pick<Token, 'word' | 'lower' | 'possessive'> {
+  const stripped = raw.replace(around, '').replace(around, '');
+  const possessive = /['’]s$/u.test(stripped);
+  const word = possessive ? stripped.slice(0, -2) : stripped;
+  return { word, lower: word.toLowerCase().replace('’', "'"), possessive };
+}
+
+/** A sign that stands for itself: it is no punctuation of a word. */
+const isSign = (raw: string): boolean => /^[:=]$/.test(raw);
+
+/** The words of {@link tokenise} in lower case, one by one: whoever misses the first need not read a long text. */
+export function* wordsIn(text: string): Generator<string> {
+  for (const [raw] of text.matchAll(/\S+/gu)) {
+    const { lower } = wordOf(raw);
+    if (lower !== '') yield lower;
+    else if (isSign(raw)) yield raw;
+  }
+}
+
 /** Cuts text into words and says of each where it stands. */
 export function tokenise(text: string): Token[] {
   const tokens: Token[] = [];
@@ -79,10 +99,7 @@ export function tokenise(text: string): Token[] {
       sentence += 1;
       clause += 1;
     }
-    const stripped = raw.replace(around, '').replace(around, '');
-    const possessive = /['’]s$/u.test(stripped);
-    const word = possessive ? stripped.slice(0, -2) : stripped;
-    const lower = word.toLowerCase().replace('’', "'");
+    const { word, lower, possessive } = wordOf(raw);
     const last = tokens.at(-1);
     // "and send it", "then pay": a new order begins; "and Bob" goes on with the old one.
     const orders = effectVerbs.has(lower) || readVerbs.has(lower);
@@ -102,7 +119,7 @@ export function tokenise(text: string): Token[] {
         quantity:
           currencySigns.test(word) || date.test(word) || /^\d[\d.,]*%$/.test(raw.replace(/[.,;:!?)]+$/, '')),
       });
-    } else if (/^[:=]$/.test(raw)) {
+    } else if (isSign(raw)) {
       tokens.push({ ...blank, word: raw, lower: raw, sentence, clause });
     }
     if (/[.!?;]["'”’)]*$/u.test(raw) && !/^(?:mr|mrs|ms|dr|st|no|inc|ltd|co|vs|e\.g|i\.e)\.$/i.test(raw)) {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { loadCatalogue, type Tool } from '../../../../gateway/catalogue/index.ts';
+import { tokenise, wordsIn } from '../../../../gateway/policy/provenance/tokens.ts';
 import { policiesDir, runOf } from '../support.ts';
 import { mail, origins, page, pay, remove, traced } from './support.ts';
 
@@ -227,5 +228,38 @@ test('no look-alike, decoding, part or join of typed words becomes the user’s'
       fc.pre(!said.includes(value) && !said.includes(value.trim()));
       assert.equal((await origins(text, mail, { recipients: [value] }))['/recipients/0'], 'unknown');
     }),
+  );
+});
+
+test('a text is read word by word as it is read as a whole', () => {
+  const piece = fc.constantFrom(
+    'Pay',
+    'Bob’s',
+    '"',
+    '.',
+    ':',
+    '=',
+    ' ',
+    '\n',
+    '120',
+    'é',
+    'İ',
+    '—',
+    '(a)',
+    '*',
+  );
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        fc.string({ unit: 'grapheme' }),
+        fc.array(piece).map((all) => all.join('')),
+      ),
+      (text) => {
+        assert.deepEqual(
+          [...wordsIn(text)],
+          tokenise(text).map(({ lower }) => lower),
+        );
+      },
+    ),
   );
 });
