@@ -2,7 +2,9 @@ import { benchPostgres } from './postgres.ts';
 import { machine, publish, round, type BenchReport } from './report.ts';
 
 /** What a bench gives; name and machine are added here. */
-export type Bench = (say: (text: string) => void) => Promise<Pick<BenchReport, 'results' | 'bars'>>;
+export type Bench = (
+  say: (text: string) => void,
+) => Promise<Pick<BenchReport, 'results' | 'bars' | 'tables'>>;
 
 const benches: Record<string, () => Promise<{ bench: Bench }>> = {
   approvals: () => import('./approvals/bench.ts'),

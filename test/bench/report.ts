@@ -11,12 +11,20 @@ export interface Bar {
   ok: boolean;
 }
 
+/** More numbers than a list can hold; null where there is nothing to measure. */
+export interface Table {
+  title: string;
+  columns: string[];
+  rows: (string | number | null)[][];
+}
+
 /** What one bench found. `results` are the medians behind the bars. */
 export interface BenchReport {
   name: string;
   machine: string;
   results: { what: string; value: number; unit: string }[];
   bars: Bar[];
+  tables?: Table[];
 }
 
 /** A bar whose value must not be above `of`. */
@@ -44,6 +52,10 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? NaN) + upper) / 2;
 }
 
+/** Round by round, one measured value over the other. */
+export const ratios = (over: readonly number[], under: readonly number[]): number[] =>
+  over.map((value, index) => value / (under[index] ?? NaN));
+
 /** The report as the section of `docs/benchmarks.md`. */
 export function markdown(report: BenchReport, day: string): string {
   const bars = report.bars.map(
@@ -64,7 +76,21 @@ export function markdown(report: BenchReport, day: string): string {
     '|---|---|',
     ...results,
     '',
+    ...(report.tables ?? []).flatMap((table) => [...asMarkdown(table), '']),
   ].join('\n');
+}
+
+function asMarkdown({ title, columns, rows }: Table): string[] {
+  const cell = (value: string | number | null): string =>
+    typeof value === 'number' ? round(value) : (value ?? '–');
+  const line = (cells: string[]): string => `| ${cells.join(' | ')} |`;
+  return [
+    `### ${title}`,
+    '',
+    line(columns),
+    line(columns.map(() => '---')),
+    ...rows.map((row) => line(row.map(cell))),
+  ];
 }
 
 const file = join(import.meta.dirname, '../../docs/benchmarks.md');

@@ -9,17 +9,14 @@ import { entrypoint } from '../../../gateway/policy/build.ts';
 import { loadPolicySync, wasmEngine } from '../../../gateway/policy/engine.ts';
 import { judge } from '../../../gateway/policy/judge.ts';
 import { questionOf } from '../../../gateway/policy/question.ts';
-import { testDatabase } from '../../support/postgres.ts';
-import { loadServer, type Load } from '../load.ts';
 import type { Bench } from '../main.ts';
-import { atLeast, atMost, median } from '../report.ts';
-import { startServer } from '../server.ts';
+import { atMost, median, ratios } from '../report.ts';
+import { measureDurable } from './durable.ts';
+import { measureMatrix } from './matrix/matrix.ts';
 import { startOpa, type OpaServer } from './opa.ts';
 
 const policiesDir = join(import.meta.dirname, '../../../policies');
 const rounds = 7;
-const inFlight = 32;
-const secondsPerRound = 4;
 
 const run: RunContext = {
   runId: '00000000-0000-7000-8000-000000000001',
@@ -43,17 +40,22 @@ const calls: Record<string, Call> = {
   },
 };
 
-/** Deciding, against bare evaluation, an OPA server, and an OPA server with one audit row. */
+/**
+ * Deciding, against bare evaluation, an OPA server, and an OPA server with one audit row; and by how many rows and rules
+ * there are, beside other engines.
+ */
 export const bench: Bench = async (say) => {
   const { data } = await readApprovalClasses(policiesDir);
   const ports = await freePorts();
   const opa = await startOpa(policiesDir, { approvals: data }, ports.internal);
   try {
     const inProcess = await measureInProcess(opa, say);
-    const durable = await measureDurable(opa, say);
+    const durable = await measureDurable(policiesDir, opa, say);
+    const matrix = await measureMatrix(say);
     return {
-      results: [...inProcess.results, ...durable.results],
-      bars: [...inProcess.bars, ...durable.bars],
+      results: [...inProcess.results, ...durable.results, ...matrix.results],
+      bars: [...inProcess.bars, ...durable.bars, ...matrix.bars],
+      tables: matrix.tables,
     };
   } finally {
     await opa.stop();
@@ -112,72 +114,6 @@ async function measureInProcess(opa: OpaServer, say: (text: string) => void): Re
   await dispatcher.close();
   return { results, bars };
 }
-
-async function measureDurable(opa: OpaServer, say: (text: string) => void): ReturnType<Bench> {
-  const loads: Record<Variant, Load[]> = { gatehouse: [], rest: [] };
-  for (let round = 0; round <= rounds; round += 1) {
-    for (const variant of ['gatehouse', 'rest'] as const) {
-      const load = await loadVariant(variant, opa);
-      if (round > 0) loads[variant].push(load);
-      say(`decision: round ${round}, ${variant}: ${Math.round(load.perSecond)} decisions/s`);
-    }
-  }
-  const [ours, theirs] = [loads.gatehouse, loads.rest].map((list) => list.map((load) => load.perSecond));
-  const p99 = loads.gatehouse.map((load) => load.p99Ms);
-  return {
-    results: [
-      { what: 'durable decisions over HTTP, 32 in flight', value: median(ours ?? []), unit: '/s' },
-      { what: 'the same, p99 of the answer', value: median(p99), unit: 'ms' },
-      { what: "OPA's server and one audit row, 32 in flight", value: median(theirs ?? []), unit: '/s' },
-    ],
-    bars: [
-      atLeast('durable decisions ÷ OPA server and one row', median(ratios(ours ?? [], theirs ?? [])), 3),
-    ],
-  };
-}
-
-type Variant = 'gatehouse' | 'rest';
-const stored: Record<Variant, string> = {
-  gatehouse: `select count(*)::int as n from receipts where kind = 'decision'`,
-  rest: 'select count(*)::int as n from bench_audit',
-};
-
-/** One round: an empty database, a fresh server, load, and a count of what is in Postgres afterwards. */
-async function loadVariant(variant: Variant, opa: OpaServer): Promise<Load> {
-  const database = await testDatabase();
-  try {
-    await database.pool.query(
-      `create table bench_audit (id bigint generated always as identity primary key, at timestamptz not null default now(),
-         message_id text not null, step text not null, tool text not null, digest text not null, effect text not null,
-         reasons jsonb not null)`,
-    );
-    const server = await startServer<{ url: string; client: string; run: string }>(
-      join(import.meta.dirname, 'server.ts'),
-      variant,
-      { databaseUrl: database.url, policiesDir, opaUrl: opa.url },
-    );
-    const { url, client, run: token } = server.ready;
-    let step = 0;
-    const load = await loadServer({
-      url,
-      connections: inFlight,
-      seconds: secondsPerRound,
-      headers: () => ({ 'content-type': 'application/json', authorization: `Bearer ${client}` }),
-      body: () =>
-        JSON.stringify({ run: token, tool: 'ledger.balance', args: {}, step: `node:${(step += 1)}:0` }),
-    });
-    await server.stop();
-    const { rows } = await database.pool.query<{ n: number }>(stored[variant]);
-    const count = rows[0]?.n ?? 0;
-    if (count < load.answered) throw new Error(`${variant}: ${load.answered} answered and ${count} stored`);
-    return load;
-  } finally {
-    await database.drop();
-  }
-}
-
-const ratios = (over: number[], under: number[]): number[] =>
-  over.map((value, index) => value / (under[index] ?? NaN));
 
 /** The median duration of one call, in microseconds. */
 async function p50(times: number, work: () => void | Promise<void>): Promise<number> {

@@ -6,40 +6,51 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { findOpa } from '../../../gateway/policy/index.ts';
 
-/** An OPA server with the rules of the repository. */
+/** An OPA server, as the comparison. */
 export interface OpaServer {
-  /** Address of the decision. */
+  /** Address of the rule that is asked. */
   url: string;
   stop(): Promise<void>;
 }
 
-/**
- * Starts OPA's own server, as the comparison.
- * @param data what the rules read as `data`
- * @throws when there is no OPA: `gatehouse policy build` gets one
- */
-export async function startOpa(policiesDir: string, data: object, port: number): Promise<OpaServer> {
+/** @throws when there is no OPA: `gatehouse policy build` gets one */
+export async function opaProgram(): Promise<string> {
   const program = await findOpa();
   if (!program) throw new Error('There is no OPA to compare with. Get one with: npx gatehouse policy build');
+  return program;
+}
+
+/**
+ * Starts OPA's own server with the rules of the repository.
+ * @param data what the rules read as `data`
+ */
+export async function startOpa(policiesDir: string, data: object, port: number): Promise<OpaServer> {
   const work = await mkdtemp(join(tmpdir(), 'gatehouse-opa-'));
   const dataFile = join(work, 'data.json');
   await writeFile(dataFile, JSON.stringify(data));
+  const server = await serveOpa([join(policiesDir, 'rego'), dataFile], 'gatehouse/decision', port);
+  return {
+    url: server.url,
+    async stop() {
+      await server.stop();
+      await rm(work, { recursive: true });
+    },
+  };
+}
+
+/**
+ * Starts OPA's own server.
+ * @param what its files, or `--bundle` and one
+ * @param rule the rule that is asked
+ */
+export async function serveOpa(what: string[], rule: string, port: number): Promise<OpaServer> {
+  const address = `127.0.0.1:${port}`;
   const child = spawn(
-    program,
-    [
-      'run',
-      '--server',
-      '--addr',
-      `127.0.0.1:${port}`,
-      '--log-level',
-      'error',
-      '--skip-version-check',
-      join(policiesDir, 'rego'),
-      dataFile,
-    ],
+    await opaProgram(),
+    ['run', '--server', '--addr', address, '--log-level', 'error', '--skip-version-check', ...what],
     { stdio: ['ignore', 'ignore', 'ignore'] },
   );
-  const base = `http://127.0.0.1:${port}`;
+  const base = `http://${address}`;
   for (let attempt = 0; ; attempt += 1) {
     const answer = await fetch(`${base}/health`).catch(() => undefined);
     if (answer?.ok) break;
@@ -47,12 +58,11 @@ export async function startOpa(policiesDir: string, data: object, port: number):
     await sleep(100);
   }
   return {
-    url: `${base}/v1/data/gatehouse/decision`,
+    url: `${base}/v1/data/${rule}`,
     async stop() {
       const gone = once(child, 'exit');
       child.kill();
       await gone;
-      await rm(work, { recursive: true });
     },
   };
 }

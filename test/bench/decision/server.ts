@@ -25,7 +25,7 @@ import { DecisionRequest } from '../../../gateway/server/requests.ts';
 import { createClients, createLimits, createPairing, createPeople } from '../../../gateway/sessions/index.ts';
 import { serve } from '../server.ts';
 
-/** What the parent gives both servers. */
+/** What the parent gives each server. */
 interface Data {
   databaseUrl: string;
   policiesDir: string;
@@ -73,14 +73,45 @@ const deciders: Record<
         body: JSON.stringify({ input }),
       });
       const { result } = (await answer.body.json()) as { result: { effect: string; reasons: unknown } };
-      await pool.query(
-        `insert into bench_audit (message_id, step, tool, digest, effect, reasons) values ($1, $2, $3, $4, $5, $6)`,
-        [run.messageId, call.step, call.tool, digest, result.effect, JSON.stringify(result.reasons)],
-      );
+      await pool.query(insertAudit, [
+        run.messageId,
+        call.step,
+        call.tool,
+        digest,
+        result.effect,
+        JSON.stringify(result.reasons),
+      ]);
       return result;
     };
   },
+
+  /** No decision at all: what two durable rows cost that were stored together. */
+  async floor(pool) {
+    return async (run, call) => {
+      const { digest } = callDigest(call.tool, call.args);
+      const client = await pool.connect();
+      try {
+        await client.query('begin');
+        const { rows } = await client.query<{ id: string }>(insertAudit, [
+          run.messageId,
+          call.step,
+          call.tool,
+          digest,
+          'allow',
+          '[]',
+        ]);
+        await client.query('insert into bench_grant (id, digest) values ($1, $2)', [rows[0]?.id, digest]);
+        await client.query('commit');
+      } finally {
+        client.release();
+      }
+      return { effect: 'allow' };
+    };
+  },
 };
+
+const insertAudit = `insert into bench_audit (message_id, step, tool, digest, effect, reasons)
+  values ($1, $2, $3, $4, $5, $6) returning id`;
 
 /** A message of the demo's requester, dispatched to a stand-in for n8n that keeps its run token. */
 async function oneRun(
@@ -140,7 +171,7 @@ async function oneRun(
   };
 }
 
-// Both variants are the same Express app with the same guards, run lookup, body schema and pool; they differ in how a
+// All variants are the same Express app with the same guards, run lookup, body schema and pool; they differ in how a
 // call is decided and what is stored.
 await serve<Data>(async (variant, data) => {
   const settings = loadSettings({
