@@ -8,9 +8,10 @@ import { agentGovernance, aiSdk, cedarPolicies } from './peers.ts';
 const rounds = 5;
 const counts = [10, 100, 1000];
 const sizes = [200, 1000, 10_000];
-/** How long a cell is measured in a round. */
-const cellMs = 120;
-const leastCalls = 20;
+/** How a cell is measured in a round: so many turns, each of so many milliseconds and at least so many calls. */
+const turns = 10;
+const turnMs = 12;
+const leastCalls = 3;
 
 const names = {
   ours: 'Gatehouse, end to end',
@@ -42,20 +43,28 @@ export async function measureMatrix(say: (text: string) => void): ReturnType<Ben
     for (const kind of ['data', 'rules'] as const) {
       for (const count of counts) {
         const set = { kind, count };
-        for (const [name, engine] of Object.entries(await enginesOf(set)) as [Name, Loaded][]) {
-          columns.push({ set, name, engine, seen: new Map() });
-          await checkAnswers(set, names[name], engine);
-        }
+        const add = (engines: Partial<Record<Name, Loaded>>): void => {
+          for (const [name, engine] of Object.entries(engines) as [Name, Loaded][])
+            columns.push({ set, name, engine, seen: new Map() });
+        };
+        add(await ourEngines(set));
+        add({ aiSdk: await aiSdk(set) });
+        if (kind === 'rules')
+          add({ agentGovernance: await agentGovernance(set), cedar: await cedarPolicies(set) });
+        for (const column of columns.filter((one) => one.set === set)) await checkAnswers(column);
         say(`decision: ${count} of ${kind} loaded, and all engines agree`);
       }
     }
-    // The sizes of a set stand next to each other, since they are compared. The first round warms up.
-    columns.sort((one, other) => one.name.localeCompare(other.name));
+    const compared = [...Map.groupBy(columns, ({ name, set }) => `${name} ${set.kind}`).values()];
+    // The first round warms up and is not counted.
     for (let round = 0; round <= rounds; round += 1) {
       for (const bytes of sizes) {
-        for (const { engine, seen } of columns) {
-          const sample = await measure(await engine.prepare(timed, bytes));
-          if (round > 0) seen.set(bytes, [...(seen.get(bytes) ?? []), sample]);
+        for (const group of compared) {
+          const decide = await Promise.all(group.map(({ engine }) => engine.prepare(timed, bytes)));
+          const samples = await measure(decide);
+          if (round === 0) continue;
+          for (const [index, { seen }] of group.entries())
+            seen.set(bytes, [...(seen.get(bytes) ?? []), samples[index] as Sample]);
         }
       }
       say(`decision: round ${round} of the matrix`);
@@ -69,35 +78,39 @@ export async function measureMatrix(say: (text: string) => void): ReturnType<Ben
   };
 }
 
-async function enginesOf(set: RuleSet): Promise<Partial<Record<Name, Loaded>>> {
-  const rego = { ...(await ourEngines(set)), aiSdk: await aiSdk(set) };
-  if (set.kind === 'data') return rego;
-  return { ...rego, agentGovernance: await agentGovernance(set), cedar: await cedarPolicies(set) };
-}
-
 /** @throws where an engine says something else than it should: then its numbers would be those of another question */
-async function checkAnswers(set: RuleSet, name: string, engine: Loaded): Promise<void> {
+async function checkAnswers({ set, name, engine }: Column): Promise<void> {
   for (const example of examples(set)) {
     const outcome = await (await engine.prepare(example, sizes[0] ?? 0))();
     if (outcome === example.outcome) continue;
-    throw new Error(`${name} with ${set.count} of ${set.kind} says ${outcome} to ${JSON.stringify(example)}`);
+    throw new Error(
+      `${names[name]} with ${set.count} of ${set.kind} says ${outcome} to ${JSON.stringify(example)}`,
+    );
   }
 }
 
-async function measure(decide: () => unknown): Promise<Sample> {
-  const samples: number[] = [];
-  const begun = performance.now();
-  let last = begun;
-  while (last - begun < cellMs || samples.length < leastCalls) {
-    const pending = decide();
-    if (pending instanceof Promise) await pending;
-    const now = performance.now();
-    samples.push((now - last) * 1000);
-    last = now;
+/** Calls engines in short turns, so that whatever else the machine does meets all of them alike. */
+async function measure(engines: (() => unknown)[]): Promise<Sample[]> {
+  const taken = engines.map((): number[] => []);
+  for (let turn = 0; turn < turns; turn += 1) {
+    for (const [index, decide] of engines.entries()) {
+      const samples = taken[index] ?? [];
+      const until = performance.now() + turnMs;
+      for (let [before, calls] = [performance.now(), 0]; calls < leastCalls || before < until; calls += 1) {
+        const pending = decide();
+        if (pending instanceof Promise) await pending;
+        const now = performance.now();
+        samples.push((now - before) * 1000);
+        before = now;
+      }
+    }
   }
-  samples.sort((a, b) => a - b);
-  const at = (share: number): number => samples[Math.floor(samples.length * share)] ?? NaN;
-  return { p50: at(0.5), p99: at(0.99), perSecond: samples.length / ((last - begun) / 1000) };
+  return taken.map((samples) => {
+    const total = samples.reduce((sum, sample) => sum + sample, 0);
+    samples.sort((a, b) => a - b);
+    const at = (share: number): number => samples[Math.floor(samples.length * share)] ?? NaN;
+    return { p50: at(0.5), p99: at(0.99), perSecond: samples.length / (total / 1_000_000) };
+  });
 }
 
 /** The bars: how Gatehouse grows with rows and rules, and how it stands to a round trip to OPA. */
