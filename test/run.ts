@@ -4,19 +4,12 @@
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { glob, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { glob } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  freePorts,
-  installN8n,
-  n8nInstalled,
-  repository,
-  startPostgres,
-  terminalReporter,
-} from '../gateway/cli/up/index.ts';
+import { installN8n, n8nInstalled, repository, terminalReporter } from '../gateway/cli/up/index.ts';
 import { findOpa, installOpa, opaVersion } from '../gateway/policy/index.ts';
 import { runSuite, type Totals } from './suite.ts';
+import { startTestServer } from './support/server.ts';
 
 const suites = ['unit', 'contract', 'e2e', 'crash'] as const;
 type Suite = (typeof suites)[number];
@@ -39,26 +32,12 @@ function readArguments(args: string[]): Request {
 async function main(): Promise<number> {
   const request = readArguments(process.argv.slice(2));
   const report = terminalReporter();
-  const folder = await mkdtemp(join(tmpdir(), 'gatehouse-test-'));
-  const ports = await freePorts();
-  const postgres = await report.step('Postgres for the tests', () =>
-    startPostgres({
-      dir: folder,
-      port: ports.postgres,
-      // What is lost with a power cut here is a test run.
-      settings: { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_connections: '300' },
-    }),
-  );
-  const stop = async (): Promise<void> => {
-    await postgres.stop();
-    await rm(folder, { recursive: true, force: true });
-  };
+  const stop = await report.step('Postgres for the tests', startTestServer);
   const interrupted = (): void => void stop().then(() => process.exit(130));
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, interrupted);
   process.once('disconnect', interrupted);
   process.channel?.unref();
   try {
-    process.env.GATEHOUSE_TEST_POSTGRES = postgres.url;
     process.env.GATEHOUSE_TEST_CRASH_ROUNDS = String(request.rounds);
     tellWhatIsMissing((text) => report.warn(text));
     await report.step('Nodes built', async () => {

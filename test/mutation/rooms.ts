@@ -1,0 +1,42 @@
+/** A room whose code is changed on purpose, to see whether its tests notice. */
+export interface Room {
+  /** Where its code is: paths in the repository, or globs. */
+  code: string[];
+  /** The tests that have to notice, the quickest first; globs. */
+  tests: string[];
+}
+
+const policy = (...names: string[]): string[] => names.map((name) => `gateway/policy/${name}.ts`);
+const approvals = (...names: string[]): string[] => names.map((name) => `gateway/approvals/${name}.ts`);
+
+/** What money, mail and access hang on. */
+export const rooms: Readonly<Record<string, Room>> = {
+  provenance: {
+    code: ['gateway/policy/provenance/*.ts'],
+    tests: ['test/unit/policy/provenance/{words,roles,evidence}.test.ts'],
+  },
+  grants: {
+    code: policy('grants', 'question', 'fail-closed', 'binding'),
+    tests: ['test/unit/policy/{fail-closed,decide,standing}.test.ts', 'test/unit/approvals/vote.test.ts'],
+  },
+  decisions: {
+    code: policy('judge', 'facts', 'settle-facts', 'budgets', 'reservations', 'policy', 'limits', 'money'),
+    tests: [
+      'test/unit/policy/{money,facts,destinations,decide,budgets,reservations,session-rules,kill-switch,revisions}.test.ts',
+    ],
+  },
+  approvals: {
+    code: approvals(
+      'vote',
+      'voter',
+      'eligible',
+      'settle',
+      'edit',
+      'register',
+      'tokens',
+      'binding',
+      'closing',
+    ),
+    tests: ['test/unit/approvals/{tokens-and-clicks,register,vote,who,edit,questions,strict}.test.ts'],
+  },
+};
