@@ -13,7 +13,9 @@ const approvals = (...names: string[]): string[] => names.map((name) => `gateway
 export const rooms: Readonly<Record<string, Room>> = {
   provenance: {
     code: ['gateway/policy/provenance/*.ts'],
-    tests: ['test/unit/policy/provenance/{words,roles,evidence}.test.ts'],
+    tests: [
+      'test/unit/policy/provenance/{tokens,own-text,leaves,content,own-words,evidence,words,roles}.test.ts',
+    ],
   },
   grants: {
     code: policy('grants', 'question', 'fail-closed', 'binding'),

@@ -133,7 +133,7 @@ class Words implements OwnWords {
 
   holds(text: string): boolean {
     const words: string[] = [];
-    for (const word of wordsIn(text.normalize('NFC'))) {
+    for (const word of wordsIn(text)) {
       if (!this.#folded.includes(` ${word} `)) return false;
       words.push(word);
     }

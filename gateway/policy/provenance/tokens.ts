@@ -7,7 +7,7 @@ export interface Token {
   lower: string;
   /** Written with a full stop after it, which may belong to it. */
   stopped: boolean;
-  /** A colon or an equals sign that stands by itself: no value of anybody's. */
+  /** A colon that stands by itself: no value of anybody's. */
   mark: boolean;
   sentence: number;
   clause: number;
@@ -70,11 +70,11 @@ function wordOf(raw: string): Pick<Token, 'word' | 'lower' | 'possessive'> {
   const stripped = raw.replace(around, '').replace(around, '');
   const possessive = /['’]s$/u.test(stripped);
   const word = possessive ? stripped.slice(0, -2) : stripped;
-  return { word, lower: word.toLowerCase().replace('’', "'"), possessive };
+  return { word, lower: word.normalize('NFC').toLowerCase().replace('’', "'"), possessive };
 }
 
-/** A sign that stands for itself: it is no punctuation of a word. */
-const isSign = (raw: string): boolean => /^[:=]$/.test(raw);
+/** A colon that stands by itself is no punctuation of a word. */
+const isSign = (raw: string): boolean => raw === ':';
 
 /** The words of {@link tokenise} in lower case, one by one: whoever misses the first need not read a long text. */
 export function* wordsIn(text: string): Generator<string> {
@@ -116,8 +116,7 @@ export function tokenise(text: string): Token[] {
         clause,
         quoted: quotes.some(([from, to]) => at >= from && at < to),
         possessive,
-        quantity:
-          currencySigns.test(word) || date.test(word) || /^\d[\d.,]*%$/.test(raw.replace(/[.,;:!?)]+$/, '')),
+        quantity: currencySigns.test(word) || date.test(word) || /^\d[\d.,]*%$/.test(word),
       });
     } else if (isSign(raw)) {
       tokens.push({ ...blank, word: raw, lower: raw, sentence, clause });
