@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { parseTool, type Tool } from '../../../../gateway/catalogue/index.ts';
+import { parseTool } from '../../../../gateway/catalogue/index.ts';
 import { mail, origins, pay, traced } from './support.ts';
 
 /** A tool whose arguments are more than plain texts. */
