@@ -31,7 +31,8 @@ async function main([name = '', ...files]: string[]): Promise<number> {
   try {
     await new Stryker({
       room: name,
-      plugins: [join(import.meta.dirname, 'runner.ts')],
+      plugins: ['runner.ts', 'sentences.ts'].map((file) => join(import.meta.dirname, file)),
+      ignorers: ['sentences'],
       testRunner: 'room',
       mutate:
         files.length === 0

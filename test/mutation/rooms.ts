@@ -19,7 +19,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   },
   grants: {
     code: policy('grants', 'question', 'fail-closed', 'binding'),
-    tests: ['test/unit/policy/{fail-closed,decide,standing}.test.ts', 'test/unit/approvals/vote.test.ts'],
+    tests: ['test/unit/policy/{bindings,question,fail-closed,grants,decide,standing}.test.ts'],
   },
   decisions: {
     code: policy('judge', 'facts', 'settle-facts', 'budgets', 'reservations', 'policy', 'limits', 'money'),
