@@ -16,19 +16,17 @@ export interface TestFile {
   tests: { id: string; skip: boolean; body: Body }[];
 }
 
-const files: TestFile[] = [];
+let current: TestFile;
 
-/** Loads test files, in their order. */
-export async function load(paths: string[], urlOf: (path: string) => string): Promise<TestFile[]> {
-  for (const name of paths) {
-    files.push({ name, hooks: { before: [], after: [], beforeEach: [], afterEach: [] }, tests: [] });
-    await import(urlOf(name));
-  }
-  return files;
+/** Loads a test file. */
+export async function load(name: string, url: string): Promise<TestFile> {
+  const file = { name, hooks: { before: [], after: [], beforeEach: [], afterEach: [] }, tests: [] };
+  current = file;
+  await import(url);
+  return file;
 }
 
-const current = (): TestFile => files.at(-1) as TestFile;
-const hook = (name: Hook) => (work: Work) => void current().hooks[name].push(work);
+const hook = (name: Hook) => (work: Work) => void current.hooks[name].push(work);
 export const before = hook('before');
 export const after = hook('after');
 export const beforeEach = hook('beforeEach');
@@ -36,7 +34,7 @@ export const afterEach = hook('afterEach');
 
 export function test(name: string, ...rest: [Body] | [{ skip?: boolean | string }, Body]): void {
   const [options, body] = rest.length === 2 ? rest : [{}, rest[0]];
-  const { tests, name: file } = current();
+  const { tests, name: file } = current;
   // Tests may share a name; their ids may not.
   const same = tests.filter(({ id }) => id.startsWith(`${file} ${name}`)).length;
   tests.push({ id: `${file} ${name}${same > 0 ? ` ${same}` : ''}`, skip: Boolean(options.skip), body });
