@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { edit, event, mail, origins, pay, remove, returned, traced } from './support.ts';
+import { trace } from '../../../../gateway/policy/provenance/index.ts';
+import { runOf } from '../support.ts';
+import { edit, event, mail, origins, pay, remove, returned, toolOf, tools, traced } from './support.ts';
 
 const ann = { name: 'Ann', email: 'ann@example.com', note: 'eve@example.net' };
 const asked = returned('contacts.find', { name: 'Ann' }, { rows: [ann] });
@@ -62,6 +64,155 @@ test('a directory that this session wrote to repeats only what it was told', asy
   assert.equal(await to('Send the notes to Ann', 'ann@example.com', [asked, saved]), 'tool');
   const other = returned('calendar.create', { title: 'x', guests: ['bob@example.com'] }, 'saved');
   assert.equal(await to('Send the notes to Ann', 'ann@example.com', [asked, other]), 'resolved');
+});
+
+for (const risk of ['write', 'prod_write', 'access', 'unclassified']) {
+  test(`a directory is not believed about what a call of the class ${risk} put somewhere`, async () => {
+    const name = `told.${risk}`;
+    tools.set(name, { ...event, name, risk } as typeof event);
+    const after = (args: Record<string, unknown> | null) =>
+      to('Send the notes to Ann', 'ann@example.com', [asked, { ...returned(name, {}, 'saved'), args }]);
+    assert.equal(await after({ guests: ['ann@example.com'] }), 'tool');
+    assert.equal(await after({ guests: ['bob@example.com'] }), 'resolved');
+    // What it was told is forgotten: it may have been this.
+    assert.equal(await after(null), 'tool');
+  });
+}
+
+test('a call that only reads or sends fills no directory, one of a tool that is gone may have', async () => {
+  const said = 'Send the notes to Ann';
+  const sent = returned('mail.send', { recipients: ['ann@example.com'] }, 'sent');
+  assert.equal(await to(said, 'ann@example.com', [asked, sent]), 'resolved');
+  assert.equal(await to(said, 'ann@example.com', [asked, returned('gone', {}, 'x')]), 'tool');
+});
+
+test('one record is one record: alone, in a list of one, in one list of one', async () => {
+  const shapes: [unknown, string][] = [
+    [ann, 'resolved'],
+    [[ann], 'resolved'],
+    [{ rows: [ann], count: 1 }, 'resolved'],
+    [[ann, ann], 'tool'],
+    [[], 'unknown'],
+    [{ rows: [ann], more: [ann] }, 'tool'],
+    [{ rows: [ann], more: [] }, 'tool'],
+    [{ ...ann, rows: [] }, 'tool'],
+    [{ rows: [[ann]] }, 'tool'],
+    [[[ann]], 'tool'],
+    [{ rows: ['ann@example.com'] }, 'tool'],
+    [null, 'unknown'],
+    ['ann@example.com', 'tool'],
+    [undefined, 'unknown'],
+  ];
+  for (const [result, origin] of shapes)
+    assert.equal(
+      await to('Send the notes to Ann', 'ann@example.com', [
+        returned('contacts.find', { name: 'Ann' }, result),
+      ]),
+      origin,
+      JSON.stringify(result),
+    );
+});
+
+test('a question resolves only where all of its words, and at least one, are the user’s', async () => {
+  const find = toolOf(
+    'people.find',
+    'read',
+    { name: 'selects', city: 'selects' },
+    'directory: { returns: [email] }',
+  );
+  const asking = (args: Record<string, unknown>, said = 'Send the notes to Ann') =>
+    to(said, 'ann@example.com', [returned('people.find', args, { rows: [ann] })], false);
+  tools.set('people.find', find);
+  assert.equal(await asking({ name: 'Ann' }), 'resolved');
+  assert.equal(await asking({ name: 'Ann', city: 'Springfield' }), 'tool');
+  assert.equal(await asking({}), 'tool');
+  assert.equal(await asking({ name: 'Ann' }, 'Send it, but not to Ann'), 'tool');
+  // A fixed choice of the schema is no word of anybody's.
+  const properties = { ...find.args.properties, city: { type: 'string', enum: ['Springfield'] } };
+  tools.set('people.find', { ...find, args: { ...find.args, properties } });
+  assert.equal(await asking({ name: 'Ann', city: 'Springfield' }), 'resolved');
+  assert.equal(await asking({ city: 'Springfield' }), 'tool');
+});
+
+const line = async (results: ReturnType<typeof returned>[]) =>
+  (await traced('Add a line to the budget file', edit, { file: 'f-7', text: 'x' }, { results })).leaves[0];
+
+test('only a field that its author does not choose names the one record', async () => {
+  for (const [field, origin] of [
+    ['id', 'found'],
+    ['key', 'found'],
+    ['number', 'found'],
+    ['uuid', 'found'],
+    ['iban', 'found'],
+    ['file_id', 'found'],
+    ['fileId', 'found'],
+    ['customerNumber', 'found'],
+    ['order_key', 'found'],
+    ['title', 'tool'],
+    ['idea', 'tool'],
+    ['paid', 'tool'],
+    ['file_identity', 'tool'],
+    ['fileIdentity', 'tool'],
+    ['keynote', 'tool'],
+  ] as const) {
+    const results = [returned('files.search', { query: 'budget' }, { rows: [{ [field]: 'f-7' }] })];
+    assert.equal((await line(results))?.origin, origin, field);
+  }
+  // A call that changed something does not vouch for what it returned.
+  const made = returned('calendar.create', { guests: ['budget'] }, { id: 'f-7' });
+  assert.equal((await line([made]))?.origin, 'tool');
+});
+
+test('what explains a value best is kept, whichever result came first', async () => {
+  const named = returned('files.search', { query: 'budget' }, [{ id: 'f-7' }], { attempt: 'att_named' });
+  const talk = returned('web.read', { url: 'u' }, 'about f-7', { attempt: 'att_talk' });
+  const later = returned('web.read', { url: 'u' }, 'more about f-7', { attempt: 'att_later' });
+  assert.equal((await line([talk, named]))?.source?.attempt, 'att_named');
+  assert.equal((await line([named, talk]))?.source?.attempt, 'att_named');
+  assert.equal((await line([talk, later]))?.source?.attempt, 'att_talk');
+});
+
+test('a value that is too short to be found other than by chance is not looked for', async () => {
+  const results = [returned('web.read', { url: 'u' }, 'ab abc')];
+  for (const [file, origin] of Object.entries({ ab: 'unknown', abc: 'tool', abd: 'unknown' }))
+    assert.equal((await origins('Do it', remove, { file }, { results }))['/file'], origin, file);
+});
+
+test('a number vouches for one value of a call only, also where nothing is an amount', async () => {
+  const found = await origins('Invite 17 and 18', mail, { recipients: ['17', '17', '18'] });
+  assert.deepEqual(found, { '/recipients/0': 'user', '/recipients/1': 'unknown', '/recipients/2': 'user' });
+  // A name may stand for two people.
+  assert.deepEqual(await origins('Invite Ann', mail, { recipients: ['Ann', 'Ann'] }), {
+    '/recipients/0': 'user',
+    '/recipients/1': 'user',
+  });
+});
+
+test('what tools returned is read only for what the user did not say', async () => {
+  let reads = 0;
+  const results = (): Promise<[]> => {
+    reads += 1;
+    return Promise.resolve([]);
+  };
+  const call = { recipients: ['Ann'], body: 'Whatever was written' };
+  await trace(runOf({ text: 'Mail Ann' }), mail, call, { catalogue: tools, tainted: false, results });
+  assert.equal(reads, 0);
+  await trace(runOf({ text: 'Mail Bob' }), mail, call, { catalogue: tools, tainted: false, results });
+  assert.equal(reads, 1);
+});
+
+test('the words of an owner, a member and a paired person vouch, those of anybody else do not', async () => {
+  for (const [standing, origin] of Object.entries({
+    owner: 'user',
+    member: 'user',
+    paired: 'user',
+    guest: 'unknown',
+    stranger: 'unknown',
+  })) {
+    const actor = { ...runOf().actor, standing } as ReturnType<typeof runOf>['actor'];
+    const found = await origins({ text: 'Mail Ann', actor }, mail, { recipients: ['Ann'] });
+    assert.equal(found['/recipients/0'], origin, standing);
+  }
 });
 
 test('what a tool returned is found again in other case, spacing and encodings, and stays the tool’s', async () => {

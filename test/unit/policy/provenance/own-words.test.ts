@@ -26,6 +26,14 @@ test('a page is found by its bare name and the other way round; a file only by i
   assert.equal(at('Read example.com', 'example.com').length, 1);
 });
 
+test('a name that ends with a full stop is found with it and without, a mark of its own is no value', () => {
+  for (const value of ['Inc', 'Inc.', 'Acme Inc.', 'Acme Inc'])
+    assert.equal(at('Pay Acme Inc.', value).length, 1);
+  assert.equal(at('Tell Ne\u0301mo.', 'N\u00e9mo.').length, 1);
+  assert.equal(at('Pay Acme!', 'Acme.').length, 0);
+  assert.equal(at('IBAN : x', ':').length, 0);
+});
+
 test('an account or a telephone is found however it is grouped, and only whole', () => {
   const iban = 'DE44500105175407324931';
   assert.deepEqual(at('Pay DE44 5001 0517 5407 3249 31 now', iban), [{ from: 1, to: 6 }]);
