@@ -24,7 +24,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   decisions: {
     code: policy('judge', 'facts', 'settle-facts', 'budgets', 'reservations', 'policy', 'limits', 'money'),
     tests: [
-      'test/unit/policy/{money,facts,destinations,decide,budgets,reservations,session-rules,kill-switch,revisions}.test.ts',
+      'test/unit/policy/{money,destinations,budgets,load,facts,decide,reservations,session-rules,kill-switch,revisions}.test.ts',
     ],
   },
   approvals: {
@@ -39,6 +39,8 @@ export const rooms: Readonly<Record<string, Room>> = {
       'binding',
       'closing',
     ),
-    tests: ['test/unit/approvals/{tokens-and-clicks,register,vote,who,edit,questions,strict}.test.ts'],
+    tests: [
+      'test/unit/approvals/{eligible,tokens-and-clicks,register,vote,who,edit,questions,strict}.test.ts',
+    ],
   },
 };
