@@ -19,7 +19,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   },
   grants: {
     code: policy('grants', 'question', 'fail-closed', 'binding'),
-    tests: ['test/unit/policy/{bindings,question,fail-closed,grants,decide,standing}.test.ts'],
+    tests: ['test/unit/policy/{bindings,question,fail-closed,grants,kill-switch,decide,standing}.test.ts'],
   },
   decisions: {
     code: policy('judge', 'facts', 'settle-facts', 'budgets', 'reservations', 'policy', 'limits', 'money'),
