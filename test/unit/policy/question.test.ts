@@ -62,7 +62,8 @@ test('a refusal names the argument and shows how the tool is used, where that is
     refusal('/pay 1 EUR ACME r')?.text ?? '',
     /^The argument amount .+ \(for example: \/pay 1 EUR ACME r\)\.$/,
   );
-  assert.match(refusal(undefined)?.text ?? '', /^The argument amount [^()]+[^!]\.$/);
+  const example = ' (for example: /pay 1 EUR ACME r)';
+  assert.equal(refusal('/pay 1 EUR ACME r')?.text.replace(example, ''), refusal(undefined)?.text);
   assert.equal(refusalOf(tool, transfer), null);
 });
 
