@@ -1,7 +1,8 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { glob, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { format, resolveConfig } from 'prettier';
 import { parse } from 'yaml';
+import type { Room } from './rooms.ts';
 
 /** Stryker's report, as far as it is read here (mutation-testing-report-schema). */
 interface Report {
@@ -41,6 +42,8 @@ interface Survivor {
 export interface Results {
   score: number;
   rows: Row[];
+  /** Files of the room that no run has reached yet. */
+  missing: string[];
 }
 
 /** Which changes no test can notice, since the code does the same with them. */
@@ -48,8 +51,8 @@ type Equivalents = { file: string; code: string; becomes: string; why: string }[
 
 const share = (noticed: number, all: number): number => (all === 0 ? 100 : (noticed / all) * 100);
 
-/** Reads what a room's runs found so far, and prints what no test noticed. @throws when no run has ended */
-export async function readResults(path: string): Promise<Results> {
+/** Reads what a room's runs found so far. @throws when no run has ended */
+export async function readResults(path: string, { code }: Room): Promise<Results> {
   const report = JSON.parse(await readFile(path, 'utf8')) as Report;
   const equivalents = parse(
     await readFile(join(import.meta.dirname, 'equivalent.yaml'), 'utf8'),
@@ -71,7 +74,10 @@ export async function readResults(path: string): Promise<Results> {
     return { file, noticed, all: noticed + survivors.length, ignored: of('Ignored').length, survivors };
   });
   const sum = (key: 'noticed' | 'all'): number => rows.reduce((total, row) => total + row[key], 0);
-  return { score: share(sum('noticed'), sum('all')), rows };
+  const missing: string[] = [];
+  for await (const file of glob(code))
+    if (!(file in report.files)) missing.push(file.split('/').at(-1) ?? file);
+  return { score: share(sum('noticed'), sum('all')), rows, missing };
 }
 
 function cut(lines: string[], start: { line: number; column: number }, end: typeof start): string {
@@ -84,7 +90,7 @@ function cut(lines: string[], start: { line: number; column: number }, end: type
 const page = join(import.meta.dirname, '../../docs/mutation.md');
 
 /** Prints a room's results and puts them into their place in docs/mutation.md. */
-export async function writeResults(room: string, { score, rows }: Results): Promise<void> {
+export async function writeResults(room: string, { score, rows, missing }: Results): Promise<void> {
   const table = rows.map(
     ({ file, noticed, all, survivors, ignored }) =>
       `| ${file.split('/').at(-1)} | ${share(noticed, all).toFixed(1)} % | ${noticed} of ${all} | ${survivors.filter(({ why }) => why).length} | ${ignored} |`,
@@ -100,6 +106,7 @@ export async function writeResults(room: string, { score, rows }: Results): Prom
     '| File | Noticed | Changes | Equivalent | Left out |',
     '| --- | --- | --- | --- | --- |',
     ...table,
+    ...(missing.length > 0 ? ['', `Not measured yet: ${missing.join(', ')}.`] : []),
     ...(reasons.length > 0 ? ['', 'Equivalent, so that nobody can notice them:', '', ...reasons] : []),
   ].join('\n');
   const before = await readFile(page, 'utf8');
