@@ -24,7 +24,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   decisions: {
     code: policy('judge', 'facts', 'settle-facts', 'budgets', 'reservations', 'policy', 'limits', 'money'),
     tests: [
-      'test/unit/policy/{money,destinations,budgets,load,facts,decide,reservations,session-rules,kill-switch,revisions}.test.ts',
+      'test/unit/policy/{money,destinations,budgets,facts,decide,reservations,session-rules,kill-switch,revisions}.test.ts',
     ],
   },
   approvals: {
@@ -44,3 +44,6 @@ export const rooms: Readonly<Record<string, Room>> = {
     ],
   },
 };
+
+/** Where a room's results are kept from one run to the next. */
+export const incrementalFileOf = (name: string): string => `.gatehouse/mutation/${name}.json`;
