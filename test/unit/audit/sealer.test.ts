@@ -146,7 +146,9 @@ test('a lost connection is replaced, and the chain goes on', async () => {
   await write(1);
   await sealer.seal();
   await database.pool.query(
-    `select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and pid <> pg_backend_pid()`,
+    // Locks are listed for all databases, and other tests share this server.
+    `select pg_terminate_backend(l.pid) from pg_locks l join pg_database d on d.oid = l.database
+     where l.locktype = 'advisory' and l.pid <> pg_backend_pid() and d.datname = current_database()`,
   );
   await write(1);
   await sealer.seal().catch(() => undefined);
