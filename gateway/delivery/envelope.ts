@@ -1,5 +1,5 @@
 import type { InboundMessage } from '../channels/index.ts';
-import { digestOfText, EnvelopeSchema, messageId, type Envelope } from '../envelope/index.ts';
+import { digestOfText, envelopeFlaw, EnvelopeSchema, messageId, type Envelope } from '../envelope/index.ts';
 import type { Automation, Person } from '../sessions/index.ts';
 import type { OtherTrigger } from './types.ts';
 
@@ -101,12 +101,12 @@ export function triggerEnvelope(
 // U+0000 nor the latter. The look-behind skips a backslash that the sender typed.
 const unstorable = /(?<!\\)(?:\\\\)*\\u(?:0000|d[89a-f][0-9a-f]{2})/;
 
-function check(candidate: unknown): { envelope: Envelope; json: string } | { field: string } {
-  const parsed = EnvelopeSchema.safeParse(candidate);
-  if (!parsed.success) return { field: parsed.error.issues[0]?.path.join('.') || 'envelope' };
-  const json = JSON.stringify(parsed.data);
-  if (json.includes('\\u') && unstorable.test(json)) return { field: fieldOf(parsed.data, '') ?? 'envelope' };
-  return { envelope: parsed.data, json };
+function check(envelope: Envelope): { envelope: Envelope; json: string } | { field: string } {
+  const field = envelopeFlaw(envelope);
+  if (field !== null) return { field };
+  const json = JSON.stringify(envelope);
+  if (json.includes('\\u') && unstorable.test(json)) return { field: fieldOf(envelope, '') ?? 'envelope' };
+  return { envelope, json };
 }
 
 function fieldOf(value: unknown, path: string): string | undefined {

@@ -1,3 +1,4 @@
+export { envelopeFlaw } from './check.ts';
 export { parseCommand } from './command.ts';
 export { digest, digestOfText, hashToken, newToken, sessionKey } from './digest.ts';
 export { messageId, uuidv7 } from './ids.ts';
