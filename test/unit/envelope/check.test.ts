@@ -86,7 +86,7 @@ test('the compiled schema takes what the schema takes, and nothing else, whateve
   for (const value of wrong) {
     for (const { at, envelope } of changed(value)) {
       const kept = EnvelopeSchema.safeParse(envelope).success;
-      assert.equal(envelopeFlaw(envelope) === null, kept, `${at}: ${String(value).slice(0, 30)}`);
+      assert.equal(envelopeFlaw(envelope) === null, kept, `${at}: ${JSON.stringify(value)?.slice(0, 30)}`);
       if (kept) taken += 1;
       else refused += 1;
     }
