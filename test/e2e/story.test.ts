@@ -29,7 +29,7 @@ async function formLink(page: Page, about: string): Promise<string> {
   await page.goto(`${stack.urls.chat}`);
   const notice = page.locator('.entry .answer').filter({ hasText: about }).last();
   await notice.waitFor();
-  const href = await notice.locator('a.button').getAttribute('href');
+  const href = await notice.getByRole('link', { name: 'Open the request' }).getAttribute('href');
   assert.ok(href, 'the notice holds a link to the form');
   return href;
 }
