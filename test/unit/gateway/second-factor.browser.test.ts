@@ -212,7 +212,8 @@ describe('a strict request, in a browser', { skip, timeout: 170_000 }, () => {
     await page.getByRole('heading', { name: 'Phone' }).waitFor();
 
     await page.goto(at(`/approvals/${id}`));
-    await page.getByLabel('One-time code').fill(code(0));
+    const used = code(0);
+    await page.getByLabel('One-time code').fill(used);
     await page.getByLabel('One-time code').press('Enter');
     await page.waitForTimeout(300);
     assert.deepEqual(await votes(id), []);
@@ -223,7 +224,7 @@ describe('a strict request, in a browser', { skip, timeout: 170_000 }, () => {
 
     await page.goto(at('/account/security'));
     assert.equal(await page.getByRole('button', { name: /^(Add|Set up|Remove)/ }).count(), 0);
-    await page.getByLabel('One-time code').fill(code(0));
+    await page.getByLabel('One-time code').fill(used);
     await page.getByRole('button', { name: 'Prove it is me' }).click();
     await page.getByRole('alert').getByText('The code is wrong or was used before').waitFor();
     await page.getByLabel('One-time code').fill(code(1));
