@@ -146,13 +146,12 @@ function actionsOf(
 }
 
 function questionsOf(deps: Pick<ApprovalsDeps, 'people'>, row: ApprovalRow): Card['questions'] {
-  const shown = (text: string): string => text.split('\n').map(visible).join('\n');
   return row.questions.map(({ id, by, question, at, answer, answeredAt }) => ({
     id,
     by: displayOf(deps, by),
-    question: question === null ? 'Deleted after its retention.' : shown(question),
+    question: question === null ? 'Deleted after its retention.' : lines(question),
     at,
-    answer: answer === null ? (answeredAt === null ? null : 'Deleted after its retention.') : shown(answer),
+    answer: answer === null ? (answeredAt === null ? null : 'Deleted after its retention.') : lines(answer),
     answeredAt,
   }));
 }

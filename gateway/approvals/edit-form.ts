@@ -3,7 +3,7 @@ import { labelOf } from './card.ts';
 import { edit } from './edit.ts';
 import { mayEdit } from './eligible.ts';
 import { refusals } from './refusals.ts';
-import { findApprovals, type ApprovalRow } from './store.ts';
+import { findApprovals } from './store.ts';
 import type { ApprovalsDeps, Edit, Edited } from './types.ts';
 
 /** One argument as a field of a form. */
@@ -42,14 +42,14 @@ async function editable(
   deps: ApprovalsDeps,
   id: string,
   viewer: string,
-): Promise<{ tool: Tool; args: Record<string, unknown>; row: ApprovalRow }> {
+): Promise<{ tool: Tool; args: Record<string, unknown> }> {
   const row = (await findApprovals(deps.pool, 'a.id = $1', [id]))[0];
   if (!row) throw refusals.unknown();
   if (!mayEdit(deps.people, row, viewer)) throw refusals.notEditor();
   if (row.state !== 'pending') throw refusals.decided(row);
   const tool = deps.catalogue.get(row.tool);
   if (!row.editable || !tool || !row.args) throw refusals.notEditable();
-  return { tool, args: row.args, row };
+  return { tool, args: row.args };
 }
 
 function fieldsOf(tool: Tool, args: Record<string, unknown>): EditField[] {

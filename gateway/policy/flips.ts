@@ -1,5 +1,5 @@
 import type { ApprovalClass } from './approval-classes.ts';
-import { toCents } from './money.ts';
+import { fromCents, toCents } from './money.ts';
 import type { PolicyInput, TracedLeaf } from './types.ts';
 
 /** One fact of an input set to something else. */
@@ -88,14 +88,11 @@ function amounts(input: PolicyInput, limits: ApprovalClass | undefined): Flip[] 
       changed.money = { ...money, cents };
       const sizes = new Set(input.leaves.flatMap((leaf) => (leaf.kind === 'sizes' ? [leaf.arg] : [])));
       for (const [name, value] of Object.entries(input.args))
-        if (sizes.has(name) && toCents(value) === money.cents) changed.args[name] = decimal(cents);
-      const text = (value: number): string => `${decimal(value)} ${money.currency}`;
+        if (sizes.has(name) && toCents(value) === money.cents) changed.args[name] = fromCents(cents);
+      const text = (value: number): string => `${fromCents(value)} ${money.currency}`;
       return { fact: 'money', from: text(money.cents), to: text(cents), input: changed };
     });
 }
-
-const decimal = (cents: number): string =>
-  `${Math.floor(cents / 100)}.${String(cents % 100).padStart(2, '0')}`;
 
 function saturdayAfter(now: string): string {
   const day = new Date(now);

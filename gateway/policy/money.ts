@@ -12,6 +12,11 @@ export function toCents(amount: unknown): number | null {
   return match ? Number(`${match[1]}${(match[2] ?? '').padEnd(2, '0')}`) : null;
 }
 
+/** Hundredths as a decimal amount: `120.05`. */
+export function fromCents(cents: number): string {
+  return `${Math.floor(cents / 100)}.${String(cents % 100).padStart(2, '0')}`;
+}
+
 /** A decimal amount as text; its hundredths. */
 export const amountInCents = z.string().transform((amount, context) => {
   const value = toCents(amount);

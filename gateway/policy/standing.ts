@@ -6,7 +6,7 @@ import type { Queryable, Transaction } from '../db/index.ts';
 import { digest } from '../envelope/index.ts';
 import { neverStanding, type ApprovalClass } from './approval-classes.ts';
 import type { GrantBinding } from './grants.ts';
-import { toCents } from './money.ts';
+import { fromCents, toCents } from './money.ts';
 import type { RunContext } from './types.ts';
 
 /** What an approver wants to allow beyond the one call: for some hours, a number of calls or an amount in all. */
@@ -251,6 +251,3 @@ function destinationsOf(tool: Tool, args: Record<string, unknown>): Record<strin
 function amountOf(tool: Tool, args: Record<string, unknown>): [currency: unknown, cents: number] {
   return tool.money ? [args[tool.money.currency], toCents(args[tool.money.amount]) ?? 0] : [null, 0];
 }
-
-const fromCents = (cents: number): string =>
-  `${Math.floor(cents / 100)}.${String(cents % 100).padStart(2, '0')}`;

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { Secret, TOTP } from 'otpauth';
@@ -9,18 +8,14 @@ import { newToken, uuidv7 } from '../../../gateway/envelope/index.ts';
 import { bindingDigest, callDigest } from '../../../gateway/policy/index.ts';
 import { createSignIn } from '../../../gateway/sessions/index.ts';
 import { launchBrowser, noBrowser } from '../../e2e/support/browser.ts';
+import { violations } from '../../support/axe.ts';
 import { gatewayFolder, startGateway, type GatewayProcess } from '../../support/gateway.ts';
 import { testDatabase, type TestDatabase } from '../../support/postgres.ts';
 
 const skip = process.env.CI ? false : noBrowser;
-const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const shots = process.env.GATEHOUSE_TEST_SHOTS;
 const payment = { amount: '5000.00', currency: 'EUR', payee: 'ACME' };
 const { digest } = callDigest('ledger.transfer', payment);
-
-interface AxeResult {
-  violations: { id: string; nodes: { html: string }[] }[];
-}
 
 /** The real gateway with strict payments, and people with Chromium's own authenticator. */
 describe('a strict request, in a browser', { skip, timeout: 170_000 }, () => {
@@ -143,15 +138,7 @@ describe('a strict request, in a browser', { skip, timeout: 170_000 }, () => {
         await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
         if (shots)
           await page.screenshot({ path: `${shots}/${name}-${width}-${colorScheme}.png`, fullPage: true });
-        await page.evaluate(axeSource);
-        const result = await page.evaluate<AxeResult>(
-          `axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })`,
-        );
-        assert.deepEqual(
-          result.violations.map((one) => `${one.id}: ${one.nodes[0]?.html}`),
-          [],
-          name,
-        );
+        assert.deepEqual(await violations(page), [], name);
         const content = await page.evaluate<number>('document.documentElement.scrollWidth');
         assert.ok(content <= width, `${name} is ${content} wide`);
       }

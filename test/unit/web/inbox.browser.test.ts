@@ -1,37 +1,22 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { mkdirSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
-import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { launchBrowser, noBrowser } from '../../e2e/support/browser.ts';
+import { violations } from '../../support/axe.ts';
 import { gateOf, type DecisionOptions } from '../approvals/support.ts';
 import { openInbox, type InboxHouse } from './inbox-house.ts';
 
-const executablePath = process.env.GATEHOUSE_TEST_CHROMIUM ?? '/usr/bin/chromium';
-const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const shots = process.env.GATEHOUSE_TEST_SHOTS;
-const missing = existsSync(executablePath) ? false : `no Chromium at ${executablePath}`;
 // A machine that checks the project must not pass by skipping.
-const skip = process.env.CI ? false : missing;
-
-interface AxeResult {
-  violations: { id: string; nodes: { html: string; failureSummary?: string }[] }[];
-}
+const skip = process.env.CI ? false : noBrowser;
 
 describe('the inbox in a browser', { skip }, () => {
   let inbox: InboxHouse;
   let browser: Browser;
   before(async () => {
     inbox = await openInbox();
-    browser = await chromium.launch({
-      executablePath,
-      args: [
-        '--no-sandbox',
-        '--disable-gpu',
-        '--disable-background-networking',
-        '--disable-component-update',
-        '--disable-sync',
-      ],
-    });
+    browser = await launchBrowser();
     if (shots) mkdirSync(shots, { recursive: true });
   });
   after(async () => {
@@ -234,13 +219,7 @@ describe('the inbox in a browser', { skip }, () => {
               path: `${shots}/${name}-${width}-${dark ? 'dark' : 'light'}.png`,
               fullPage: true,
             });
-          await page.evaluate(axeSource);
-          const { violations } = await page.evaluate<AxeResult>('axe.run()');
-          assert.deepEqual(
-            violations.map(({ id, nodes }) => [id, nodes.map((node) => node.html)]),
-            [],
-            `${name} ${width}`,
-          );
+          assert.deepEqual(await violations(page), [], `${name} ${width}`);
           assert.deepEqual(problems, []);
           await context.close();
         }

@@ -1,22 +1,16 @@
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { mkdirSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
-import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { launchBrowser, noBrowser } from '../../e2e/support/browser.ts';
+import { violations } from '../../support/axe.ts';
 import { runOf } from '../policy/support.ts';
 import { editFields, paymentCard, startWeb, type WebStandIn } from './stand-in.ts';
 
-const executablePath = process.env.GATEHOUSE_TEST_CHROMIUM ?? '/usr/bin/chromium';
-const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const shots = process.env.GATEHOUSE_TEST_SHOTS;
-const missing = existsSync(executablePath) ? false : `no Chromium at ${executablePath}`;
 // A machine that checks the project must not pass by skipping.
-const skip = process.env.CI ? false : missing;
+const skip = process.env.CI ? false : noBrowser;
 const receipt = '0193fd0a-4c1e-7b12-8aaa-0123456789ab';
-
-interface AxeResult {
-  violations: { id: string; nodes: { html: string; failureSummary?: string }[] }[];
-}
 
 describe('the pages in a browser', { skip }, () => {
   let web: WebStandIn;
@@ -24,16 +18,7 @@ describe('the pages in a browser', { skip }, () => {
 
   before(async () => {
     web = await startWeb();
-    browser = await chromium.launch({
-      executablePath,
-      args: [
-        '--no-sandbox',
-        '--disable-gpu',
-        '--disable-background-networking',
-        '--disable-component-update',
-        '--disable-sync',
-      ],
-    });
+    browser = await launchBrowser();
     if (shots) mkdirSync(shots, { recursive: true });
   });
   after(async () => {
@@ -261,14 +246,7 @@ describe('the pages in a browser', { skip }, () => {
     // Scrolled, the head of the page would cover what stands under it.
     await page.evaluate('scrollTo(0, 0)');
     if (shots) await page.screenshot({ path: `${shots}/${name}.png`, fullPage: true });
-    await page.evaluate(axeSource);
-    const result = await page.evaluate<AxeResult>(
-      `axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })`,
-    );
-    const found = result.violations.map(
-      (one) => `${one.id}: ${one.nodes[0]?.html} ${one.nodes[0]?.failureSummary ?? ''}`,
-    );
-    assert.deepEqual(found, [], name);
+    assert.deepEqual(await violations(page), [], name);
     const content = await page.evaluate<number>('document.documentElement.scrollWidth');
     assert.ok(content <= width, `${name} is ${content} wide`);
   }
