@@ -1,3 +1,4 @@
+import type { DatabaseError, QueryConfig } from 'pg';
 import { recordReceipts } from '../audit/index.ts';
 import type { Outgoing, Route } from '../channels/index.ts';
 import { transaction, type Pool, type Transaction } from '../db/index.ts';
@@ -28,24 +29,51 @@ export interface Entry {
  * Stores, attests and queues a batch in one transaction.
  * @returns for each entry whether it was new
  */
-export function storeEntries(pool: Pool, queue: Queue, entries: readonly Entry[]): Promise<boolean[]> {
+export async function storeEntries(pool: Pool, queue: Queue, entries: readonly Entry[]): Promise<boolean[]> {
+  try {
+    return await storeFresh(pool, queue, entries);
+  } catch (error) {
+    const { code, constraint } = error as DatabaseError;
+    // 23505: unique_violation.
+    if (code !== '23505' || constraint !== 'messages_pkey') throw error;
+    return storeUnknown(pool, queue, entries);
+  }
+}
+
+/** Most batches repeat nothing, and go to Postgres in one go: where an id is known, it refuses all of them. */
+function storeFresh(pool: Pool, queue: Queue, entries: readonly Entry[]): Promise<boolean[]> {
   return transaction(pool, async (tx) => {
-    const fresh = await insertMessages(tx, entries);
+    tx.send(insertion('delivery-messages', entries));
+    await attestAndQueue(tx, queue, entries);
+    return entries.map(() => true);
+  });
+}
+
+/** Leaves out what is known. */
+function storeUnknown(pool: Pool, queue: Queue, entries: readonly Entry[]): Promise<boolean[]> {
+  return transaction(pool, async (tx) => {
+    const { rows } = await tx.query<{ id: string }>(
+      insertion('delivery-unknown-messages', entries, 'on conflict (id) do nothing returning id'),
+    );
+    const fresh = new Set(rows.map((row) => row.id));
     // `delete` makes the second of two same ids in one batch the duplicate.
     const results = entries.map((entry) => fresh.delete(entry.id));
     const stored = entries.filter((_entry, index) => results[index]);
-    if (stored.length === 0) return results;
-    recordReceipts(
-      tx,
-      stored.map((entry) => ({ kind: 'envelope' as const, messageId: entry.id, facts: entry.facts })),
-    );
-    const turns = stored.flatMap(({ id, session, job }) =>
-      job === null ? [] : [{ message: id, session, startAfter: job.startAfter }],
-    );
-    if (turns.length > 0) await queue.append(tx, turns);
-    await post(tx, stored.flatMap(parcelsOf));
+    if (stored.length > 0) await attestAndQueue(tx, queue, stored);
     return results;
   });
+}
+
+async function attestAndQueue(tx: Transaction, queue: Queue, stored: readonly Entry[]): Promise<void> {
+  recordReceipts(
+    tx,
+    stored.map((entry) => ({ kind: 'envelope' as const, messageId: entry.id, facts: entry.facts })),
+  );
+  const turns = stored.flatMap(({ id, session, job }) =>
+    job === null ? [] : [{ message: id, session, startAfter: job.startAfter }],
+  );
+  if (turns.length > 0) await queue.append(tx, turns);
+  await post(tx, stored.flatMap(parcelsOf));
 }
 
 function parcelsOf(entry: Entry): Parcel[] {
@@ -56,19 +84,18 @@ function parcelsOf(entry: Entry): Parcel[] {
   ];
 }
 
-async function insertMessages(tx: Transaction, entries: readonly Entry[]): Promise<Set<string>> {
-  const { rows } = await tx.query<{ id: string }>({
-    name: 'delivery-messages',
+function insertion(name: string, entries: readonly Entry[], ending = ''): QueryConfig {
+  return {
+    name,
     text: `insert into messages (id, channel, session_key, principal, event, state, envelope, raw, reply_route, problem,
        received_at, finished_at)
      select id, channel, session_key, principal, event, state, envelope, raw, reply_route, problem, received_at,
        case when state in ('handled', 'refused', 'dead') then received_at end
      from json_to_recordset($1) as m (id text, channel text, session_key text, principal text, event text, state text,
        envelope jsonb, raw text, reply_route jsonb, problem jsonb, received_at timestamptz)
-     on conflict (id) do nothing returning id`,
+     ${ending}`,
     values: [`[${entries.map(rowOf).join(',')}]`],
-  });
-  return new Set(rows.map((row) => row.id));
+  };
 }
 
 /** An entry as a JSON object. The envelope is JSON already. */

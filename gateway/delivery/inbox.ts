@@ -33,6 +33,7 @@ export class Inbox {
   readonly #group: GroupCommit<Entry, boolean>;
   readonly #onStored: (stored: Stored) => void;
   readonly #heldBack = new Map<string, Date>();
+  readonly #sessions = new Map<string, string>();
   #recent = new Set<string>();
   #older = new Set<string>();
   #tail: Promise<unknown> = Promise.resolve();
@@ -275,8 +276,15 @@ export class Inbox {
     });
   }
 
+  /** A keyed hash costs more than all the look-ups of a message. */
   #session(channel: string, account: string, conversation: string, sender: string): string {
-    return sessionKey(this.#deps.sessionSecret, { channel, account, conversation, sender });
+    const name = JSON.stringify([channel, account, conversation, sender]);
+    const known = this.#sessions.get(name);
+    if (known !== undefined) return known;
+    const session = sessionKey(this.#deps.sessionSecret, { channel, account, conversation, sender });
+    if (this.#sessions.size >= recentLimit) this.#sessions.clear();
+    this.#sessions.set(name, session);
+    return session;
   }
 
   /** Two generations make a cheap bounded memory of ids; Postgres's unique key is the authority. */

@@ -1,21 +1,21 @@
 import { randomUUID } from 'node:crypto';
 
-let last = 0n;
+let milliseconds = 0;
+let counter = 0;
 
 /**
  * A UUIDv7 (RFC 9562 §5.7) that is strictly greater than every one this process made before, so that ids sort in
  * order of creation even within one millisecond.
  */
 export function uuidv7(): string {
-  // 48 bits of milliseconds and 12 of sub-millisecond counter; a repeat or a clock set back counts on from the last.
-  let stamp = BigInt(Date.now()) << 12n;
-  if (stamp <= last) stamp = last + 1n;
-  last = stamp;
-  const high = stamp >> 12n;
-  const hex = high.toString(16).padStart(12, '0');
-  const counter = (stamp & 0xfffn).toString(16).padStart(3, '0');
+  const now = Date.now();
+  // A full counter and a clock set back both count on from the last.
+  counter = now > milliseconds || counter === 0xfff ? 0 : counter + 1;
+  milliseconds = Math.max(now, counter === 0 ? milliseconds + 1 : milliseconds);
+  const time = milliseconds.toString(16).padStart(12, '0');
+  const count = counter.toString(16).padStart(3, '0');
   // Variant and 62 random bits, as in every random UUID; Node keeps those in stock.
-  return `${hex.slice(0, 8)}-${hex.slice(8)}-7${counter}-${randomUUID().slice(19)}`;
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${count}-${randomUUID().slice(19)}`;
 }
 
 /**

@@ -1,4 +1,5 @@
 export { envelopeFlaw } from './check.ts';
+export { compiled } from './compiled.ts';
 export { parseCommand } from './command.ts';
 export { digest, digestOfText, hashToken, newToken, sessionKey } from './digest.ts';
 export { messageId, uuidv7 } from './ids.ts';

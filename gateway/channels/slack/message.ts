@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { parseCommand } from '../../envelope/index.ts';
+import { compiled, parseCommand } from '../../envelope/index.ts';
 import type { Inbound, InboundAttachment, InboundMessage, Route } from '../adapter.ts';
 import type { JsonFlaw } from '../json.ts';
 import { flawOf, unusable } from '../unusable.ts';
@@ -20,7 +20,7 @@ const FileSchema = z.looseObject({
 const BodySchema = z.looseObject({
   user: slackId,
   ts: slackTs,
-  text: slackText.default(''),
+  text: slackText.optional(),
   thread_ts: slackTs.optional(),
   files: z.array(FileSchema).max(50).optional(),
   edited: z.looseObject({ user: slackId, ts: slackTs }).optional(),
@@ -33,7 +33,7 @@ const PlaceSchema = z.looseObject({
   user_team: slackId.optional(),
 });
 
-export const CallbackSchema = z.looseObject({
+const CallbackSchema = z.looseObject({
   team_id: slackId,
   is_ext_shared_channel: z.boolean().optional(),
   authorizations: z
@@ -41,6 +41,10 @@ export const CallbackSchema = z.looseObject({
     .max(100)
     .optional(),
 });
+
+const checkBody = compiled(BodySchema);
+const checkPlace = compiled(PlaceSchema);
+const checkCallback = compiled(CallbackSchema);
 
 /** Subtypes of `message` that a person wrote; the rest are Slack's notices. */
 const typed = new Set([undefined, 'file_share', 'thread_broadcast', 'me_message']);
@@ -57,7 +61,7 @@ export function parseMessageEvent(payload: unknown, raw: string, self: string | 
   const body = edited ? event.message : event;
   // Only what cannot be used is asked once more what it is about.
   const useless = (flaw: JsonFlaw): Inbound => unusable(flaw, raw, aboutMessage(payload));
-  const callback = CallbackSchema.safeParse(payload);
+  const callback = checkCallback(payload);
   if (isMachine(event, self) || (isObject(body) && isMachine(body, self)))
     return { kind: 'ignored', reason: 'bot' };
   if (!callback.success) return useless(flawOf(callback.error));
@@ -68,9 +72,9 @@ export function parseMessageEvent(payload: unknown, raw: string, self: string | 
   if (!edited && !typed.has(event.subtype as string | undefined))
     return { kind: 'ignored', reason: 'subtype' };
 
-  const place = PlaceSchema.safeParse(event);
+  const place = checkPlace(event);
   if (!place.success) return useless(flawOf(place.error, 'event'));
-  const message = BodySchema.safeParse(body);
+  const message = checkBody(body);
   if (!message.success) return useless(flawOf(message.error, edited ? 'event.message' : 'event'));
   if (edited && !isOwnEdit(message.data, event.previous_message))
     return { kind: 'ignored', reason: 'no-edit' };
@@ -86,7 +90,7 @@ function build(
   own: string | null,
 ): Inbound {
   const team = callback.team_id;
-  const { text, mentions } = undoMarkup(message.text, own);
+  const { text, mentions } = undoMarkup(message.text ?? '', own);
   const visibility = visibilityOf(place.channel, place.channel_type, callback.is_ext_shared_channel);
   const route: Route = {
     channel: place.channel,

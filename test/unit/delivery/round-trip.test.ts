@@ -38,8 +38,15 @@ describe('a message through the gateway', () => {
     await until('the reply', () => stage.channel.sent.length === 1);
     await stage.stopGateway();
     await stage.startGateway();
-    assert.deepEqual(await stage.delivery.ingest([one]), ['duplicate']);
-    assert.equal(stage.n8n.dispatches.length, 1);
+    // Only Postgres knows it now; what comes with it in one batch is no worse for that.
+    const other = message({ nativeId: 'b2' });
+    assert.deepEqual(await stage.delivery.ingest([one, other]), ['duplicate', 'accepted']);
+    await until('the other reply', () => stage.channel.sent.length === 2);
+    assert.equal(stage.n8n.dispatches.length, 2);
+    const { rows } = await stage.database.pool.query<{ n: number }>(
+      `select count(*)::int as n from receipts where kind = 'envelope' and message_id like 'slack:T1:C1:b%'`,
+    );
+    assert.equal(rows[0]?.n, 2);
   });
 
   it('keeps the order within each of many sessions, one at a time', async () => {
