@@ -91,7 +91,9 @@ class Words implements OwnWords {
   }
 
   #at(word: string): number[] {
-    const found = keysOf(word).flatMap((key) => {
+    const keys = keysOf(word);
+    if (keys.length === 1) return this.#places.get(keys[0] ?? '') ?? [];
+    const found = keys.flatMap((key) => {
       const form = key.slice(2);
       // A bare name with dots equals an address of the web, and the other way round; two bare ones may be files.
       if (key.startsWith('u:'))

@@ -20,6 +20,8 @@ export interface Token {
 }
 
 const around = /^[([{"'“‘«<¿¡`*_]+|[)\]}"'”’»>.,;:!?…`*_]+$/gu;
+/** What has one form only, as most values do. */
+const plain = /^[A-Za-z0-9_-]+$/;
 const email = /^(?:mailto:)?([^\s@<>"',;:]+)@([a-z0-9.-]+\.[a-z]{2,})$/iu;
 const schemed = /^(https?:\/\/|www\.)/i;
 const dotted = /^[\p{L}\p{N}-]+(\.[\p{L}\p{N}-]+)+(:\d+)?(\/\S*)?$/u;
@@ -49,6 +51,7 @@ export function numberKey(word: string): string | null {
  * equals an address of the web but no other bare name, since it may be a file's.
  */
 export function keysOf(word: string): string[] {
+  if (plain.test(word)) return [`x:${word}`];
   const exact = word.normalize('NFC');
   const mail = email.exec(exact);
   if (mail) return [`e:${mail[1]}@${mail[2]?.toLowerCase()}`];
