@@ -4,6 +4,7 @@ import { parameterFaults, previewFaults, previewReferences } from './preview.ts'
 import type { ToolFile } from './schema.ts';
 import { placeholders } from './sentence.ts';
 import { unbound } from './shared-hosts.ts';
+import { tokenFaults } from './tokens.ts';
 
 /** Says that `where` names an argument that there is none of, where that is so. */
 type Refer = (where: string[], name: string) => void;
@@ -27,7 +28,7 @@ export function inconsistencies(tool: ToolFile): FoundFault[] {
       remedy: 'Write money: { amount: …, currency: … } with the names of the two arguments.',
     });
   }
-  faults.push(...connectorFaults(tool), ...previewFaults(tool));
+  faults.push(...connectorFaults(tool), ...previewFaults(tool), ...tokenFaults(tool));
   return faults;
 }
 

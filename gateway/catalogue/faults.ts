@@ -43,6 +43,8 @@ const forms: Record<string, string> = {
   kinds: 'Write what each argument decides: redirects, selects, sizes or content.',
   constants: 'Write argument: value.',
   money: 'Write money: { amount: …, currency: … } with the names of the two arguments.',
+  tokens:
+    'Write tokens: { most: /body/max_tokens, used: /usage/total_tokens }, where call and answer say it.',
   pins: 'Write argument: { by: otherArgument, form: sha256 }, or { immutable: why it cannot change }.',
   example: 'Write the arguments of one typical call.',
   sentence: 'Write the call in words, such as Pay {amount} to {payee}.',

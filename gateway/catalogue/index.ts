@@ -16,3 +16,4 @@ export {
   type RiskClass,
 } from './schema.ts';
 export { amountOf, renderSentence } from './sentence.ts';
+export { mostTokens, usedTokens } from './tokens.ts';

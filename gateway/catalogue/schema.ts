@@ -47,6 +47,7 @@ export const ownHeaders = new RegExp(
   ].join('|')})$`,
 );
 
+const pointer = z.string().regex(/^(\/[^/~]*(~[01][^/~]*)*)+$/, 'is not a JSON Pointer');
 const fromArgument = z.string().regex(/^args\.[a-z][A-Za-z0-9]*$/);
 
 const PostgresConnector = z.strictObject({
@@ -171,6 +172,13 @@ export const ToolSchema = z.strictObject({
     .default({})
     .describe('argument values that the catalogue itself vouches for'),
   money: z.strictObject({ amount: argument, currency: argument }).optional(),
+  tokens: z
+    .strictObject({
+      most: pointer.describe('where the arguments say how many tokens a call may use'),
+      used: pointer.describe('where the answer says how many it did use'),
+    })
+    .optional()
+    .describe('the call asks a language model, which budgets of tokens count; JSON Pointers (RFC 6901)'),
   pins: z
     .record(argument, Pin)
     .default({})

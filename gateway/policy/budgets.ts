@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { amountOf, riskClasses, type Tool } from '../catalogue/index.ts';
+import { amountOf, mostTokens, riskClasses, type Tool } from '../catalogue/index.ts';
 import { toCents } from './money.ts';
 import { moneyAmount } from './money.ts';
 import type { RunContext } from './types.ts';
 
-const calls = z.number().int().min(1).max(1_000_000_000);
+const count = z.number().int().min(1).max(1_000_000_000);
 
 /** One budget of `limits.yaml`. */
 export const BudgetSchema = z
@@ -18,16 +18,17 @@ export const BudgetSchema = z
     tool: z.string().optional(),
     risk: z.enum(riskClasses).optional(),
     spend: moneyAmount.optional(),
-    calls: calls.optional(),
+    calls: count.optional(),
+    tokens: count.optional().describe('of language models, prompt and answer together'),
   })
   .refine(({ tool, risk }) => (tool === undefined) !== (risk === undefined), 'say either `tool` or `risk`')
   .refine(
-    (entry) => (entry.spend === undefined) !== (entry.calls === undefined),
-    'say either `spend` or `calls`',
+    ({ spend, calls, tokens }) => [spend, calls, tokens].filter((limit) => limit !== undefined).length === 1,
+    'say either `spend`, `calls` or `tokens`',
   );
 
 /** How much an automation may do with one of its tools in a day. */
-export const DailyLimitsSchema = z.strictObject({ spend: moneyAmount.optional(), calls: calls.optional() });
+export const DailyLimitsSchema = z.strictObject({ spend: moneyAmount.optional(), calls: count.optional() });
 
 /** How much may be done with a tool or a class of tools. */
 export type Budget = z.output<typeof BudgetSchema> & {
@@ -40,17 +41,20 @@ export interface Charge {
   budget: string;
   holder: string;
   daily: boolean;
-  /** Hundredths of the currency, or calls. */
+  /** In hundredths where the unit is a currency. */
   amount: number;
   allowed: number;
-  /** Null where calls are counted. */
-  currency: string | null;
+  /** A currency (ISO 4217), `calls` or `tokens`. */
+  unit: string;
 }
 
 /** What a call takes from all budgets that name it. */
 export interface Charges {
   charges: Charge[];
-  /** The call spends money for which a budget should be there and is not: in another currency, or of no amount. */
+  /**
+   * The call takes what a budget names and does not say how much in its unit: money of another currency or of no amount,
+   * tokens without a bound.
+   */
   uncovered: boolean;
 }
 
@@ -63,23 +67,32 @@ export function chargesOf(
 ): Charges {
   const named = budgets.filter((budget) => isFor(budget, run, tool));
   if (named.length === 0) return none;
+  const covered = new Set<string>();
+  const charges = named.flatMap((budget): Charge[] => {
+    const need = needOf(budget, tool, args);
+    if (!need) return [];
+    covered.add(sameLimit(budget));
+    return [
+      { budget: budget.name, holder: holderOf(budget, run), daily: budget.per.endsWith('day'), ...need },
+    ];
+  });
+  return { charges, uncovered: named.some((budget) => !covered.has(sameLimit(budget))) };
+}
+
+/** What a call takes in the unit of a budget; null where it does not say. */
+function needOf(
+  { spend, calls, tokens }: Budget,
+  tool: Tool,
+  args: Record<string, unknown>,
+): Pick<Charge, 'amount' | 'allowed' | 'unit'> | null {
+  if (calls !== undefined) return { amount: 1, allowed: calls, unit: 'calls' };
+  if (tokens !== undefined) {
+    const most = mostTokens(tool, args);
+    return most === null ? null : { amount: most, allowed: tokens, unit: 'tokens' };
+  }
   const cents = tool.money ? toCents(args[tool.money.amount]) : null;
-  const currency = tool.money ? args[tool.money.currency] : null;
-  const covering = named.filter(
-    ({ spend }) => spend === undefined || (cents !== null && spend.currency === currency),
-  );
-  const covered = new Set(covering.filter(({ spend }) => spend).map(sameLimit));
-  return {
-    charges: covering.map((budget) => ({
-      budget: budget.name,
-      holder: holderOf(budget, run),
-      daily: budget.per.endsWith('day'),
-      amount: budget.spend ? (cents ?? NaN) : 1,
-      allowed: budget.spend?.amount ?? budget.calls ?? 0,
-      currency: budget.spend?.currency ?? null,
-    })),
-    uncovered: named.some((budget) => budget.spend && !covered.has(sameLimit(budget))),
-  };
+  if (!spend || !tool.money || cents === null || args[tool.money.currency] !== spend.currency) return null;
+  return { amount: cents, allowed: spend.amount, unit: spend.currency };
 }
 
 /** Whether a budget may name a call of this tool. */
@@ -90,8 +103,8 @@ export const isFor = (budget: Budget, run: Pick<RunContext, 'principal'>, tool: 
 const none: Charges = Object.freeze({ charges: [], uncovered: false });
 
 /** Budgets of one limit in several currencies: one of them has to have the call's. */
-const sameLimit = ({ per, tool, risk, principal }: Budget): string =>
-  JSON.stringify([per, tool, risk, principal]);
+const sameLimit = ({ per, tool, risk, principal, calls, tokens }: Budget): string =>
+  JSON.stringify([per, tool, risk, principal, calls !== undefined, tokens !== undefined]);
 
 function holderOf({ per }: Budget, run: Pick<RunContext, 'principal' | 'sessionKey'>): string {
   if (per === 'day') return '';
@@ -102,7 +115,8 @@ function holderOf({ per }: Budget, run: Pick<RunContext, 'principal' | 'sessionK
 export function leftInWords(charge: Charge, used: number): string {
   const left = Math.max(0, charge.allowed - used);
   const today = charge.daily ? ' today' : '';
-  if (charge.currency === null) return `${left} ${left === 1 ? 'call is' : 'calls are'} left${today}`;
+  if (charge.unit === 'calls') return `${left} ${left === 1 ? 'call is' : 'calls are'} left${today}`;
+  if (charge.unit === 'tokens') return `${left} ${left === 1 ? 'token is' : 'tokens are'} left${today}`;
   const text = String(left).padStart(3, '0');
-  return `${amountOf(`${text.slice(0, -2)}.${text.slice(-2)}`)} ${charge.currency} are left${today}`;
+  return `${amountOf(`${text.slice(0, -2)}.${text.slice(-2)}`)} ${charge.unit} are left${today}`;
 }

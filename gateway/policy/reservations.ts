@@ -2,9 +2,9 @@ import type { Queryable, Transaction } from '../db/index.ts';
 import { leftInWords, type Charge } from './budgets.ts';
 
 /** The rows of the charges in `$1`; the day is Postgres's. */
-const rows = `select budget, holder, amount, allowed,
+const rows = `select budget, holder, amount, allowed, unit,
     case when daily then (now() at time zone 'utc')::date else '-infinity' end as day
-  from json_to_recordset($1) as t (budget text, holder text, daily boolean, amount bigint, allowed bigint)`;
+  from json_to_recordset($1) as t (budget text, holder text, daily boolean, amount bigint, allowed bigint, unit text)`;
 
 /**
  * Takes what a call needs from its budgets, in the transaction that spends its grant. Where one has not enough left, that
@@ -18,8 +18,8 @@ export function reserve(tx: Transaction, decisionId: string, charges: readonly C
         insert into budgets as b (budget, holder, day, used, allowed)
         select budget, holder, day, amount, allowed from given order by budget, holder, day
         on conflict (budget, holder, day) do update set used = b.used + excluded.used, allowed = excluded.allowed
-      ) insert into reservations (decision_id, budget, holder, day, amount)
-      select $2, budget, holder, day, amount from given`,
+      ) insert into reservations (decision_id, budget, holder, day, amount, unit)
+      select $2, budget, holder, day, amount, unit from given`,
     values: [JSON.stringify(charges), decisionId],
   });
 }
@@ -35,6 +35,26 @@ export function release(tx: Transaction, decisionId: string): void {
       ) update budgets b set used = b.used - locked.amount from locked
       where (b.budget, b.holder, b.day) = (locked.budget, locked.holder, locked.day)`,
     values: [decisionId],
+  });
+}
+
+/**
+ * Settles what a call took of tokens to what it used. More than it took counts up to the end of its budget: it happened, and
+ * the next call finds nothing left.
+ */
+export function settleTokens(tx: Transaction, decisionId: string, used: number): void {
+  tx.send({
+    name: 'settle-tokens',
+    text: `with locked as (
+        select budget, holder, day, least($2 - r.amount, b.allowed - b.used) as change
+        from budgets b join reservations r using (budget, holder, day)
+        where r.decision_id = $1 and r.unit = 'tokens' order by budget, holder, day for update of b
+      ), settled as (
+        update budgets b set used = b.used + locked.change from locked
+        where (b.budget, b.holder, b.day) = (locked.budget, locked.holder, locked.day)
+      ) update reservations r set amount = $2 from locked
+      where r.decision_id = $1 and (r.budget, r.holder, r.day) = (locked.budget, locked.holder, locked.day)`,
+    values: [decisionId, used],
   });
 }
 

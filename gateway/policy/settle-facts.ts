@@ -1,5 +1,5 @@
 import type { Transaction } from '../db/index.ts';
-import { release } from './reservations.ts';
+import { release, settleTokens } from './reservations.ts';
 
 /** A call that has ended. */
 interface Ended {
@@ -8,11 +8,14 @@ interface Ended {
   tool: string;
   /** Digests of where it went, by `destinationsOf`. */
   destinations: readonly string[];
+  /** Tokens of a language model that it says it used; null where it does not say. */
+  tokens: number | null;
 }
 
 /**
  * Records what the end of a call means for later decisions, in the transaction that records the end: its session has seen
- * an answer of the tool, a destination that it reached is known, and a failed call gives its budgets back.
+ * an answer of the tool, a destination that it reached is known, a failed call gives its budgets back, and one that used a
+ * language model is charged for what it used.
  */
 export function settleFacts(tx: Transaction, ended: Ended, status: 'succeeded' | 'failed' | 'unknown'): void {
   tx.send({
@@ -23,4 +26,5 @@ export function settleFacts(tx: Transaction, ended: Ended, status: 'succeeded' |
     values: [ended.sessionKey, ended.tool, status === 'succeeded' ? ended.destinations : []],
   });
   if (status === 'failed') release(tx, ended.decisionId);
+  else if (ended.tokens !== null) settleTokens(tx, ended.decisionId, ended.tokens);
 }

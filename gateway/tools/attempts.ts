@@ -25,6 +25,8 @@ export interface Ending {
   result?: unknown;
   text?: string;
   reasons?: Reason[];
+  /** Tokens of a language model that it says it used. */
+  tokens?: number | null;
   commit?: (tx: Transaction) => Promise<void>;
 }
 
@@ -71,7 +73,7 @@ export async function finishAttempt(
   attempt: Attempt,
   ending: Ending,
 ): Promise<Execution> {
-  const { commit, status, ...stored } = ending;
+  const { commit, status, tokens = null, ...stored } = ending;
   await commit?.(tx);
   const facts = {
     attempt: attempt.id,
@@ -84,7 +86,7 @@ export async function finishAttempt(
     { kind: 'outcome', messageId: attempt.messageId, decisionId: attempt.decisionId, facts },
   ]);
   if (attempt.secret !== null) leases.end(tx, attempt.id);
-  settleFacts(tx, attempt, status);
+  settleFacts(tx, { ...attempt, tokens }, status);
   tx.send({
     name: 'finish-attempt',
     // Where it is not the one row, somebody else finished it: dividing by the count fails the transaction without a

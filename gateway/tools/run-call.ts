@@ -1,4 +1,4 @@
-import { renderSentence, type Tool } from '../catalogue/index.ts';
+import { renderSentence, usedTokens, type Tool } from '../catalogue/index.ts';
 import { GatehouseError, type Logger } from '../config/index.ts';
 import type { Policy } from '../policy/index.ts';
 import type { Leases } from '../vault/index.ts';
@@ -55,7 +55,8 @@ export async function runCall(
 
 function ended(outcome: Outcome, tool: Tool, args: Record<string, unknown>): Ending {
   if (outcome.status === 'succeeded') {
-    return { ...outcome, text: renderSentence(tool.done, args, outcome.result) };
+    const text = renderSentence(tool.done, args, outcome.result);
+    return { ...outcome, text, tokens: usedTokens(tool, outcome.result) };
   }
   return { ...outcome, text: outcome.reasons.map((reason) => reason.text).join(' ') };
 }

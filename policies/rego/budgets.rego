@@ -8,6 +8,6 @@ denials contains {"code": "budget_exceeded", "text": text} if {
 	text := concat("", ["The budget ", budget.name, " is not enough for this: ", budget.text, "."])
 }
 
-denials contains {"code": "budget_currency", "text": "There is a budget for this, and none of it in this currency."} if {
+denials contains {"code": "budget_currency", "text": "There is a budget for this, but none in the currency or unit of this call."} if {
 	input.uncovered
 }

@@ -10,7 +10,8 @@ interface HttpArgs {
   method: Dispatcher.HttpMethod;
   url: string;
   headers?: Record<string, string>;
-  body?: string;
+  /** An object is sent as JSON. */
+  body?: string | Record<string, unknown>;
   secret?: string;
 }
 
@@ -93,7 +94,7 @@ async function send(
     const response = await request(url, {
       method: args.method,
       headers: headersOf(call, args, secret, value),
-      body: args.body ?? null,
+      body: typeof args.body === 'object' ? JSON.stringify(args.body) : (args.body ?? null),
       signal: call.signal,
       dispatcher: agent,
     });
@@ -145,6 +146,7 @@ function headersOf(
     'user-agent': 'Gatehouse',
     'idempotency-key': call.attempt,
     'accept-encoding': 'identity',
+    ...(typeof args.body === 'object' ? { 'content-type': 'application/json' } : {}),
   };
   const fixed = headersOfTool(call);
   Object.assign(headers, fixed);

@@ -36,7 +36,7 @@ async function ended(
   const found = catalogue.get(tool);
   const destinations = found ? destinationsOf(found, args).map(({ digest }) => digest) : [];
   await transaction(db.pool, (tx) =>
-    settleFacts(tx, { decisionId: randomUUID(), sessionKey, tool, destinations }, state),
+    settleFacts(tx, { decisionId: randomUUID(), sessionKey, tool, destinations, tokens: null }, state),
   );
 }
 

@@ -24,7 +24,7 @@ const charge = (holder: string, amount: number, allowed: number, budget = 'b'): 
   daily: false,
   amount,
   allowed,
-  currency: 'EUR',
+  unit: 'EUR',
 });
 
 /** @returns the decision that took it, or null where a budget had not enough left */
