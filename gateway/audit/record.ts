@@ -66,7 +66,7 @@ function write(tx: Transaction, receipts: readonly Collected[]): void {
   tx.send({
     name: 'record-receipts',
     text: `insert into receipts (id, kind, message_id, decision_id, facts)
-     select id, kind, "messageId", "decisionId", facts from json_to_recordset($1)
+     select id, kind, "messageId", "decisionId", facts from jsonb_to_recordset($1)
        as t (id uuid, kind text, "messageId" text, "decisionId" text, facts jsonb)`,
     values: [JSON.stringify(receipts)],
   });

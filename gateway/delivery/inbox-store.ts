@@ -84,6 +84,7 @@ function parcelsOf(entry: Entry): Parcel[] {
   ];
 }
 
+/** As jsonb, because as json each envelope would be read three times. */
 function insertion(name: string, entries: readonly Entry[], ending = ''): QueryConfig {
   return {
     name,
@@ -91,7 +92,7 @@ function insertion(name: string, entries: readonly Entry[], ending = ''): QueryC
        received_at, finished_at)
      select id, channel, session_key, principal, event, state, envelope, raw, reply_route, problem, received_at,
        case when state in ('handled', 'refused', 'dead') then received_at end
-     from json_to_recordset($1) as m (id text, channel text, session_key text, principal text, event text, state text,
+     from jsonb_to_recordset($1) as m (id text, channel text, session_key text, principal text, event text, state text,
        envelope jsonb, raw text, reply_route jsonb, problem jsonb, received_at timestamptz)
      ${ending}`,
     values: [`[${entries.map(rowOf).join(',')}]`],

@@ -2,7 +2,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { z } from 'zod';
 
 // Times are held by a pattern, so that no format is needed.
-const ajv = new Ajv2020({ strict: true, ownProperties: true, validateFormats: false });
+const ajv = new Ajv2020({ strict: true, validateFormats: false });
 
 /**
  * `schema.safeParse` for what every message passes: compiled from the schema's JSON Schema, which takes a tenth of the
