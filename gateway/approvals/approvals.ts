@@ -15,6 +15,7 @@ import { refusals } from './refusals.ts';
 import { register } from './register.ts';
 import { Resumer } from './resumer.ts';
 import { report, type ApprovalReport } from './report.ts';
+import { reportRows, type ReportRow } from './report-rows.ts';
 import { lists, parametersOf, scopeOf } from './scope.ts';
 import { changedSignal, settleAll, settledSignal } from './settle.ts';
 import { revokeStanding, standingOf, type StandingCard } from './standing.ts';
@@ -69,6 +70,7 @@ export interface Approvals {
   inbox(viewer: string, wish: InboxWish): Promise<Inbox>;
   /** Who decided what, how fast, and which rules were always approved, over the last `days`. */
   report(days: number): Promise<ApprovalReport>;
+  reportRows(days: number): Promise<ReportRow[]>;
   /** Calls `handler` when an approval was asked, voted on or ended, in any gateway. @returns how to stop it */
   onChange(handler: () => void): () => void;
   /** Every open approval. */
@@ -152,6 +154,7 @@ export function createApprovals(deps: ApprovalsDeps): Approvals {
     },
     inbox: (viewer, wish) => inbox(deps, viewer, wish),
     report: (days) => report(deps, days),
+    reportRows: (days) => reportRows(deps, days),
     onChange(handler) {
       const stops = [settledSignal, changedSignal].map((signal) => deps.signals.on(signal, handler));
       return () => stops.forEach((stop) => stop());

@@ -2,6 +2,7 @@ export { createApprovals, openCards, type Approvals } from './approvals.ts';
 export type { EditField } from './edit-form.ts';
 export type { Inbox, InboxGroup, InboxGrouping, InboxItem, InboxWish } from './inbox.ts';
 export { fewestTimes, type ApprovalReport } from './report.ts';
+export type { ReportRow } from './report-rows.ts';
 export { listedDays, type ListName } from './scope.ts';
 export { standingOf, type StandingCard } from './standing.ts';
 export {

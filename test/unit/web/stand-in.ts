@@ -254,6 +254,7 @@ export async function startWeb(options: { publicUrl?: (port: number) => string }
         };
       },
       report: async () => assert.fail('no report here'),
+      reportRows: async () => assert.fail('no report here'),
       onChange: () => () => undefined,
     },
     policy: {
