@@ -46,11 +46,11 @@ export interface Approvals {
    */
   register(run: RunContext, gate: Gate): Promise<Registered>;
   /**
-   * What a person is shown. With a viewer who may vote, it holds a fresh personal link to the n8n form.
+   * What a person is shown. With a viewer who may vote, it holds a fresh personal link to the n8n form, if wanted.
    * @param viewer must have asked, be able to decide or have voted; without one the caller is a client of the API
    * @throws GatehouseError `GH-APPROVAL-001` (404)
    */
-  card(id: string, viewer?: string): Promise<Card>;
+  card(id: string, viewer?: string, wanted?: { link: boolean }): Promise<Card>;
   /** Counts a vote of a proven person. @throws GatehouseError 403, 404 or 409 that says why it did not count */
   vote(ballot: Ballot): Promise<VoteResult>;
   /** Counts a vote by its personal token. @throws GatehouseError as `vote`, 403 for a wrong token */
@@ -127,7 +127,7 @@ export function createApprovals(deps: ApprovalsDeps): Approvals {
 
   return {
     register: (run, gate) => register(deps, run, gate),
-    card: (id, viewer) => showCard(deps, id, viewer),
+    card: (id, viewer, wanted) => showCard(deps, id, viewer, wanted),
     vote: (ballot) => vote(deps, ballot),
     voteByToken: (...given) => voteByToken(deps, ...given),
     async pendingFor(principal) {
@@ -179,14 +179,19 @@ export function createApprovals(deps: ApprovalsDeps): Approvals {
   };
 }
 
-async function showCard(deps: ApprovalsDeps, id: string, viewer: string | undefined): Promise<Card> {
+async function showCard(
+  deps: ApprovalsDeps,
+  id: string,
+  viewer?: string,
+  { link } = { link: true },
+): Promise<Card> {
   const rows = await findCard(deps.pool, id);
   const [shared] = byCard(rows);
   if (!shared || (viewer !== undefined && !maySee(deps.people, shared[0], viewer))) throw refusals.unknown();
   const [row] = shared;
   const [card = cardOf(deps, shared)] =
     viewer === undefined ? [] : await personalCards(deps, deps.pool, [shared], viewer);
-  const onForm = !row.stale && row.edition === 0 && !deps.isStrict?.(row.tool);
+  const onForm = link && !row.stale && row.edition === 0 && !deps.isStrict?.(row.tool);
   if (viewer !== undefined && card.mayApprove && onForm) {
     card.formUrl = await personalLink(deps, deps.pool, row, {
       principal: viewer,

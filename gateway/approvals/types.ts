@@ -38,7 +38,7 @@ export interface ApprovalsDeps {
   people: Pick<People, 'get' | 'byGroups' | 'holder' | 'identitiesOf' | 'standIns'>;
   delivery: Pick<
     Delivery,
-    'reply' | 'notify' | 'runContext' | 'runWaiting' | 'runResumed' | 'runAgain' | 'runDone'
+    'reply' | 'notify' | 'notifyAll' | 'runContext' | 'runWaiting' | 'runResumed' | 'runAgain' | 'runDone'
   >;
   settings: Pick<Settings, 'publicUrl' | 'n8nUrl' | 'approvalSeconds'>;
   /** `whsec_<base64>`, shared with the Approval Gate's credential. */

@@ -128,7 +128,7 @@ export interface StandingWish {
 
 export interface WebApprovals {
   /** @throws GatehouseError 404 when there is none that `viewer` may see; null says the same */
-  card(id: string, viewer: string): Promise<ApprovalCard | null>;
+  card(id: string, viewer: string, wanted?: { link: boolean }): Promise<ApprovalCard | null>;
   /** @throws GatehouseError 403 or 409 when the vote does not count, in words for the voter */
   vote(vote: {
     approvalId: string;

@@ -92,6 +92,7 @@ test('a button and a notice cut nothing without its length and its hash', async 
           return 1;
         });
       },
+      notifyAll: () => Promise.resolve([]),
       runContext: () => Promise.resolve(null),
       runWaiting: () => Promise.resolve(),
       runResumed: () => Promise.resolve(true),

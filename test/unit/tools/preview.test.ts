@@ -50,6 +50,7 @@ before(async () => {
         said.push(`${principal}: ${text}`);
         return 1;
       },
+      notifyAll: () => Promise.resolve([]),
       runContext: () => Promise.resolve(null),
       runWaiting: () => Promise.resolve(),
       runResumed: () => Promise.resolve(true),
