@@ -169,6 +169,7 @@ export async function senderOf(db: Queryable, messageId: string): Promise<Identi
  * Locks approvals with all editions of their requests for the rest of the transaction, always in the same order, and
  * reads. The read is a statement of its own, sent after the lock: one that waited for it would still see the votes from
  * before its wait. An edition can only be added under the lock of the first, so that whoever holds it sees the latest.
+ * Nobody changes a key, so that who only looks, and is given a link to it, does not wait.
  * @param read as of `findApprovals`; the locked approvals where it is absent
  */
 export async function lockApprovals(
@@ -181,7 +182,7 @@ export async function lockApprovals(
 ): Promise<ApprovalRow[]> {
   const [, rows] = await Promise.all([
     tx.query(
-      `select 1 from approvals where root in (select root from approvals where id = any($1)) order by id for update`,
+      `select 1 from approvals where root in (select root from approvals where id = any($1)) order by id for no key update`,
       [ids],
     ),
     findApprovals(tx, read.where, read.parameters),
