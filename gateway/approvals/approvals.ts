@@ -18,7 +18,7 @@ import { report, type ApprovalReport } from './report.ts';
 import { lists, parametersOf, scopeOf } from './scope.ts';
 import { changedSignal, settleAll, settledSignal } from './settle.ts';
 import { revokeStanding, standingOf, type StandingCard } from './standing.ts';
-import { findApprovals, type ApprovalRow } from './store.ts';
+import { findApprovals } from './store.ts';
 import { personalCards, readCards } from './personal.ts';
 import { byCard, cardOf, cardsOf, findCard, lockCard } from './together.ts';
 import { personalLink } from './tokens.ts';
@@ -61,8 +61,11 @@ export interface Approvals {
     comment?: string | null,
     shown?: string,
   ): Promise<VoteResult>;
-  /** Open approvals that this person may decide and has not voted on, soonest deadline first. */
-  pendingFor(principal: string): Promise<Card[]>;
+  /**
+   * The first 200 open approvals that this person may decide and has not voted on, soonest deadline first.
+   * @param begins how the id begins of those that are meant
+   */
+  pendingFor(principal: string, begins?: string): Promise<Card[]>;
   /** Open approvals that this person asked for. */
   requestedBy(principal: string): Promise<Card[]>;
   /** A page of a person's inbox: what they may see, and nothing else, whatever is asked for. */
@@ -71,8 +74,8 @@ export interface Approvals {
   report(days: number): Promise<ApprovalReport>;
   /** Calls `handler` when an approval was asked, voted on or ended, in any gateway. @returns how to stop it */
   onChange(handler: () => void): () => void;
-  /** Every open approval. */
-  listOpen(): Promise<Card[]>;
+  /** @see openCards */
+  listOpen(wanted?: OpenWish): Promise<OpenCards>;
   /** Takes a request back. @throws GatehouseError 403 for anybody but the requester, 404, 409 once decided */
   cancel(id: string, principal: string): Promise<VoteResult>;
   /**
@@ -130,10 +133,10 @@ export function createApprovals(deps: ApprovalsDeps): Approvals {
     card: (id, viewer, wanted) => showCard(deps, id, viewer, wanted),
     vote: (ballot) => vote(deps, ballot),
     voteByToken: (...given) => voteByToken(deps, ...given),
-    async pendingFor(principal) {
+    async pendingFor(principal, begins = '') {
       const { rows } = await deps.pool.query<{ id: string }>(
-        `select a.id from approvals a where ${lists.needed} order by a.deadline limit 200`,
-        parametersOf(scopeOf(deps, principal, deps.clock())),
+        `select a.id from approvals a where ${lists.needed} and starts_with(a.id, $4) order by a.deadline limit 200`,
+        [...parametersOf(scopeOf(deps, principal, deps.clock())), begins],
       );
       const waiting = await readCards(
         deps.pool,
@@ -156,7 +159,7 @@ export function createApprovals(deps: ApprovalsDeps): Approvals {
       const stops = [settledSignal, changedSignal].map((signal) => deps.signals.on(signal, handler));
       return () => stops.forEach((stop) => stop());
     },
-    listOpen: () => openCards(deps),
+    listOpen: (wanted) => openCards(deps, wanted),
     cancel: (id, principal) => cancel(deps, id, principal),
     editForm: (id, viewer) => editForm(deps, id, viewer),
     edit: (change) => edit(deps, change),
@@ -201,13 +204,39 @@ async function showCard(
   return card;
 }
 
-/** Every open approval as anybody may read it who votes on none: the API, the terminal. */
-export async function openCards(deps: Pick<ApprovalsDeps, 'pool' | 'people' | 'catalogue'>): Promise<Card[]> {
-  return cardsOf(deps, await openApprovals(deps));
+/** Which open approvals are wanted. */
+export interface OpenWish {
+  /** How their id begins. */
+  begins?: string;
+  /** The most of them. */
+  limit?: number;
 }
 
-function openApprovals(deps: Pick<ApprovalsDeps, 'pool'>): Promise<ApprovalRow[]> {
-  return findApprovals(deps.pool, `a.state = 'pending' and not a.stale order by a.deadline limit 500`, []);
+export interface OpenCards {
+  /** Soonest deadline first. */
+  cards: Card[];
+  /** How many there are of the wanted ones, also beyond the limit. */
+  total: number;
+}
+
+const cardId = 'coalesce(a.card, a.id)';
+
+/** Open approvals as anybody may read them who votes on none: the API, the terminal. */
+export async function openCards(
+  deps: Pick<ApprovalsDeps, 'pool' | 'people' | 'catalogue'>,
+  { begins = '', limit = 500 }: OpenWish = {},
+): Promise<OpenCards> {
+  const { rows } = await deps.pool.query<{ id: string; total: number }>(
+    `select ${cardId} as id, count(*) over ()::int as total from approvals a
+     where a.state = 'pending' and not a.stale and starts_with(${cardId}, $1)
+     group by 1 order by min(a.deadline), 1 limit $2`,
+    [begins, limit],
+  );
+  const cards = await readCards(
+    deps.pool,
+    rows.map(({ id }) => id),
+  );
+  return { cards: cards.map((card) => cardOf(deps, card)), total: rows[0]?.total ?? 0 };
 }
 
 function cancel(deps: ApprovalsDeps, id: string, principal: string): Promise<VoteResult> {

@@ -158,8 +158,8 @@ export interface WebApprovals {
   /** Standing grants that this person can end. */
   standing(viewer: string): Promise<readonly StandingCard[]>;
   revokeStanding(id: string, by: ByPerson): Promise<void>;
-  /** What this person may approve now, soonest deadline first. */
-  pendingFor(principal: string): Promise<readonly ApprovalCard[]>;
+  /** What this person may approve now, soonest deadline first, or what of it has an id that begins so. */
+  pendingFor(principal: string, begins?: string): Promise<readonly ApprovalCard[]>;
   inbox(viewer: string, wish: InboxWish): Promise<Inbox>;
   report(days: number): Promise<ApprovalReport>;
   /** Calls `handler` when an approval was asked, voted on or ended. @returns how to stop it */

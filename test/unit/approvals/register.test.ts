@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { visible } from '../../../gateway/approvals/card.ts';
+import { lockApprovals } from '../../../gateway/approvals/store.ts';
+import { transaction } from '../../../gateway/db/index.ts';
 import { hashToken } from '../../../gateway/envelope/index.ts';
 import { gateOf, openHouse, publicUrl, stateOf, tokenFor, type House } from './support.ts';
 
@@ -209,7 +212,7 @@ test('the inbox lists what waits for a person, and what they asked for', async (
   assert.equal(await listed('approver-a'), false);
   assert.equal(await listed('approver-b'), true);
   assert.ok((await house.approvals.requestedBy('requester')).some((card) => card.id === id));
-  assert.ok((await house.approvals.listOpen()).some((card) => card.id === id));
+  assert.ok((await house.approvals.listOpen()).cards.some((card) => card.id === id));
 });
 
 test('looking at a card again and again keeps the number of living links small', async () => {
@@ -232,4 +235,14 @@ test('looking at a card again and again keeps the number of living links small',
   const unlinked = await house.approvals.card(id, 'approver-a', { link: false });
   assert.deepEqual([unlinked.mayApprove, unlinked.formUrl, (await links()).length], [true, null, 4]);
   assert.ok((await links()).includes(`\\x${newest}`), 'a look without a link takes none away');
+});
+
+test('who opens a card does not wait for a vote that is under way', async () => {
+  const { id, run } = await house.decision();
+  await house.approvals.register(run, gateOf([{ id }]));
+  await transaction(house.database.pool, async (tx) => {
+    await lockApprovals(tx, [id]);
+    const card = await Promise.race([house.approvals.card(id, 'approver-a'), sleep(3000)]);
+    assert.ok(card?.formUrl);
+  });
 });
