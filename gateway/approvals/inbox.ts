@@ -3,6 +3,7 @@ import { displayOf, previewFacts } from './card.ts';
 import { maySee } from './eligible.ts';
 import { onceEach, personalCards } from './personal.ts';
 import { lists, parametersOf, scopeOf, type ListName, type Scope } from './scope.ts';
+import { searching } from './search.ts';
 import { columns, nameOf, type ApprovalRow } from './store.ts';
 import { byCard, cardIdOf } from './together.ts';
 import type { ApprovalsDeps, Card } from './types.ts';
@@ -17,6 +18,8 @@ export interface InboxWish {
   risk?: string;
   requester?: string;
   reason?: string;
+  /** Words that are looked for in who asks, the tool and the first line. */
+  find?: string;
   /** What like requests are put together by, for reading. */
   group: InboxGrouping;
   /** Where the page begins: `next` of the one before. */
@@ -124,10 +127,9 @@ interface Whole {
 }
 
 /** What like requests have in common, over `listed`. */
-const keys: Record<InboxGrouping, string> = {
+const keys: Record<Exclude<InboxGrouping, 'none'>, string> = {
   requester: `tool || ' ' || requester`,
   reason: `tool || ' ' || jsonb_path_query_array(reasons, '$[*].code')::text`,
-  none: 'id',
 };
 
 const sortings = {
@@ -162,11 +164,7 @@ async function find(
   const text = `with listed as materialized (
        select a.id, (extract(epoch from ${at}) * 1000000)::bigint as at, d.tool, coalesce(a.requester, '') as requester, d.reasons
        from approvals a join decisions d on d.id = a.id where ${lists[wish.list]} order by ${at} ${order} limit ${longest}
-     ), grouped as (
-       select id, at, key, count(*) over (partition by key) as size, row_number() over first as n,
-         first_value(at) over first as lead_at, first_value(id) over first as lead
-       from (select *, ${keys[wish.group]} as key from listed where ${narrowed}) as wanted
-       window first as (partition by key order by at ${order}, id ${order})
+     ), grouped as (${groupedBy(wish.group, narrowed, order)}
      ), placed as (
        select *, dense_rank() over (order by lead_at ${order}, lead ${order}) as nth
        from grouped where n <= ${shownOfGroup} and ${from}
@@ -203,14 +201,25 @@ async function find(
   };
 }
 
+function groupedBy(group: InboxGrouping, narrowed: string, order: string): string {
+  if (group === 'none')
+    return `select id, 1 as size, 1 as n, at as lead_at, id as lead from listed where ${narrowed}`;
+  return `
+       select id, count(*) over (partition by key) as size, row_number() over first as n,
+         first_value(at) over first as lead_at, first_value(id) over first as lead
+       from (select *, ${keys[group]} as key from listed where ${narrowed}) as wanted
+       window first as (partition by key order by at ${order}, id ${order})`;
+}
+
 function narrowing(deps: ApprovalsDeps, wish: InboxWish, put: (value: unknown) => string): string {
-  const { tool, risk, requester, reason } = wish;
+  const { tool, risk, requester, reason, find: words } = wish;
   return [
     'true',
     ...(tool === undefined ? [] : [`tool = ${put(tool)}`]),
     ...(risk === undefined ? [] : [`tool = any(${put(toolsOf(deps, risk))}::text[])`]),
     ...(requester === undefined ? [] : [`requester = ${put(requester)}`]),
     ...(reason === undefined ? [] : [`reasons @> ${put(JSON.stringify([{ code: reason }]))}::jsonb`]),
+    ...(words === undefined ? [] : [searching(deps, words, put)]),
   ].join(' and ');
 }
 

@@ -35,7 +35,7 @@ export interface ApprovalsDeps {
   signals: Pick<Signals, 'on'>;
   policy: Pick<Policy, 'issueGrant' | 'decideWithin' | 'standing'>;
   catalogue: Pick<Catalogue, 'get' | 'list'>;
-  people: Pick<People, 'get' | 'byGroups' | 'holder' | 'identitiesOf' | 'standIns'>;
+  people: Pick<People, 'get' | 'list' | 'byGroups' | 'holder' | 'identitiesOf' | 'standIns'>;
   delivery: Pick<
     Delivery,
     'reply' | 'notify' | 'notifyAll' | 'runContext' | 'runWaiting' | 'runResumed' | 'runAgain' | 'runDone'

@@ -15,4 +15,4 @@ export {
   type PreviewStatement,
   type RiskClass,
 } from './schema.ts';
-export { amountOf, renderSentence } from './sentence.ts';
+export { amountOf, placeholders, renderSentence } from './sentence.ts';
