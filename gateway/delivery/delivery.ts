@@ -180,6 +180,7 @@ async function sendNotices(
   deps: DeliveryDeps,
   notices: readonly Notice[],
 ): Promise<number[]> {
+  if (notices.length === 0) return [];
   const identities = await deps.people.identitiesOfAll(
     notices.map((notice) => notice.principal),
     tx,
