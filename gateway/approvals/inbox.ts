@@ -4,7 +4,7 @@ import { maySee } from './eligible.ts';
 import { onceEach, personalCards } from './personal.ts';
 import { lists, parametersOf, scopeOf, type ListName, type Scope } from './scope.ts';
 import { searching } from './search.ts';
-import { columns, nameOf, type ApprovalRow } from './store.ts';
+import { columns, type ApprovalRow } from './store.ts';
 import { byCard, cardIdOf } from './together.ts';
 import type { ApprovalsDeps, Card } from './types.ts';
 import { webIdentity } from './voter.ts';
@@ -182,13 +182,8 @@ async function find(
      from whole left join (select * from placed where nth <= ${pageSize + 1} limit ${(pageSize + 1) * shownOfGroup}) p on true
        left join approvals a on p.nth <= ${pageSize} and (a.id = p.id or a.card = p.id) left join decisions d on d.id = a.id
      order by p.nth, p.n, a.item_index, a.id`;
-  // What is looked at first is looked at often.
-  const usual = narrowed === 'true' && !cursor;
-  const { rows } = await db.query<Whole & Place & ApprovalRow>({
-    text,
-    values,
-    ...(usual ? { name: nameOf(text) } : {}),
-  });
+  // Planned anew each time: a plan that was made while nobody had voted looks every vote through for every request.
+  const { rows } = await db.query<Whole & Place & ApprovalRow>(text, values);
   const { choices, needed: needing, now } = rows[0] as Whole;
   // Calls that share a card share its place.
   const places = new Map(rows.filter(({ place }) => place !== null).map((row) => [row.place, row]));

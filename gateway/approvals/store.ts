@@ -148,7 +148,7 @@ const names = new Map<string, string>();
  * What each connection keeps the plan of a statement under: to plan one of these costs as much as to run it.
  * @param text one of a few, because plans are never forgotten
  */
-export function nameOf(text: string): string {
+function nameOf(text: string): string {
   const name = names.get(text) ?? `approvals ${digestOfText(text).slice(-16)}`;
   names.set(text, name);
   return name;
