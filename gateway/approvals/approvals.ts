@@ -19,7 +19,7 @@ import { reportRows, type ReportRow } from './report-rows.ts';
 import { lists, parametersOf, scopeOf } from './scope.ts';
 import { changedSignal, settleAll, settledSignal } from './settle.ts';
 import { revokeStanding, standingOf, type StandingCard } from './standing.ts';
-import { findApprovals, type ApprovalRow } from './store.ts';
+import { findApprovals } from './store.ts';
 import { personalCards, readCards } from './personal.ts';
 import { byCard, cardOf, cardsOf, findCard, lockCard } from './together.ts';
 import { personalLink } from './tokens.ts';
@@ -47,11 +47,11 @@ export interface Approvals {
    */
   register(run: RunContext, gate: Gate): Promise<Registered>;
   /**
-   * What a person is shown. With a viewer who may vote, it holds a fresh personal link to the n8n form.
+   * What a person is shown. With a viewer who may vote, it holds a fresh personal link to the n8n form, if wanted.
    * @param viewer must have asked, be able to decide or have voted; without one the caller is a client of the API
    * @throws GatehouseError `GH-APPROVAL-001` (404)
    */
-  card(id: string, viewer?: string): Promise<Card>;
+  card(id: string, viewer?: string, wanted?: { link: boolean }): Promise<Card>;
   /** Counts a vote of a proven person. @throws GatehouseError 403, 404 or 409 that says why it did not count */
   vote(ballot: Ballot): Promise<VoteResult>;
   /** Counts a vote by its personal token. @throws GatehouseError as `vote`, 403 for a wrong token */
@@ -62,8 +62,11 @@ export interface Approvals {
     comment?: string | null,
     shown?: string,
   ): Promise<VoteResult>;
-  /** Open approvals that this person may decide and has not voted on, soonest deadline first. */
-  pendingFor(principal: string): Promise<Card[]>;
+  /**
+   * The first 200 open approvals that this person may decide and has not voted on, soonest deadline first.
+   * @param begins how the id begins of those that are meant
+   */
+  pendingFor(principal: string, begins?: string): Promise<Card[]>;
   /** Open approvals that this person asked for. */
   requestedBy(principal: string): Promise<Card[]>;
   /** A page of a person's inbox: what they may see, and nothing else, whatever is asked for. */
@@ -73,8 +76,8 @@ export interface Approvals {
   reportRows(days: number): Promise<ReportRow[]>;
   /** Calls `handler` when an approval was asked, voted on or ended, in any gateway. @returns how to stop it */
   onChange(handler: () => void): () => void;
-  /** Every open approval. */
-  listOpen(): Promise<Card[]>;
+  /** @see openCards */
+  listOpen(wanted?: OpenWish): Promise<OpenCards>;
   /** Takes a request back. @throws GatehouseError 403 for anybody but the requester, 404, 409 once decided */
   cancel(id: string, principal: string): Promise<VoteResult>;
   /**
@@ -129,13 +132,13 @@ export function createApprovals(deps: ApprovalsDeps): Approvals {
 
   return {
     register: (run, gate) => register(deps, run, gate),
-    card: (id, viewer) => showCard(deps, id, viewer),
+    card: (id, viewer, wanted) => showCard(deps, id, viewer, wanted),
     vote: (ballot) => vote(deps, ballot),
     voteByToken: (...given) => voteByToken(deps, ...given),
-    async pendingFor(principal) {
+    async pendingFor(principal, begins = '') {
       const { rows } = await deps.pool.query<{ id: string }>(
-        `select a.id from approvals a where ${lists.needed} order by a.deadline limit 200`,
-        parametersOf(scopeOf(deps, principal, deps.clock())),
+        `select a.id from approvals a where ${lists.needed} and starts_with(a.id, $4) order by a.deadline limit 200`,
+        [...parametersOf(scopeOf(deps, principal, deps.clock())), begins],
       );
       const waiting = await readCards(
         deps.pool,
@@ -159,7 +162,7 @@ export function createApprovals(deps: ApprovalsDeps): Approvals {
       const stops = [settledSignal, changedSignal].map((signal) => deps.signals.on(signal, handler));
       return () => stops.forEach((stop) => stop());
     },
-    listOpen: () => openCards(deps),
+    listOpen: (wanted) => openCards(deps, wanted),
     cancel: (id, principal) => cancel(deps, id, principal),
     editForm: (id, viewer) => editForm(deps, id, viewer),
     edit: (change) => edit(deps, change),
@@ -182,14 +185,19 @@ export function createApprovals(deps: ApprovalsDeps): Approvals {
   };
 }
 
-async function showCard(deps: ApprovalsDeps, id: string, viewer: string | undefined): Promise<Card> {
+async function showCard(
+  deps: ApprovalsDeps,
+  id: string,
+  viewer?: string,
+  { link } = { link: true },
+): Promise<Card> {
   const rows = await findCard(deps.pool, id);
   const [shared] = byCard(rows);
   if (!shared || (viewer !== undefined && !maySee(deps.people, shared[0], viewer))) throw refusals.unknown();
   const [row] = shared;
   const [card = cardOf(deps, shared)] =
     viewer === undefined ? [] : await personalCards(deps, deps.pool, [shared], viewer);
-  const onForm = !row.stale && row.edition === 0 && !deps.isStrict?.(row.tool);
+  const onForm = link && !row.stale && row.edition === 0 && !deps.isStrict?.(row.tool);
   if (viewer !== undefined && card.mayApprove && onForm) {
     card.formUrl = await personalLink(deps, deps.pool, row, {
       principal: viewer,
@@ -199,13 +207,39 @@ async function showCard(deps: ApprovalsDeps, id: string, viewer: string | undefi
   return card;
 }
 
-/** Every open approval as anybody may read it who votes on none: the API, the terminal. */
-export async function openCards(deps: Pick<ApprovalsDeps, 'pool' | 'people' | 'catalogue'>): Promise<Card[]> {
-  return cardsOf(deps, await openApprovals(deps));
+/** Which open approvals are wanted. */
+export interface OpenWish {
+  /** How their id begins. */
+  begins?: string;
+  /** The most of them. */
+  limit?: number;
 }
 
-function openApprovals(deps: Pick<ApprovalsDeps, 'pool'>): Promise<ApprovalRow[]> {
-  return findApprovals(deps.pool, `a.state = 'pending' and not a.stale order by a.deadline limit 500`, []);
+export interface OpenCards {
+  /** Soonest deadline first. */
+  cards: Card[];
+  /** How many there are of the wanted ones, also beyond the limit. */
+  total: number;
+}
+
+const cardId = 'coalesce(a.card, a.id)';
+
+/** Open approvals as anybody may read them who votes on none: the API, the terminal. */
+export async function openCards(
+  deps: Pick<ApprovalsDeps, 'pool' | 'people' | 'catalogue'>,
+  { begins = '', limit = 500 }: OpenWish = {},
+): Promise<OpenCards> {
+  const { rows } = await deps.pool.query<{ id: string; total: number }>(
+    `select ${cardId} as id, count(*) over ()::int as total from approvals a
+     where a.state = 'pending' and not a.stale and starts_with(${cardId}, $1)
+     group by 1 order by min(a.deadline), 1 limit $2`,
+    [begins, limit],
+  );
+  const cards = await readCards(
+    deps.pool,
+    rows.map(({ id }) => id),
+  );
+  return { cards: cards.map((card) => cardOf(deps, card)), total: rows[0]?.total ?? 0 };
 }
 
 function cancel(deps: ApprovalsDeps, id: string, principal: string): Promise<VoteResult> {

@@ -83,9 +83,9 @@ export async function sendCards(
   people: readonly string[],
 ): Promise<string[]> {
   const card = cardOf(deps, rows);
-  const reached: string[] = [];
-  for (const principal of people) {
-    const routes = await deps.delivery.notify(tx, {
+  const routes = await deps.delivery.notifyAll(
+    tx,
+    people.map((principal) => ({
       principal,
       id: `${card.id}:ask:${principal}:${generation(rows)}`,
       card: noticeCard(card.id, principal),
@@ -96,10 +96,11 @@ export async function sendCards(
           await linkFor(deps, tx, rows[0], { principal, identity }),
           pageOf(deps, card.id),
         ),
-    });
-    if (routes > 0) reached.push(principal);
-    else deps.log.warn({ approval: card.id, principal }, 'an approver has no channel');
-  }
+    })),
+  );
+  const reached = people.filter((_, index) => (routes[index] ?? 0) > 0);
+  for (const principal of people.filter((one) => !reached.includes(one)))
+    deps.log.warn({ approval: card.id, principal }, 'an approver has no channel');
   await tx.query(
     'update approvals set asked = array(select distinct unnest(asked || $2::text[]) order by 1) where id = any($1)',
     [rows.map((row) => row.id), reached],

@@ -1,4 +1,4 @@
-export { createApprovals, openCards, type Approvals } from './approvals.ts';
+export { createApprovals, openCards, type Approvals, type OpenCards, type OpenWish } from './approvals.ts';
 export type { EditField } from './edit-form.ts';
 export type { Inbox, InboxGroup, InboxGrouping, InboxItem, InboxWish } from './inbox.ts';
 export { fewestTimes, type ApprovalReport } from './report.ts';

@@ -8,7 +8,7 @@ import { outcomeOf } from './card.ts';
 import { eligible, quorumOf } from './eligible.ts';
 import { stepsOf } from './escalation.ts';
 import { refusals } from './refusals.ts';
-import { latest, lockApprovals, lockLatest, senderOf, type ApprovalRow } from './store.ts';
+import { findLatest, latest, lockApprovals, lockLatest, senderOf, type ApprovalRow } from './store.ts';
 import { settle, settleAll } from './settle.ts';
 import { byCard, cardIdOf, shareCards, type OnCard } from './together.ts';
 import type { ApprovalsDeps, Gate, Registered } from './types.ts';
@@ -145,17 +145,17 @@ async function upsert(
   }
 }
 
-/** The requests of a gate as they are now, of which the new ones are bound. */
+/** The requests of a gate as they are now, of which the new ones are bound; `upsert` holds all of them. */
 async function bound(
   tx: Queryable,
   asked: readonly string[],
   before: readonly ApprovalRow[],
   previews: ReadonlyMap<string, Preview>,
 ): Promise<ApprovalRow[]> {
-  for (const row of await lockLatest(tx, asked)) {
+  for (const row of await findLatest(tx, asked)) {
     if (!before.some(({ id }) => id === row.id)) await bind(tx, row, previews.get(row.id));
   }
-  return lockLatest(tx, asked);
+  return findLatest(tx, asked);
 }
 
 /** Every account of the requester now: none of them decides this, whoever may hold it by then. */
@@ -252,7 +252,7 @@ async function conclude(
   run: RunContext,
   gate: Gate,
 ): Promise<Registered> {
-  const rows = await lockLatest(
+  const rows = await findLatest(
     tx,
     gate.items.map((item) => item.decision),
   );

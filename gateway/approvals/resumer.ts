@@ -10,7 +10,7 @@ const atOnce = 4;
 const longestPauseMs = 15_000;
 
 /** Locks the approvals `$1` in the order in which everybody does: an update alone takes them as it finds them. */
-const inOrder = `with mine as materialized (select id from approvals where id = any($1) order by id for update)`;
+const inOrder = `with mine as materialized (select id from approvals where id = any($1) order by id for no key update)`;
 
 /**
  * Brings outcomes to the waiting runs. Its queue is the approvals without `delivered_at`; a wait is due once all its

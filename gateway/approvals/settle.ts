@@ -78,13 +78,15 @@ async function end(
   row: ApprovalRow,
   { state, reason = null, runOver = false, replacedBy }: Ending,
 ): Promise<ApprovalRow | null> {
-  const { rowCount } = await tx.query(
-    `update approvals set state = $2, reason = $3, decided_at = coalesce(decided_at, clock_timestamp()),
-       next_attempt_at = now(), delivered_at = case when $4 then now() end where id = $1 and state = $5`,
-    [row.id, state, reason, runOver || replacedBy !== undefined, row.state],
-  );
+  const [{ rowCount }, [settled = row]] = await Promise.all([
+    tx.query(
+      `update approvals set state = $2, reason = $3, decided_at = coalesce(decided_at, clock_timestamp()),
+         next_attempt_at = now(), delivered_at = case when $4 then now() end where id = $1 and state = $5`,
+      [row.id, state, reason, runOver || replacedBy !== undefined, row.state],
+    ),
+    findApprovals(tx, 'a.id = $1', [row.id]),
+  ]);
   if (rowCount !== 1) return null;
-  const settled = (await findApprovals(tx, 'a.id = $1', [row.id]))[0] ?? row;
   recordReceipts(tx, [
     {
       kind: 'approval.outcome',
@@ -98,7 +100,7 @@ async function end(
       },
     },
   ]);
-  await tx.query('select pg_notify($1, $2)', [settledSignal, row.id]);
+  tx.send({ text: 'select pg_notify($1, $2)', values: [settledSignal, row.id] });
   return settled;
 }
 
@@ -151,15 +153,15 @@ export async function showOnCopies(
   row: Pick<ApprovalRow, 'id' | 'asked' | 'reminded'>,
   { cardId, as, body }: { cardId: string; as: string; body: Outgoing },
 ): Promise<void> {
-  for (const principal of row.asked) {
+  const cards = row.asked.map((principal) => {
     const card = noticeCard(cardId, principal);
-    await deps.delivery.notify(tx, { principal, id: `${cardId}:${as}:${principal}`, card, body });
-  }
-  for (const reminder of row.reminded) {
-    const principal = reminder.slice(reminder.indexOf(':') + 1);
+    return { principal, id: `${cardId}:${as}:${principal}`, card, body };
+  });
+  const reminders = row.reminded.map((reminder) => {
     const card = reminderCard(row.id, reminder);
-    await deps.delivery.notify(tx, { principal, id: `${card}:${as}`, card, body });
-  }
+    return { principal: reminder.slice(reminder.indexOf(':') + 1), id: `${card}:${as}`, card, body };
+  });
+  await deps.delivery.notifyAll(tx, [...cards, ...reminders]);
 }
 
 /** The questions that nobody answered in time need no answer any more. */

@@ -1,4 +1,5 @@
 import type { Queryable } from '../db/index.ts';
+import { digestOfText } from '../envelope/index.ts';
 import type { Preview, Reason, StandingAsk, TracedLeaf } from '../policy/index.ts';
 import type { Identity } from '../sessions/index.ts';
 import type { ApprovalState, Verdict } from './types.ts';
@@ -98,7 +99,8 @@ export interface ApprovalRow {
 }
 
 const iso = `'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'`;
-const columns = `
+/** What is read of an approval, over `a` (approvals) and `d` (decisions). */
+export const columns = `
   a.id, a.state, a.kind, a.groups, a.quorum, a.card, a.requester, a.run_id as "runId", a.execution_id as "executionId",
   a.node_id as "nodeId", a.item_index as "itemIndex", a.resume_path as "resumePath", a.stale, a.reason,
   a.root, a.edition, a.editable, a.edited_by as "editedBy", a.proposers,
@@ -128,18 +130,28 @@ const columns = `
 
 /**
  * Reads approvals.
- * @param where SQL over `a` (approvals) and `d` (decisions), with `parameters`
+ * @param where SQL over `a` (approvals) and `d` (decisions), with `parameters`; one of a few texts
  */
 export async function findApprovals(
   db: Queryable,
   where: string,
   parameters: unknown[],
 ): Promise<ApprovalRow[]> {
-  const { rows } = await db.query<ApprovalRow>(
-    `select ${columns} from approvals a join decisions d on d.id = a.id where ${where}`,
-    parameters,
-  );
+  const text = `select ${columns} from approvals a join decisions d on d.id = a.id where ${where}`;
+  const { rows } = await db.query<ApprovalRow>({ name: nameOf(text), text, values: parameters });
   return rows;
+}
+
+const names = new Map<string, string>();
+
+/**
+ * What each connection keeps the plan of a statement under: to plan one of these costs as much as to run it.
+ * @param text one of a few, because plans are never forgotten
+ */
+function nameOf(text: string): string {
+  const name = names.get(text) ?? `approvals ${digestOfText(text).slice(-16)}`;
+  names.set(text, name);
+  return name;
 }
 
 /** @returns the account that a message came from, or null where its envelope is past its retention */
@@ -155,23 +167,46 @@ export async function senderOf(db: Queryable, messageId: string): Promise<Identi
 
 /**
  * Locks approvals with all editions of their requests for the rest of the transaction, always in the same order, and
- * reads them. The read is a statement of its own: one that waited for the lock would still see the votes from before
- * its wait. An edition can only be added under the lock of the first, so that whoever holds it sees the latest.
+ * reads. The read is a statement of its own, sent after the lock: one that waited for it would still see the votes from
+ * before its wait. An edition can only be added under the lock of the first, so that whoever holds it sees the latest.
+ * Nobody changes a key, so that who only looks, and is given a link to it, does not wait.
+ * @param read as of `findApprovals`; the locked approvals where it is absent
  */
-export async function lockApprovals(tx: Queryable, ids: readonly string[]): Promise<ApprovalRow[]> {
-  await tx.query(
-    `select 1 from approvals where root in (select root from approvals where id = any($1)) order by id for update`,
-    [ids],
-  );
-  return findApprovals(tx, 'a.id = any($1) order by a.item_index, a.id', [ids]);
+export async function lockApprovals(
+  tx: Queryable,
+  ids: readonly string[],
+  read: { where: string; parameters: unknown[] } = {
+    where: 'a.id = any($1) order by a.item_index, a.id',
+    parameters: [ids],
+  },
+): Promise<ApprovalRow[]> {
+  const [, rows] = await Promise.all([
+    tx.query(
+      `select 1 from approvals where root in (select root from approvals where id = any($1)) order by id for no key update`,
+      [ids],
+    ),
+    findApprovals(tx, read.where, read.parameters),
+  ]);
+  return rows;
 }
 
 /** SQL over `a`: the edition that is asked about now or was decided, in place of all earlier ones. */
 export const latest =
   'not exists (select 1 from approvals n where n.root = a.root and n.edition > a.edition)';
 
+/** Reads the latest edition of each of these requests, by the ids of their first ones. */
+const latestOf = (roots: readonly string[]): { where: string; parameters: unknown[] } => ({
+  where: `a.root = any($1) and ${latest} order by a.item_index, a.id`,
+  parameters: [roots],
+});
+
 /** Locks requests by the ids of their first editions, and reads the latest edition of each. */
-export async function lockLatest(tx: Queryable, roots: readonly string[]): Promise<ApprovalRow[]> {
-  await lockApprovals(tx, roots);
-  return findApprovals(tx, `a.root = any($1) and ${latest} order by a.item_index, a.id`, [roots]);
+export function lockLatest(tx: Queryable, roots: readonly string[]): Promise<ApprovalRow[]> {
+  return lockApprovals(tx, roots, latestOf(roots));
+}
+
+/** `lockLatest` of what this transaction holds already. */
+export function findLatest(tx: Queryable, roots: readonly string[]): Promise<ApprovalRow[]> {
+  const { where, parameters } = latestOf(roots);
+  return findApprovals(tx, where, parameters);
 }

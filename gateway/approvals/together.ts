@@ -38,13 +38,13 @@ export function bindingOfCard(rows: readonly ApprovalRow[]): string {
   );
 }
 
+/** Over `a`: all that shares a card with approval `$1`, or it alone. */
+const onCardOf = 'a.id = $1 or a.card = (select card from approvals where id = $1)';
+const inOrder = `${onCardOf} order by a.item_index, a.id`;
+
 /** Reads all that shares a card with an approval, or the approval alone. */
 export async function findCard(db: Queryable, id: string): Promise<ApprovalRow[]> {
-  return findApprovals(
-    db,
-    `a.id = $1 or a.card = (select card from approvals where id = $1) order by a.item_index, a.id`,
-    [id],
-  );
+  return findApprovals(db, inOrder, [id]);
 }
 
 /**
@@ -53,10 +53,10 @@ export async function findCard(db: Queryable, id: string): Promise<ApprovalRow[]
  * @returns the approvals; none where there is no such approval, or the card changed while its lock was waited for
  */
 export async function lockCard(tx: Queryable, id: string): Promise<ApprovalRow[]> {
-  const ids = (rows: readonly ApprovalRow[]): string[] => rows.map((row) => row.id);
-  const locked = await lockApprovals(tx, ids(await findCard(tx, id)));
-  const now = await findCard(tx, id);
-  return ids(now).every((one) => ids(locked).includes(one)) ? now : [];
+  const found = await tx.query<{ id: string }>(`select a.id from approvals a where ${onCardOf}`, [id]);
+  const ids = found.rows.map((row) => row.id);
+  const now = await lockApprovals(tx, ids, { where: inOrder, parameters: [id] });
+  return now.every((row) => ids.includes(row.id)) ? now : [];
 }
 
 /**

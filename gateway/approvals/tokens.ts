@@ -22,15 +22,15 @@ export async function personalLink(
   const token = newToken('vote');
   const { channel, account, id } = to.identity;
   const identity = JSON.stringify({ channel, account, id });
-  await db.query(
-    `insert into approval_tokens (token_hash, approval_id, principal, identity) values ($1, $2, $3, $4)`,
-    [hashToken(token), approval.id, to.principal, identity],
-  );
-  await db.query(
-    `delete from approval_tokens where token_hash in (select token_hash from approval_tokens
-       where approval_id = $1 and principal = $2 and identity = $3 order by made_at desc offset $4)`,
-    [approval.id, to.principal, identity, kept],
-  );
+  await db.query({
+    name: 'approval-token',
+    text: `with made as (
+         insert into approval_tokens (token_hash, approval_id, principal, identity) values ($1, $2, $3, $4)
+       )
+       delete from approval_tokens where token_hash in (select token_hash from approval_tokens
+         where approval_id = $2 and principal = $3 and identity = $4 order by made_at desc offset $5)`,
+    values: [hashToken(token), approval.id, to.principal, identity, kept - 1],
+  });
   return `${deps.settings.publicUrl}${approval.resumePath}#${token}`;
 }
 

@@ -35,10 +35,10 @@ export interface ApprovalsDeps {
   signals: Pick<Signals, 'on'>;
   policy: Pick<Policy, 'issueGrant' | 'decideWithin' | 'standing'>;
   catalogue: Pick<Catalogue, 'get' | 'list'>;
-  people: Pick<People, 'get' | 'byGroups' | 'holder' | 'identitiesOf' | 'standIns'>;
+  people: Pick<People, 'get' | 'list' | 'byGroups' | 'holder' | 'identitiesOf' | 'standIns'>;
   delivery: Pick<
     Delivery,
-    'reply' | 'notify' | 'runContext' | 'runWaiting' | 'runResumed' | 'runAgain' | 'runDone'
+    'reply' | 'notify' | 'notifyAll' | 'runContext' | 'runWaiting' | 'runResumed' | 'runAgain' | 'runDone'
   >;
   settings: Pick<Settings, 'publicUrl' | 'n8nUrl' | 'approvalSeconds'>;
   /** `whsec_<base64>`, shared with the Approval Gate's credential. */

@@ -90,10 +90,11 @@ async function count(deps: ApprovalsDeps, tx: Transaction, rows: OnCard, ballot:
     if (seat instanceof GatehouseError) return { refusal: seat };
     seats.push(seat);
   }
-  for (const [index, row] of rows.entries()) {
-    await store(tx, row, ballot, voters[index] as Voter, seats[index] as string);
-  }
-  const after = await asNow(tx, rows);
+  const storing = rows.map((row, index) =>
+    store(tx, row, ballot, voters[index] as Voter, seats[index] as string),
+  );
+  // Sent after the votes, so that it reads them.
+  const [after] = await Promise.all([asNow(tx, rows), ...storing]);
   try {
     return { result: await conclude(deps, tx, after, ballot) };
   } catch (error) {
@@ -178,7 +179,7 @@ async function conclude(
     const result = progress(deps, settled);
     return allowed ? { ...result, message: `${result.message} Calls like it are allowed for now.` } : result;
   }
-  await tx.query('select pg_notify($1, $2)', [changedSignal, row.id]);
+  tx.send({ text: 'select pg_notify($1, $2)', values: [changedSignal, row.id] });
   await deps.delivery.reply(tx, {
     message: { messageId: row.messageId },
     id: `${row.id}:vote:${ballot.principal}`,

@@ -15,5 +15,5 @@ export {
   type PreviewStatement,
   type RiskClass,
 } from './schema.ts';
-export { amountOf, renderSentence } from './sentence.ts';
+export { amountOf, placeholders, renderSentence } from './sentence.ts';
 export { mostTokens, usedTokens } from './tokens.ts';

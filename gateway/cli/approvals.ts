@@ -1,5 +1,5 @@
-import { Command } from 'commander';
-import { openCards, standingOf, type Card } from '../approvals/index.ts';
+import { Command, InvalidArgumentError } from 'commander';
+import { openCards, standingOf, type OpenCards, type OpenWish } from '../approvals/index.ts';
 import { loadCatalogue } from '../catalogue/index.ts';
 import type { Settings } from '../config/index.ts';
 import type { Pool } from '../db/index.ts';
@@ -9,6 +9,11 @@ import { find, linesOf, moment, progress } from './cards.ts';
 import { decide } from './decide.ts';
 import { plain, printJson, printTable } from './output.ts';
 import { commandSettings, withPool } from './settings.ts';
+
+/** As many rows as one looks through. */
+const usualRows = 100;
+/** More than Postgres would ever be asked to hold open. */
+const everything = 1_000_000;
 
 /**
  * `gatehouse approvals list|show|standing|approve|reject`. Whoever has a terminal here has not proven to be anybody, so
@@ -21,14 +26,23 @@ export function approvalsCommand(): Command {
   command
     .command('list')
     .description('requests that wait for a decision, soonest deadline first')
-    .option('--json', 'print as JSON')
-    .action(async (options: { json?: boolean }) => {
-      const cards = await open();
-      if (options.json) return printJson(cards);
-      printTable(
-        ['REQUEST', 'UNTIL', 'APPROVED', 'WHAT'],
-        cards.map((card) => [card.id, moment(card.deadline), progress(card), card.sentence]),
-        'No request waits for a decision.',
+    .option('--limit <number>', `the most to print; ${usualRows} without --json`, count)
+    .option('--json', 'print as JSON, all of them')
+    .action(async (options: { json?: boolean; limit?: number }) => {
+      const { cards, total } = await open({
+        limit: options.limit ?? (options.json ? everything : usualRows),
+      });
+      if (options.json) printJson(cards);
+      else {
+        printTable(
+          ['REQUEST', 'UNTIL', 'APPROVED', 'WHAT'],
+          cards.map((card) => [card.id, moment(card.deadline), progress(card), card.sentence]),
+          'No request waits for a decision.',
+        );
+      }
+      if (cards.length === total) return;
+      process.stderr.write(
+        `These are ${cards.length} of ${total} requests, those with the soonest deadlines.\nnpx gatehouse approvals list --limit ${total}\n`,
       );
     });
   command
@@ -36,7 +50,7 @@ export function approvalsCommand(): Command {
     .description('one request as its approvers see it; the beginning of its id is enough')
     .option('--json', 'print as JSON')
     .action(async (request: string, options: { json?: boolean }) => {
-      const card = find(await open(), request);
+      const card = find((await open({ begins: request })).cards, request);
       if (options.json) return printJson(card);
       process.stdout.write(`${linesOf(card).map(plain).join('\n')}\n`);
     });
@@ -74,9 +88,15 @@ export function approvalsCommand(): Command {
   return command;
 }
 
-async function open(): Promise<Card[]> {
+async function open(wanted: OpenWish): Promise<OpenCards> {
   const settings = commandSettings({ database: true });
-  return withPool(settings, async (pool) => openCards({ pool, ...(await readers(pool, settings)) }));
+  return withPool(settings, async (pool) => openCards({ pool, ...(await readers(pool, settings)) }, wanted));
+}
+
+function count(text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value > 0 && value <= everything) return value;
+  throw new InvalidArgumentError('Give a whole number from 1 on.');
 }
 
 async function readers(

@@ -29,7 +29,7 @@ export async function decide(
     );
   }
   const { url, token } = session;
-  const answer = await request(`${url}/terminal/approvals`, { token });
+  const answer = await request(`${url}/terminal/approvals?begins=${encodeURIComponent(wanted)}`, { token });
   const open = Open.safeParse(answer.json);
   if (answer.status !== 200 || !open.success) throw refusalOf(answer);
   const card = find(open.data.approvals, wanted);

@@ -85,6 +85,20 @@ export async function transaction<T>(pool: Pool, work: (tx: Transaction) => T | 
 }
 
 /**
+ * Runs reads that do not wait for each other over one connection: they leave in one packet, and one process of the
+ * server answers them, where each over its own connection would wake another one.
+ */
+export async function inOneGo<T>(pool: Pool, reads: (db: Queryable) => Promise<T>): Promise<T> {
+  const client = await pool.connect();
+  try {
+    together(client);
+    return await reads(client);
+  } finally {
+    client.release();
+  }
+}
+
+/**
  * Lets the statements of one go leave in one packet: a write to a socket costs more than most statements.
  */
 function together({ connection: { stream } }: pg.PoolClient): void {

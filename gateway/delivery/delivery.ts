@@ -2,6 +2,7 @@ import { recordReceipts } from '../audit/index.ts';
 import { GatehouseError } from '../config/index.ts';
 import { transaction, type Transaction } from '../db/index.ts';
 import { messageId, sessionKey } from '../envelope/index.ts';
+import type { Identity } from '../sessions/index.ts';
 import { Actions } from './actions.ts';
 import { actorOf, Dispatcher } from './dispatcher.ts';
 import { triggerEnvelope } from './envelope.ts';
@@ -55,6 +56,7 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
     runDone: (tx, runId) => runs.done(tx, { runId }),
     reply: (tx, reply) => sendReply(tx, runs, reply),
     notify: (tx, notice) => sendNotice(tx, deps, notice),
+    notifyAll: (tx, notices) => sendNotices(tx, deps, notices),
     onAction: (handler) =>
       actions.handleWith(async (click) => (await linking.click(click)) ?? handler(click)),
     answerLink: (code, by, yes) => linking.answer(code, by, yes),
@@ -169,15 +171,39 @@ async function sendReply(tx: Transaction, runs: Runs, reply: Reply): Promise<str
 }
 
 async function sendNotice(tx: Transaction, deps: DeliveryDeps, notice: Notice): Promise<number> {
-  const identities = await deps.people.identitiesOf(notice.principal, tx);
-  const { body, to = (identity) => identity.mayVote } = notice;
+  return (await sendNotices(tx, deps, [notice]))[0] ?? 0;
+}
+
+/** Two statements, however many are told. */
+async function sendNotices(
+  tx: Transaction,
+  deps: DeliveryDeps,
+  notices: readonly Notice[],
+): Promise<number[]> {
+  if (notices.length === 0) return [];
+  const identities = await deps.people.identitiesOfAll(
+    notices.map((notice) => notice.principal),
+    tx,
+  );
+  const parcels: Parcel[][] = [];
+  for (const notice of notices)
+    parcels.push(await parcelsOf(deps, notice, identities.get(notice.principal) ?? []));
+  await post(tx, parcels.flat());
+  return parcels.map(({ length }) => length);
+}
+
+async function parcelsOf(
+  deps: DeliveryDeps,
+  { principal, id: notice, card, body, to = (identity) => identity.mayVote }: Notice,
+  identities: readonly (Identity & { mayVote: boolean })[],
+): Promise<Parcel[]> {
   const parcels: Parcel[] = [];
   for (const { channel, account, id } of identities.filter(to)) {
     const adapter = deps.adapters.get(channel);
     const route = adapter?.account() === account ? adapter.directRoute(id) : null;
     if (!route) continue;
     parcels.push({
-      id: `${notice.id}:${channel}:${account}:${id}`,
+      id: `${notice}:${channel}:${account}:${id}`,
       messageId: null,
       session: sessionKey(deps.sessionSecret, {
         channel,
@@ -185,15 +211,14 @@ async function sendNotice(tx: Transaction, deps: DeliveryDeps, notice: Notice): 
         conversation: `notices ${id}`,
         sender: id,
       }),
-      principal: notice.principal,
+      principal,
       channel,
       route,
-      card: notice.card,
+      card,
       body: typeof body === 'function' ? await body({ channel, account, id }) : body,
     });
   }
-  await post(tx, parcels);
-  return parcels.length;
+  return parcels;
 }
 
 async function requeue(tx: Transaction, queue: Queue, id: string): Promise<void> {

@@ -143,6 +143,8 @@ export interface Delivery {
   reply(tx: Transaction, reply: Reply): Promise<string | null>;
   /** Tells a person on every channel where they can be reached. @returns the number of routes */
   notify(tx: Transaction, notice: Notice): Promise<number>;
+  /** `notify` of several at once. @returns the number of routes of each */
+  notifyAll(tx: Transaction, notices: readonly Notice[]): Promise<number[]>;
   /** Registers who handles clicks. The handler may see a click twice (after a crash) and must not act twice. */
   onAction(handler: (click: Click) => Promise<Outgoing | null>): void;
   /**

@@ -156,9 +156,12 @@ function approvalRoutes({ approvals, delivery }: ApiParts): Route[] {
     route({
       method: 'get',
       path: '/v1/approvals',
-      summary: 'List approvals that are open',
+      summary: 'List the first 500 approvals that are open, and how many there are',
       scope: 'read',
-      handle: async () => ({ approvals: await approvals.listOpen() }),
+      async handle() {
+        const { cards, total } = await approvals.listOpen();
+        return { approvals: cards, total };
+      },
     }),
     route({
       method: 'get',

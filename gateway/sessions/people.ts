@@ -45,6 +45,11 @@ export interface People {
    * @returns where the person can be reached, from people.yaml and pairings, and which of it may vote already
    */
   identitiesOf(principal: string, db?: Queryable): Promise<(Identity & { mayVote: boolean })[]>;
+  /** `identitiesOf` of several, by principal. */
+  identitiesOfAll(
+    principals: readonly string[],
+    db: Queryable,
+  ): Promise<Map<string, (Identity & { mayVote: boolean })[]>>;
   /** Who holds an identity at this moment, for a vote: never from a cache. @returns null for nobody */
   holder(db: Queryable, identity: Identity): Promise<Linked | null>;
   /** @returns who stands in for whom at `now`; the days of people.yaml are whole days in UTC */
@@ -60,6 +65,7 @@ export interface People {
 interface Directory {
   people: Map<string, Person>;
   identities: Map<string, Person>;
+  byGroups: People['byGroups'];
   standIns: StandIn[];
 }
 
@@ -98,9 +104,39 @@ export async function createPeople(options: {
     return principal;
   }
 
+  const identitiesOfAll: People['identitiesOfAll'] = async (principals, db) => {
+    const { rows } = await db.query<Identity & { principal: string; paired: boolean; mayVote: boolean }>(
+      `select link.principal, channel, account, native_id as id, votes_from <= clock_timestamp() as "mayVote",
+         coalesce(paired.principal = link.principal, false) as paired
+       from identity_links link left join identities paired using (channel, account, native_id)
+       where link.principal = any($1) order by since`,
+      [principals],
+    );
+    const linked = Map.groupBy(rows, (row) => row.principal);
+    return new Map(
+      principals.map((principal) => {
+        const person = directory.people.get(principal);
+        const known = linked.get(principal) ?? [];
+        const ripe = new Set(known.filter((row) => row.mayVote).map(keyOf));
+        // A paired id that people.yaml meanwhile gives to somebody else is theirs.
+        const own = known.filter((row) => row.paired && !directory.identities.has(keyOf(row)));
+        const all = person ? [...person.identities, ...own] : [];
+        return [
+          principal,
+          all.map(({ channel, account, id }) => ({
+            channel,
+            account,
+            id,
+            mayVote: ripe.has(keyOf({ channel, account, id })),
+          })),
+        ];
+      }),
+    );
+  };
+
   const read = async (): Promise<PeopleDraft> => {
     const { data: file, version } = await readVersioned(path, PeopleFileSchema);
-    return { file, version, byGroups: (groups) => membersOf(file.people, groups) };
+    return { file, version, byGroups: byGroupsOf(file.people) };
   };
   const use = async ({ file, version: read }: PeopleDraft): Promise<void> => {
     await options.admit?.(read);
@@ -126,7 +162,7 @@ export async function createPeople(options: {
 
     list: () => [...directory.people.values()],
 
-    byGroups: (groups) => membersOf(directory.people.values(), groups),
+    byGroups: (groups) => directory.byGroups(groups),
 
     async resolve(channel, account, nativeId) {
       const key = identityKey(channel, account, nativeId);
@@ -140,25 +176,10 @@ export async function createPeople(options: {
     },
 
     async identitiesOf(principal, db = pool) {
-      const person = directory.people.get(principal);
-      if (!person) return [];
-      const { rows } = await db.query<Identity & { paired: boolean; mayVote: boolean }>(
-        `select channel, account, native_id as id, votes_from <= clock_timestamp() as "mayVote",
-           coalesce(paired.principal = $1, false) as paired
-         from identity_links link left join identities paired using (channel, account, native_id)
-         where link.principal = $1 order by since`,
-        [principal],
-      );
-      const ripe = new Set(rows.filter((row) => row.mayVote).map(keyOf));
-      // A paired id that people.yaml meanwhile gives to somebody else is theirs.
-      const own = rows.filter((row) => row.paired && !directory.identities.has(keyOf(row)));
-      return [...person.identities, ...own].map(({ channel, account, id }) => ({
-        channel,
-        account,
-        id,
-        mayVote: ripe.has(keyOf({ channel, account, id })),
-      }));
+      return (await identitiesOfAll([principal], db)).get(principal) ?? [];
     },
+
+    identitiesOfAll,
 
     async holder(db, identity) {
       const listed = directory.identities.get(keyOf(identity))?.principal ?? null;
@@ -191,8 +212,18 @@ function keyOf({ channel, account, id }: Identity): string {
   return identityKey(channel, account, id);
 }
 
-function membersOf(people: Iterable<Person>, groups: readonly string[]): Person[] {
-  return [...people].filter((person) => person.groups.some((group) => groups.includes(group)));
+/** Looked up once, because each card asks for it, of a file that may name thousands. Everybody is in the file's order. */
+function byGroupsOf(people: readonly Person[]): People['byGroups'] {
+  const members = new Map<string, Set<Person>>();
+  for (const person of people) {
+    for (const group of person.groups) members.set(group, (members.get(group) ?? new Set()).add(person));
+  }
+  return (groups) => {
+    const [first, ...others] = groups;
+    if (first === undefined) return [];
+    if (others.length === 0) return [...(members.get(first) ?? [])];
+    return people.filter((person) => groups.some((group) => members.get(group)?.has(person)));
+  };
 }
 
 function standingOf(person: Person, otherwise: 'member' | 'paired'): Standing {
@@ -208,5 +239,10 @@ function index({ people, standIns }: PeopleFile): Directory {
       identities.set(identityKey(identity.channel, identity.account, identity.id), person);
     }
   }
-  return { people: new Map(people.map((person) => [person.principal, person])), identities, standIns };
+  return {
+    people: new Map(people.map((person) => [person.principal, person])),
+    identities,
+    byGroups: byGroupsOf(people),
+    standIns,
+  };
 }

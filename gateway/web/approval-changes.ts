@@ -49,7 +49,7 @@ export function approvalChangeRoutes(deps: WebDeps): Router {
     '/approvals/:id/edit',
     signedIn(deps, async (viewer, request, response) => {
       const id = String(request.params.id);
-      const card = await findCard(deps, id, viewer);
+      const card = await findCard(deps, id, viewer, { link: false });
       editPage(response, card, await deps.approvals.editForm(id, viewer.principal), null);
     }),
   );

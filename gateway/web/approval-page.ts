@@ -42,9 +42,18 @@ export function statusFor(card: Pick<ApprovalCard, 'state' | 'mayApprove'>): Sta
   return card.state === 'pending' && card.mayApprove ? 'needs-you' : words[card.state];
 }
 
-/** A request that the viewer may see. @throws GatehouseError 404 `GH-WEB-009` */
-export async function findCard(deps: WebDeps, id: string, viewer: Viewer): Promise<ApprovalCard> {
-  const card = id.length > 128 ? null : await deps.approvals.card(id, viewer.principal);
+/**
+ * A request that the viewer may see.
+ * @param wanted.link false where nobody is shown a way to the n8n form: to make one is to write it down
+ * @throws GatehouseError 404 `GH-WEB-009`
+ */
+export async function findCard(
+  deps: WebDeps,
+  id: string,
+  viewer: Viewer,
+  wanted?: { link: boolean },
+): Promise<ApprovalCard> {
+  const card = id.length > 128 ? null : await deps.approvals.card(id, viewer.principal, wanted);
   if (card) return card;
   throw new GatehouseError('GH-WEB-009', 'There is no such approval, or it is not yours to see.', {
     status: 404,

@@ -25,7 +25,7 @@ export function approvalRoutes(deps: WebDeps): Router {
     originCheck(deps.publicUrl),
     parseForm,
     signedInForm(deps, async (viewer, request, response) => {
-      const card = await findCard(deps, String(request.params.id), viewer);
+      const card = await findCard(deps, String(request.params.id), viewer, { link: false });
       const purpose = purposeOf(request, card);
       checkShown(request, card);
       response.json(await deps.factors.challenge(viewer.principal, purpose));
@@ -38,7 +38,7 @@ export function approvalRoutes(deps: WebDeps): Router {
     parseForm,
     signedInForm(deps, async (viewer, request, response) => {
       const id = String(request.params.id);
-      const card = await findCard(deps, id, viewer);
+      const card = await findCard(deps, id, viewer, { link: false });
       const comment = field(request, 'comment').trim();
       try {
         const verdict = verdictOf(field(request, 'verdict'), comment);

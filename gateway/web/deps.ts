@@ -128,7 +128,7 @@ export interface StandingWish {
 
 export interface WebApprovals {
   /** @throws GatehouseError 404 when there is none that `viewer` may see; null says the same */
-  card(id: string, viewer: string): Promise<ApprovalCard | null>;
+  card(id: string, viewer: string, wanted?: { link: boolean }): Promise<ApprovalCard | null>;
   /** @throws GatehouseError 403 or 409 when the vote does not count, in words for the voter */
   vote(vote: {
     approvalId: string;
@@ -158,8 +158,8 @@ export interface WebApprovals {
   /** Standing grants that this person can end. */
   standing(viewer: string): Promise<readonly StandingCard[]>;
   revokeStanding(id: string, by: ByPerson): Promise<void>;
-  /** What this person may approve now, soonest deadline first. */
-  pendingFor(principal: string): Promise<readonly ApprovalCard[]>;
+  /** What this person may approve now, soonest deadline first, or what of it has an id that begins so. */
+  pendingFor(principal: string, begins?: string): Promise<readonly ApprovalCard[]>;
   inbox(viewer: string, wish: InboxWish): Promise<Inbox>;
   report(days: number): Promise<ApprovalReport>;
   reportRows(days: number): Promise<ReportRow[]>;

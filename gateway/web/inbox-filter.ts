@@ -12,6 +12,8 @@ export interface InboxFilter {
   from: string;
   /** The code of a reason. */
   why: string;
+  /** Words that are looked for. */
+  find: string;
   group: InboxGrouping;
   after: string;
 }
@@ -42,6 +44,7 @@ export function readFilter(request: Request): InboxFilter {
     what: given('what'),
     from: given('from'),
     why: given('why'),
+    find: given('find').trim(),
     group: oneOf('group', ['requester', 'reason', 'none'], groupingOf(view)),
     after: given('after'),
   };
@@ -64,23 +67,33 @@ export function hrefOf(filter: InboxFilter, path = '/approvals'): string {
 
 /** The address of a list as it is looked at first. */
 export function viewHref(view: View): string {
-  return hrefOf({ view, show: 'you', what: '', from: '', why: '', group: groupingOf(view), after: '' });
+  return hrefOf({
+    view,
+    show: 'you',
+    what: '',
+    from: '',
+    why: '',
+    find: '',
+    group: groupingOf(view),
+    after: '',
+  });
 }
 
 /** The same list without what narrows it. */
 export function wholeOf(filter: InboxFilter): InboxFilter {
-  return { ...filter, what: '', from: '', why: '', group: groupingOf(filter.view), after: '' };
+  return { ...filter, what: '', from: '', why: '', find: '', group: groupingOf(filter.view), after: '' };
 }
 
 /** What is asked of the approvals room. */
 export function wishOf(filter: InboxFilter): InboxWish {
-  const { view, show, what, from, why, group, after } = filter;
+  const { view, show, what, from, why, find, group, after } = filter;
   const risk = what.startsWith('class:') ? what.slice('class:'.length) : undefined;
   return {
     list: lists[view][show],
     ...(risk !== undefined ? { risk } : what === '' ? {} : { tool: what }),
     ...(from === '' ? {} : { requester: from === '-' ? '' : from }),
     ...(why === '' ? {} : { reason: why }),
+    ...(find === '' ? {} : { find }),
     group,
     ...(after === '' ? {} : { after }),
   };

@@ -155,10 +155,11 @@ function viewsOf(filter: InboxFilter): { name: InboxFilter['view']; label: strin
 
 /** What narrows the list, in words. */
 function narrowedBy({ tools, requesters, reasons }: Inbox['choices'], filter: InboxFilter): string[] {
-  const { what, from, why } = filter;
+  const { what, from, why, find } = filter;
   const labelIn = (choices: Inbox['choices']['reasons'], value: string): string =>
     choices.find((choice) => choice.value === value)?.label ?? value;
   return [
+    find === '' ? '' : `“${find}”`,
     what.startsWith('class:') ? what.slice('class:'.length).replaceAll('_', ' ') : labelIn(tools, what),
     from === '' ? '' : labelIn(requesters, from === '-' ? '' : from),
     labelIn(reasons, why),

@@ -138,8 +138,10 @@ const Vote = z.strictObject({
 function sessionRoutes(router: Router, deps: WebDeps): void {
   router.get(
     '/terminal/approvals',
-    byTerminal(deps, async (principal, _request, response) => {
-      response.json({ approvals: await deps.approvals.pendingFor(principal) });
+    byTerminal(deps, async (principal, request, response) => {
+      const { begins } = request.query;
+      const wanted = typeof begins === 'string' ? begins : '';
+      response.json({ approvals: await deps.approvals.pendingFor(principal, wanted) });
     }),
   );
   router.post(

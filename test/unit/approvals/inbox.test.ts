@@ -103,6 +103,43 @@ test('filters narrow by tool, class, requester and rule, and the choices count t
   assert.deepEqual(choices.requesters, [{ value: 'requester', label: 'Robin Requester', count: 2 }]);
 });
 
+test('a search finds every word in who asks, the tool or the first line, and looks at nothing else', async () => {
+  const [pay, mail] = [
+    await asked({
+      args: { amount: '1250.00', currency: 'EUR', payee: 'Bäcker_100%', reference: 'for the attic' },
+    }),
+    await asked({ tool: 'newsletter.send', args: { subject: 'Autumn', body: 'We open the cellar.' } }),
+  ];
+  const found = async (find: string): Promise<string[]> => ids(await read('approver-a', { find }));
+  for (const word of [
+    'BÄCKER',
+    '1,250.00',
+    '1250',
+    'eur',
+    'ledger.transfer',
+    'robin bäcker',
+    'attic',
+    '_100%',
+  ])
+    assert.deepEqual(await found(word), [pay], word);
+  assert.deepEqual(await found('robin'), [pay, mail]);
+  assert.deepEqual(await found('autumn newsletter'), [mail]);
+  for (const word of ['cellar', 'open', 'robin autumn bäcker', '%%', 'b_cker', '\\', 'null'])
+    assert.deepEqual(await found(word), [], word);
+  const { choices, needed } = await read('approver-a', { find: 'autumn' });
+  assert.deepEqual([choices.tools.length, needed], [2, 2]);
+  await house.database.pool.query('update decisions set args = null');
+  assert.deepEqual([await found('autumn'), await found('newsletter.send')], [[], [mail]]);
+});
+
+test('a card of several calls is found by any of them', async () => {
+  const first = await house.decision({ effect: 'confirm' });
+  const args = { amount: '7.00', currency: 'EUR', payee: 'Second Ltd', reference: 'x' };
+  const second = await house.decision({ effect: 'confirm', run: first.run, args });
+  await house.approvals.register(first.run, gateOf([first, second]));
+  assert.deepEqual(ids(await read('requester', { find: 'second' })), [first.id]);
+});
+
 test('pages hold every request once, soonest deadline first, also while some of them end', async () => {
   const all: string[] = [];
   for (let count = 0; count < 45; count += 1) all.push(await asked());
@@ -148,6 +185,8 @@ test('nothing that somebody outside asks for shows them anything', async () => {
     { reason: 'payment_needs_approval' },
     { group: 'requester' },
     { group: 'reason' },
+    { find: 'acme' },
+    { find: `%') or true --` },
     { after: `0.${open}` },
     { after: `99999999999999999.${open}` },
     { after: `1.x' or true --` },

@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { visible } from '../../../gateway/approvals/card.ts';
+import { lockApprovals } from '../../../gateway/approvals/store.ts';
+import { transaction } from '../../../gateway/db/index.ts';
+import { hashToken } from '../../../gateway/envelope/index.ts';
 import { gateOf, openHouse, publicUrl, stateOf, tokenFor, type House } from './support.ts';
 
 let house: House;
@@ -208,16 +212,37 @@ test('the inbox lists what waits for a person, and what they asked for', async (
   assert.equal(await listed('approver-a'), false);
   assert.equal(await listed('approver-b'), true);
   assert.ok((await house.approvals.requestedBy('requester')).some((card) => card.id === id));
-  assert.ok((await house.approvals.listOpen()).some((card) => card.id === id));
+  assert.ok((await house.approvals.listOpen()).cards.some((card) => card.id === id));
 });
 
 test('looking at a card again and again keeps the number of living links small', async () => {
   const { id, run } = await house.decision();
   await house.approvals.register(run, gateOf([{ id }]));
+  const links = async (): Promise<string[]> => {
+    const { rows } = await house.database.pool.query<{ hash: string }>(
+      `select token_hash::text as hash from approval_tokens
+       where approval_id = $1 and identity @> '{"channel":"web","id":"approver-a"}' order by made_at`,
+      [id],
+    );
+    return rows.map(({ hash }) => hash);
+  };
   for (let look = 0; look < 10; look += 1) await house.approvals.card(id, 'approver-a');
-  const { rowCount } = await house.database.pool.query(
-    `select 1 from approval_tokens where approval_id = $1 and identity @> '{"channel":"web","id":"approver-a"}'`,
-    [id],
-  );
-  assert.ok((rowCount ?? 0) <= 4);
+  const living = await links();
+  assert.equal(living.length, 4);
+  const { formUrl } = await house.approvals.card(id, 'approver-a');
+  const newest = hashToken(new URL(formUrl ?? '').hash.slice(1)).toString('hex');
+  assert.deepEqual(await links(), [...living.slice(1), `\\x${newest}`], 'the oldest makes room');
+  const unlinked = await house.approvals.card(id, 'approver-a', { link: false });
+  assert.deepEqual([unlinked.mayApprove, unlinked.formUrl, (await links()).length], [true, null, 4]);
+  assert.ok((await links()).includes(`\\x${newest}`), 'a look without a link takes none away');
+});
+
+test('who opens a card does not wait for a vote that is under way', async () => {
+  const { id, run } = await house.decision();
+  await house.approvals.register(run, gateOf([{ id }]));
+  await transaction(house.database.pool, async (tx) => {
+    await lockApprovals(tx, [id]);
+    const card = await Promise.race([house.approvals.card(id, 'approver-a'), sleep(3000)]);
+    assert.ok(card?.formUrl);
+  });
 });

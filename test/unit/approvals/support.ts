@@ -128,6 +128,11 @@ export async function openHouse(more: Partial<ApprovalsDeps> = {}): Promise<Hous
       }
       return accounts.length;
     },
+    notifyAll: async (tx, notices) => {
+      const routes = [];
+      for (const notice of notices) routes.push(await delivery.notify(tx, notice));
+      return routes;
+    },
     runContext: (_db, runId) => Promise.resolve(runs.get(runId) ?? null),
     runWaiting: async (tx, runId) => {
       seen.waiting.push(runId);

@@ -85,13 +85,16 @@ test('a button and a notice cut nothing without its length and its hash', async 
   const asking = house.another({
     delivery: {
       reply: () => Promise.resolve(null),
-      notify: (_tx, { body }) => {
-        if (typeof body !== 'function') return Promise.resolve(1);
-        return Promise.resolve(body({ channel: 'web', account: 'local', id: 'a' })).then((said) => {
-          labels.push(said.text, ...(said.buttons ?? []).map((button) => button.label));
-          return 1;
-        });
-      },
+      notify: () => Promise.resolve(1),
+      notifyAll: (_tx, notices) =>
+        Promise.all(
+          notices.map(async ({ body }) => {
+            if (typeof body !== 'function') return 1;
+            const said = await body({ channel: 'web', account: 'local', id: 'a' });
+            labels.push(said.text, ...(said.buttons ?? []).map((button) => button.label));
+            return 1;
+          }),
+        ),
       runContext: () => Promise.resolve(null),
       runWaiting: () => Promise.resolve(),
       runResumed: () => Promise.resolve(true),

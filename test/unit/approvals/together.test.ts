@@ -308,7 +308,7 @@ test('what needs a second factor, approval by others, or was edited stands on a 
     factors: { holds: () => Promise.resolve(false) },
   });
   await gateway.register(run, gateOf([first, second, strict, others] as Decided[]));
-  const cards = await gateway.listOpen();
+  const { cards } = await gateway.listOpen();
   assert.deepEqual(cards.map(({ calls }) => calls).sort(), [1, 1, 2]);
   const shared = house.seen.notices.filter((notice) => /2 calls together/.test(notice.text));
   assert.deepEqual(
@@ -324,7 +324,7 @@ test('what needs a second factor, approval by others, or was edited stands on a 
 
 test('a card lists twenty calls at most', async () => {
   await asked(21);
-  assert.deepEqual((await approvals.listOpen()).map(({ calls }) => calls).sort(), [1, 20]);
+  assert.deepEqual((await approvals.listOpen()).cards.map(({ calls }) => calls).sort(), [1, 20]);
 });
 
 test('of one session no more cards wait than may, whichever gates ask', async () => {
@@ -333,13 +333,13 @@ test('of one session no more cards wait than may, whichever gates ask', async ()
   const run = calls[0]?.run as RunContext;
   await gateway.register(run, gateOf(calls.slice(0, 5)));
   for (const call of calls.slice(5, 7)) await gateway.register(run, gateOf([call]));
-  assert.equal((await gateway.listOpen()).length, 3);
+  assert.equal((await gateway.listOpen()).total, 3);
   const refused = await gateway.register(run, gateOf(calls.slice(7)));
   assert.deepEqual(
     refused.approvals.map(({ outcome }) => [outcome?.state, /too_many_asks/.test(outcome?.reason ?? '')]),
     all(2, ['cancelled', true]),
   );
-  assert.equal((await gateway.listOpen()).length, 3);
+  assert.equal((await gateway.listOpen()).total, 3);
   assert.equal(
     await tally(
       calls.map((call) => call.id),
@@ -354,7 +354,7 @@ test('gates that ask at once are held to it too', async () => {
   const calls = await document(8);
   const run = calls[0]?.run as RunContext;
   await Promise.all(calls.map((call) => gateway.register(run, gateOf([call]))));
-  assert.equal((await gateway.listOpen()).length, 3);
+  assert.equal((await gateway.listOpen()).total, 3);
 });
 
 test('a requester who cannot be reached ends all of them at once', async () => {

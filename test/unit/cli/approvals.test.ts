@@ -51,6 +51,30 @@ test('the terminal lists and shows what waits, and what strangers wrote does not
   assert.match(none.err, /GH-CLI-405/);
 });
 
+test('a list that ends before its end says so, and how to see all of it', async () => {
+  const due: string[] = [];
+  for (let count = 0; count < 3; count += 1) {
+    const decision = await house.decision();
+    await house.approvals.register(decision.run, gateOf([decision]));
+    due.push(decision.id);
+  }
+  const total = (JSON.parse(gatehouse('list', '--json').out) as unknown[]).length;
+  assert.ok(total >= 3);
+  const part = gatehouse('list', '--limit', '2');
+  assert.equal(part.out.trim().split('\n').length, 3);
+  assert.match(
+    part.err,
+    new RegExp(`^These are 2 of ${total} requests, those with the soonest deadlines\\.`),
+  );
+  const next = /^npx gatehouse approvals (list --limit \d+)$/m.exec(part.err)?.[1] ?? '';
+  const all = gatehouse(...next.split(' '));
+  assert.deepEqual([all.code, all.err], [0, '']);
+  for (const id of due) assert.ok(all.out.includes(id));
+  assert.equal(gatehouse('list').err, '');
+  assert.match(gatehouse('list', '--json', '--limit', '1').err, new RegExp(`1 of ${total} `));
+  for (const limit of ['0', '-1', '1.5', 'x']) assert.equal(gatehouse('list', '--limit', limit).code, 2);
+});
+
 test('a terminal that nobody signed in votes for nobody', async () => {
   const decision = await house.decision();
   await house.approvals.register(decision.run, gateOf([decision]));

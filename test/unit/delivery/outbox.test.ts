@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { GatehouseError } from '../../../gateway/config/index.ts';
+import type { Notice } from '../../../gateway/delivery/index.ts';
 import { message, Stage, until } from './support.ts';
 
 describe('the outbox', () => {
@@ -108,6 +109,21 @@ describe('the outbox', () => {
       ),
       0,
     );
+  });
+
+  it('tells several at once, each what is theirs', async () => {
+    const told = (principal: string): Notice => ({
+      principal,
+      id: `all-${principal}`,
+      card: `dec_9:${principal}`,
+      body: ({ id }) => Promise.resolve({ text: `for ${id}` }),
+    });
+    assert.deepEqual(
+      await stage.within((tx) => stage.delivery.notifyAll(tx, [told('nobody'), told('ann')])),
+      [0, 1],
+    );
+    await until('it is sent', () => stage.texts().includes('for U1'));
+    assert.deepEqual(await stage.within((tx) => stage.delivery.notifyAll(tx, [])), []);
   });
 
   it('forgets raw payloads, texts and at last rows, but nothing that still waits', async () => {

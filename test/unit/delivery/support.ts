@@ -239,6 +239,12 @@ export class Stage {
         list: () => [ann],
         identitiesOf: async (principal) =>
           principal === 'ann' ? ann.identities.map((identity) => ({ ...identity, mayVote: true })) : [],
+        identitiesOfAll: async (principals) =>
+          new Map(
+            principals
+              .filter((principal) => principal === 'ann')
+              .map((principal) => [principal, ann.identities.map((one) => ({ ...one, mayVote: true }))]),
+          ),
         holder: async () => null,
         standIns: () => [],
         read: () => Promise.reject(new Error('not used')),

@@ -49,6 +49,23 @@ test('the same id in another workspace is another person, and an empty list of g
   assert.deepEqual(people.byGroups([]), []);
 });
 
+test('members of several groups come once each, in the order of the file', async () => {
+  const person = (principal: string, groups: string[]): object => ({
+    principal,
+    display: principal,
+    roles: ['member'],
+    groups,
+    identities: [],
+  });
+  const file = { people: [person('cy', ['b']), person('bo', ['a', 'b']), person('al', ['a'])] };
+  const people = await createPeople({ pool: database.pool, policiesDir: await folder(JSON.stringify(file)) });
+  const of = (...groups: string[]): string[] => people.byGroups(groups).map((one) => one.principal);
+  assert.deepEqual([of('a'), of('c')], [['bo', 'al'], []]);
+  assert.deepEqual(of('a', 'b'), ['cy', 'bo', 'al']);
+  people.byGroups(['a']).length = 0;
+  assert.deepEqual(of('a'), ['bo', 'al'], 'what was given out is a copy');
+});
+
 test('a display name or a principal is no identity', async () => {
   const people = await createPeople({ pool: database.pool, policiesDir: await folder(two) });
   for (const id of ['ann', 'Ann', '']) assert.equal((await people.resolve('slack', 'T1', id)).person, null);

@@ -3,6 +3,7 @@ import { after, before, beforeEach, test } from 'node:test';
 import { createApprovals, type Approvals, type Card } from '../../../gateway/approvals/index.ts';
 import { parseTool } from '../../../gateway/catalogue/index.ts';
 import { createLogger } from '../../../gateway/config/index.ts';
+import type { Delivery } from '../../../gateway/delivery/index.ts';
 import { uuidv7 } from '../../../gateway/envelope/index.ts';
 import type { Preview } from '../../../gateway/policy/index.ts';
 import { createPeople } from '../../../gateway/sessions/index.ts';
@@ -30,6 +31,15 @@ function pay(payee: string): Record<string, string> {
   return { amount: '120.00', currency: 'EUR', payee, reference: 'invoice-42' };
 }
 
+const notify: Delivery['notify'] = async (_tx, { principal, body }) => {
+  const text =
+    typeof body === 'function'
+      ? (await body({ channel: 'web', account: 'local', id: principal })).text
+      : body.text;
+  said.push(`${principal}: ${text}`);
+  return 1;
+};
+
 before(async () => {
   at = await bench();
   const people = await createPeople({ pool: at.db.pool, policiesDir });
@@ -42,14 +52,8 @@ before(async () => {
     preview: (call) => at.deps.preview(call),
     delivery: {
       reply: (_tx, { body }) => Promise.resolve((said.push(`requester: ${body.text}`), null)),
-      notify: async (_tx, { principal, body }) => {
-        const text =
-          typeof body === 'function'
-            ? (await body({ channel: 'web', account: 'local', id: principal })).text
-            : body.text;
-        said.push(`${principal}: ${text}`);
-        return 1;
-      },
+      notify,
+      notifyAll: (tx, notices) => Promise.all(notices.map((notice) => notify(tx, notice))),
       runContext: () => Promise.resolve(null),
       runWaiting: () => Promise.resolve(),
       runResumed: () => Promise.resolve(true),

@@ -144,6 +144,35 @@ describe('the inbox in a browser', { skip }, () => {
     for (const id of ids) await reject(id);
   });
 
+  it('finds by words, with and without scripts, and lets in only what matches', async () => {
+    const ids = [await asked('Needle Ltd'), await asked('Hay Ltd')];
+    for (const javaScriptEnabled of [true, false]) {
+      const { context, page, problems } = await open('approver-a', '/approvals?group=none', {
+        javaScriptEnabled,
+      });
+      const field = page.getByRole('searchbox', { name: 'Find' });
+      await field.fill('needle robin');
+      await field.press('Enter');
+      await page.waitForURL(/[?&]find=needle(\+|%20)robin/);
+      assert.equal(await page.locator('#inbox-items > li').count(), 1);
+      assert.equal(await field.inputValue(), 'needle robin');
+      assert.equal(await page.locator('#inbox-needed').textContent(), String(ids.length));
+      if (javaScriptEnabled) {
+        ids.push(await asked('More hay Ltd'), await asked('Second needle Ltd'));
+        await page.locator(`#r-${ids[3]}`).waitFor();
+        assert.equal(await page.locator('#inbox-items > li').count(), 2);
+      }
+      await page.getByRole('link', { name: 'Show all of it again' }).click();
+      await page.getByText('Hay Ltd').first().waitFor();
+      assert.equal(await field.inputValue(), '');
+      assert.deepEqual(problems, []);
+      await context.close();
+      if (javaScriptEnabled) await reject(ids[3] ?? '');
+      if (javaScriptEnabled) ids.pop();
+    }
+    for (const id of ids) await reject(id);
+  });
+
   it('reads the same without scripts, with the time that is left', async () => {
     const id = await asked('Plain Ltd');
     const { context, page } = await open('approver-a', '/approvals', { javaScriptEnabled: false });

@@ -39,6 +39,7 @@ test('an approver reads who wants what, why, what will happen and who votes; nob
     '?from=requester&show=all',
     '?why=payment_needs_approval&show=all&group=reason',
     `?show=all&group=none&after=0.${id}`,
+    '?show=all&find=baker',
     '?show=all&from=requester&from=approver-a',
     `?view=decided&show=all&after=99999999999999999.${id}`,
   ]) {
@@ -84,11 +85,25 @@ test('an address keeps its filters over pages, and never carries markup', async 
   assert.match(next, /^\/approvals\?what=class%3Apayment&from=requester&group=none&after=/);
   assert.match((await inbox.get(next, 'approver-a')).text, /Payee 20/);
   const mark = encodeURIComponent('"><script>alert(1)</script>');
-  for (const name of ['view', 'show', 'what', 'from', 'why', 'group', 'after', 'seen']) {
+  for (const name of ['view', 'show', 'what', 'from', 'why', 'find', 'group', 'after', 'seen']) {
     const page = await inbox.get(`/approvals?${name}=${mark}`, 'approver-a');
     assert.equal(page.status, 200);
     assert.doesNotMatch(page.text, /<script>alert/);
   }
+});
+
+test('a search stays in the address, on the next page and in the stream', async () => {
+  const { text } = await inbox.get('/approvals?find=payee&group=none', 'approver-a');
+  assert.match(text, /<input type="search" id="find" name="find" value="payee"/);
+  assert.match(text, /Filter and group: “payee”/);
+  assert.match(text, /data-events="\/approvals\/events\?find=payee&amp;group=none&amp;seen=/);
+  const next = /href="([^"]+)" rel="next"/.exec(text)?.[1]?.replaceAll('&amp;', '&') ?? '';
+  assert.match(next, /^\/approvals\?find=payee&group=none&after=/);
+  const last = await inbox.get(next, 'approver-a');
+  assert.match(last.text, /Payee 20/);
+  assert.doesNotMatch(last.text, /Baker/);
+  const none = await inbox.get('/approvals?find=nothing+like+it', 'approver-a');
+  assert.match(none.text, /Nothing here matches\..*<a href="\/approvals">Show all of it<\/a>/);
 });
 
 test('a folded line shows what it holds and offers no decision', async () => {

@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import { after, before, beforeEach, describe, it } from 'node:test';
+import { GatehouseError } from '../../../gateway/config/index.ts';
+import { startWeb, type WebStandIn } from './stand-in.ts';
+import { asNew, visits } from './visit.ts';
+
+let web: WebStandIn;
+before(async () => {
+  web = await startWeb();
+});
+after(() => web.stop());
+beforeEach(() => asNew(web));
+const { get, post } = visits(() => web);
+
+describe('the chat page', () => {
+  it('shows each request once, with the latest text of its card, escaped', async () => {
+    const { cookie } = web.signInAs('requester');
+    const id = await web.addMessage('requester', '/pay 120 EUR <script>alert(1)</script>', 'waiting');
+    await web.addReply('requester', id, { text: 'Received.', tone: 'info' });
+    await web.addReply('requester', id, {
+      text: 'Approval is needed for 5000 EUR.',
+      tone: 'waiting',
+      facts: [
+        { label: 'Amount', value: '5000 EUR' },
+        { label: 'Receipt', value: '0193fd0a-4c1e-7b12-8aaa-0123456789ab' },
+      ],
+      link: { label: 'Open', url: 'javascript:alert(1)' },
+    });
+    const { text } = await get('/', { cookie });
+    assert.match(text, /&lt;script&gt;alert\(1\)/);
+    assert.doesNotMatch(text, /Received\.</);
+    assert.match(text, /Approval is needed for 5,000\.00 EUR\./);
+    assert.match(text, /Waiting for approval/);
+    assert.match(text, /data-copy="0193fd0a-4c1e-7b12-8aaa-0123456789ab"/);
+    assert.doesNotMatch(text, /javascript:/);
+  });
+
+  it('shows a request that was withdrawn as cancelled, not as refused', async () => {
+    await web.addMessage('approver-a', '/pay 10 EUR ACME x', 'done');
+    const { rows } = await web.pool.query<{ id: string }>(
+      `select id from messages order by seq desc limit 1`,
+    );
+    await web.addReply('approver-a', rows[0]?.id ?? '', { text: 'Taken back.', tone: 'cancelled' });
+    const { text } = await get('/', web.signInAs('approver-a'));
+    assert.match(text, /Cancelled\n?<\/span>/);
+  });
+
+  it('does not mistake a message held back by a rate limit for one that needs approval', async () => {
+    await web.addMessage('approver-a', '/balance', 'limited');
+    const { rows } = await web.pool.query<{ id: string }>(`select id from messages where state = 'limited'`);
+    await web.addReply('approver-a', rows[0]?.id ?? '', {
+      text: 'Your messages are queued.',
+      tone: 'waiting',
+    });
+    const { text } = await get('/', web.signInAs('approver-a'));
+    assert.match(text, /Received\n?<\/span>/);
+    assert.doesNotMatch(text, /Waiting for approval/);
+  });
+
+  it('shows nobody the conversation of another', async () => {
+    await web.addMessage('requester', 'only-for-robin', 'queued');
+    const { cookie } = web.signInAs('approver-a');
+    assert.doesNotMatch((await get('/', { cookie })).text, /only-for-robin/);
+  });
+
+  it('works without scripts: a form post comes back to the chat', async () => {
+    const { cookie, csrf } = web.signInAs('requester');
+    const sent = await post('/messages', { csrf, text: 'one\r\ntwo' }, { cookie });
+    assert.equal(sent.headers.get('location'), '/#latest');
+    assert.deepEqual(web.state.submitted, ['one\ntwo']);
+  });
+
+  it('keeps what was typed when it is not taken, and says why', async () => {
+    const { cookie, csrf } = web.signInAs('requester');
+    web.state.outcome = 'refused';
+    const page = await post('/messages', { csrf, text: 'draft-of-mine' }, { cookie });
+    assert.equal(page.status, 429);
+    assert.match(page.headers.get('retry-after') ?? '', /^[1-9]/);
+    assert.match(page.text, /draft-of-mine<\/textarea>/);
+    assert.match(page.text, /GH-WEB-007/);
+    const part = await post('/messages', { csrf, text: ' ' }, { cookie, 'hx-request': 'true' });
+    assert.equal(part.status, 400);
+    assert.match(part.text, /^<div class="problem" role="alert">/);
+  });
+
+  it('says that nothing was stored, and when to come back, while the database is away', async () => {
+    const { cookie, csrf } = web.signInAs('requester');
+    web.state.outcome = new GatehouseError('GH-DELIVERY-001', 'The message could not be stored.', {
+      status: 503,
+      retryAfter: 2,
+    });
+    const page = await post('/messages', { csrf, text: 'hello' }, { cookie });
+    assert.equal(page.status, 503);
+    assert.equal(page.headers.get('retry-after'), '2');
+    assert.match(page.text, /could not be stored/);
+    const part = await post(
+      '/messages',
+      { csrf, text: 'hello' },
+      { cookie, 'hx-request': 'true', accept: '*/*' },
+    );
+    assert.equal(part.status, 503);
+    assert.match(part.text, /^<div class="problem" role="alert">/);
+  });
+});
