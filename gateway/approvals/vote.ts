@@ -1,4 +1,5 @@
 import { recordReceipts } from '../audit/index.ts';
+import type { Tool } from '../catalogue/index.ts';
 import { transaction, type Transaction } from '../db/index.ts';
 import { GatehouseError } from '../config/index.ts';
 import { digest } from '../envelope/index.ts';
@@ -49,8 +50,8 @@ export async function voteByToken(
 ): Promise<VoteResult> {
   const holder = await holderOf(deps.pool, approvalId, token);
   if (holder === null) throw refusals.token();
-  const row = (await findApprovals(deps.pool, 'a.id = $1', [approvalId]))[0];
-  if (row && deps.isStrict?.(row.tool)) {
+  const asked = await findApprovals(deps.pool, 'a.id = $1', [approvalId]);
+  if (asked.some((row) => deps.isStrict?.(row.tool))) {
     throw refusals.signInFirst(`${deps.settings.publicUrl}/approvals/${approvalId}`);
   }
   return vote(deps, { approvalId, ...holder, verdict, comment, channel: relayed, shownDigest: shown });
@@ -109,9 +110,9 @@ function wasShown(rows: OnCard, { shownDigest }: Ballot): boolean {
   return shownDigest === undefined ? rows[0].card === null : sameDigest(bindingOfCard(rows), shownDigest);
 }
 
+/** The same approvals with what was just written; locked as they are, none of them is gone. */
 async function asNow(tx: Transaction, rows: OnCard): Promise<OnCard> {
-  const [first, ...others] = await findCard(tx, rows[0].id);
-  return first ? [first, ...others] : rows;
+  return (await findCard(tx, rows[0].id)) as [ApprovalRow, ...ApprovalRow[]];
 }
 
 async function store(
@@ -193,7 +194,7 @@ function standingFault(deps: ApprovalsDeps, row: ApprovalRow, ballot: Ballot): G
   if (!ballot.standing) return null;
   try {
     const approves = ballot.verdict === 'approve' && row.requester !== null;
-    deps.policy.standing.check(ballot.standing, approves ? offerOf(deps, row) : null);
+    deps.policy.standing.check(ballot.standing, approves ? (likeIt(deps, row)?.offer ?? null) : null);
     return null;
   } catch (error) {
     if (error instanceof GatehouseError) return error;
@@ -208,32 +209,36 @@ async function allowLikeCalls(
   row: ApprovalRow,
   approvals: ApprovalRow['votes'],
 ): Promise<boolean> {
-  const asks = approvals.flatMap((vote) => (vote.standing ? [vote.standing] : []));
-  const tool = deps.catalogue.get(row.tool);
-  const offer = offerOf(deps, row);
-  if (row.state !== 'approved' || !tool || !row.args || !offer || asks.length < approvals.length)
-    return false;
+  const asks = approvals.flatMap((vote) => vote.standing ?? []);
+  const like = likeIt(deps, row);
+  if (!like || asks.length < approvals.length) return false;
   await deps.policy.standing.grant(
     tx,
     {
       run: { sessionKey: row.sessionKey, principal: row.requester },
-      tool,
-      args: row.args,
+      tool: like.tool,
+      args: like.args,
       approvalId: row.id,
       messageId: row.messageId,
       groups: row.groups,
       by: approvals.map((vote) => vote.principal),
     },
     asks,
-    offer,
+    like.offer,
   );
   return true;
 }
 
-function offerOf(deps: ApprovalsDeps, row: ApprovalRow): StandingOffer | null {
+/** The call, and what a standing grant of calls like it may cover; null where there can be none. */
+function likeIt(
+  deps: ApprovalsDeps,
+  row: ApprovalRow,
+): { tool: Tool; args: Record<string, unknown>; offer: StandingOffer } | null {
+  const { args } = row;
   const tool = deps.catalogue.get(row.tool);
-  if (row.kind !== 'approve' || !tool || !row.args) return null;
-  return deps.policy.standing.offer({ tool, args: row.args }, row.quorum);
+  if (row.kind !== 'approve' || !tool || !args) return null;
+  const offer = deps.policy.standing.offer({ tool, args }, row.quorum);
+  return offer && { tool, args, offer };
 }
 
 function progress(deps: ApprovalsDeps, rows: OnCard): VoteResult {
