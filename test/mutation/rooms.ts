@@ -40,7 +40,7 @@ export const rooms: Readonly<Record<string, Room>> = {
       'closing',
     ),
     tests: [
-      'test/unit/approvals/{eligible,voter,settle,wait,ballot,edition,closing,tokens-and-clicks,register,vote,edit,who,questions,strict,together}.test.ts',
+      'test/unit/approvals/{eligible,voter,settle,wait,ballot,edition,closing,tokens-and-clicks,register,vote,edit,together}.test.ts',
     ],
   },
 };
