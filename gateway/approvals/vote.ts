@@ -8,10 +8,10 @@ import { isIntact } from './binding.ts';
 import { outcomeText, progressText, waitingCard } from './notices.ts';
 import { refusals } from './refusals.ts';
 import { changedSignal, settleAll } from './settle.ts';
-import { findApprovals, type ApprovalRow } from './store.ts';
+import { findApprovals, type ApprovalRow, type StoredVote } from './store.ts';
 import { bindingOfCard, cardOf, findCard, lockCard, type OnCard } from './together.ts';
 import { holderOf } from './tokens.ts';
-import type { ApprovalsDeps, Ballot, Verdict, VoteResult } from './types.ts';
+import type { ApprovalsDeps, Ballot, Card, Verdict, VoteResult } from './types.ts';
 import { countedVotes, freeSeat, provenBy, relayed, voterOf, type Voter } from './voter.ts';
 
 /** What one transaction found: a counted vote, or a refusal that is thrown once what it wrote is committed. */
@@ -70,7 +70,9 @@ async function count(deps: ApprovalsDeps, tx: Transaction, rows: OnCard, ballot:
   }
   if (!wasShown(rows, ballot)) return { refusal: refusals.changed() };
   const earlier = rows.map((row) => row.votes.find((entry) => entry.principal === ballot.principal));
-  if (earlier.every((given) => given?.verdict === ballot.verdict)) return { result: progress(deps, rows) };
+  if (earlier.every((given) => given?.verdict === ballot.verdict)) {
+    return { result: progress(deps, rows, await countedVotes(deps, tx, rows[0]), ballot.principal) };
+  }
   if (rows.some((row) => row.stale)) return { refusal: refusals.stale() };
   const decided = rows.find((row) => row.state !== 'pending');
   if (decided) return { refusal: refusals.decided(decided) };
@@ -168,25 +170,26 @@ async function conclude(
 ): Promise<VoteResult> {
   if (ballot.verdict === 'reject') {
     await settleAll(deps, tx, rows, { state: 'rejected', reason: 'An approver rejected it.' });
-    return progress(deps, await asNow(tx, rows));
+    return progress(deps, await asNow(tx, rows), [], ballot.principal);
   }
   const [row] = rows;
   const counted = await Promise.all(rows.map((entry) => countedVotes(deps, tx, entry)));
+  const [ofFirst = []] = counted;
   if (rows.every((entry, index) => (counted[index]?.length ?? 0) >= entry.quorum)) {
     await settleAll(deps, tx, rows, { state: 'approved' });
     const settled = await asNow(tx, rows);
-    const allowed = await allowLikeCalls(deps, tx, settled[0], counted[0] ?? []);
-    const result = progress(deps, settled);
+    const allowed = await allowLikeCalls(deps, tx, settled[0], ofFirst);
+    const result = progress(deps, settled, ofFirst, ballot.principal);
     return allowed ? { ...result, message: `${result.message} Calls like it are allowed for now.` } : result;
   }
   await tx.query('select pg_notify($1, $2)', [changedSignal, row.id]);
   await deps.delivery.reply(tx, {
     message: { messageId: row.messageId },
     id: `${row.id}:vote:${ballot.principal}`,
-    body: waitingCard([cardOf(deps, rows)]),
+    body: waitingCard([openCard(deps, rows, ofFirst)]),
     final: false,
   });
-  return progress(deps, rows);
+  return progress(deps, rows, ofFirst, ballot.principal);
 }
 
 /** Why a vote cannot ask for a standing grant as it does, or null. */
@@ -207,7 +210,7 @@ async function allowLikeCalls(
   deps: ApprovalsDeps,
   tx: Transaction,
   row: ApprovalRow,
-  approvals: ApprovalRow['votes'],
+  approvals: readonly StoredVote[],
 ): Promise<boolean> {
   const asks = approvals.flatMap((vote) => vote.standing ?? []);
   const like = likeIt(deps, row);
@@ -241,12 +244,28 @@ function likeIt(
   return offer && { tool, args, offer };
 }
 
-function progress(deps: ApprovalsDeps, rows: OnCard): VoteResult {
+/** An open card with the votes that count now: one of somebody who left the group since is no progress. */
+function openCard(deps: ApprovalsDeps, rows: OnCard, counted: readonly StoredVote[]): Card {
   const card = cardOf(deps, rows);
-  return {
-    state: card.state,
-    message: card.state === 'pending' ? `Your vote counts. ${progressText(card)}` : outcomeText(card),
-  };
+  return { ...card, votes: card.votes.filter(({ principal }) => counts(counted, principal)) };
+}
+
+const counts = (counted: readonly StoredVote[], principal: string): boolean =>
+  counted.some((vote) => vote.principal === principal);
+
+/** What the voter is told: how it ended, or how far it is and whether their own vote is part of that. */
+function progress(
+  deps: ApprovalsDeps,
+  rows: OnCard,
+  counted: readonly StoredVote[],
+  voter: string,
+): VoteResult {
+  const card = cardOf(deps, rows);
+  if (card.state !== 'pending') return { state: card.state, message: outcomeText(card) };
+  const own = counts(counted, voter)
+    ? 'Your vote counts.'
+    : 'Your vote does not count any more: its account, second factor or seat is not yours now.';
+  return { state: card.state, message: `${own} ${progressText(openCard(deps, rows, counted))}` };
 }
 
 /** Whether a digest is the one that was shown, or begins with what was shown of it. */
