@@ -73,20 +73,24 @@ test('an end is kept with its reason and its receipt, and wakes whoever brings i
   assert.deepEqual(await outcomes(id), [{ state: 'cancelled', digest, by: ['approve:approver-a'] }]);
 });
 
-test('what ended otherwise meanwhile stays as it is, and nobody is told twice', async () => {
+test('what ended stays as it is, and nobody is told twice', async () => {
   const { id } = await asked();
-  const before = await rowOf(id);
   await endOne(id, { state: 'rejected' });
   const told = house.seen.notices.length + house.seen.replies.length;
-  assert.deepEqual(
-    await end([before], { state: 'approved' }),
-    [],
-    'as whoever read it before its end sees it',
-  );
-  assert.equal(await endOne(id, { state: 'expired' }), null, 'as it is now');
+  assert.equal(await endOne(id, { state: 'expired' }), null);
   assert.equal((await stateOf(house, id)).state, 'rejected');
   assert.equal((await outcomes(id)).length, 1);
   assert.equal(house.seen.notices.length + house.seen.replies.length, told);
+});
+
+test('attack: an approval that was read before it ended otherwise is not approved, and leaves no grant', async () => {
+  const { id } = await asked();
+  const before = await rowOf(id);
+  await endOne(id, { state: 'rejected' });
+  await assert.rejects(end([before], { state: 'approved' }), /settled without its lock/);
+  assert.deepEqual(await grants([id]), []);
+  assert.equal((await stateOf(house, id)).state, 'rejected');
+  assert.equal((await outcomes(id)).length, 1);
 });
 
 test('only what was settled before can turn out not to have arrived', async () => {
