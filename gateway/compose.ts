@@ -4,18 +4,12 @@ import { join } from 'node:path';
 import type { Express } from 'express';
 import { PgBoss } from 'pg-boss';
 import { createApprovals, n8nExecutions, waitingProxy } from './approvals/index.ts';
-import { listReceipts, startSealer, type Sealer } from './audit/index.ts';
+import { listReceipts, startSealer } from './audit/index.ts';
 import { loadCatalogue } from './catalogue/index.ts';
-import {
-  createSlack,
-  createTelegram,
-  createWeb,
-  type ChannelAdapter,
-  type Inbound,
-} from './channels/index.ts';
+import { createWeb } from './channels/index.ts';
 import type { Logger, Settings } from './config/index.ts';
 import { migrate, openPool, Signals, type Pool } from './db/index.ts';
-import { createDelivery, type Delivery } from './delivery/index.ts';
+import { createDelivery } from './delivery/index.ts';
 import { createFactors } from './factors/index.ts';
 import {
   createPolicy,
@@ -25,7 +19,8 @@ import {
   startShadow,
   type Shadow,
 } from './policy/index.ts';
-import { createReloader, together, type Reloader } from './reload.ts';
+import { readiness } from './readiness.ts';
+import { createReloader, together } from './reload.ts';
 import { createSandbox } from './sandbox/index.ts';
 import {
   apiRoutes,
@@ -36,9 +31,6 @@ import {
   openApiDocuments,
   problemOf,
   publicApp,
-  type Check,
-  type Checks,
-  type VendorWebhook,
 } from './server/index.ts';
 import {
   createAutomations,
@@ -52,6 +44,7 @@ import {
 } from './sessions/index.ts';
 import { createConnectors, createPreviews, createTools } from './tools/index.ts';
 import { createBox, createLeases, createSecretStore, type SecretStore } from './vault/index.ts';
+import { acceptor, vendorChannels, vendorWebhooks } from './vendors.ts';
 import { watchFolder } from './watch.ts';
 import { mountWeb, webErrorPages, webNotFound } from './web/index.ts';
 
@@ -302,105 +295,4 @@ async function installationSecret(store: SecretStore, name: string, prefix: stri
   const made = `${prefix}${randomBytes(32).toString('base64')}`;
   await store.set(name, made);
   return made;
-}
-
-function vendorChannels(
-  settings: Settings,
-  secrets: (name: string) => Promise<string | undefined>,
-  log: Logger,
-): ChannelAdapter[] {
-  const { slackMode, telegramMode } = settings;
-  return [
-    ...(slackMode === 'off'
-      ? []
-      : [createSlack({ mode: slackMode, apiUrl: settings.slackApiUrl, secrets, log })]),
-    ...(telegramMode === 'off'
-      ? []
-      : [
-          createTelegram({
-            mode: telegramMode,
-            apiRoot: settings.telegramApiRoot,
-            publicUrl: settings.publicUrl,
-            secrets,
-            log,
-          }),
-        ]),
-  ];
-}
-
-/** Only a channel that is switched to webhooks gets its addresses; the others cannot be reached from outside. */
-function vendorWebhooks(settings: Settings, channels: readonly ChannelAdapter[]): VendorWebhook[] {
-  const paths: Record<string, string[]> = {
-    slack:
-      settings.slackMode === 'events'
-        ? ['events', 'interactions', 'commands'].map((at) => `/channels/slack/${at}`)
-        : [],
-    telegram: settings.telegramMode === 'webhook' ? ['/channels/telegram'] : [],
-  };
-  return channels.flatMap((adapter) => (paths[adapter.kind] ?? []).map((path) => ({ path, adapter })));
-}
-
-function acceptor(delivery: Delivery): (inbound: Inbound, channel: string) => Promise<void> {
-  return async (inbound, channel) => {
-    if (inbound.kind === 'messages') await delivery.ingest(inbound.messages);
-    else if (inbound.kind === 'unusable') {
-      const { kind: _kind, ...unusable } = inbound;
-      await delivery.deadLetter(channel, unusable);
-    }
-  };
-}
-
-/** `/readyz`: each dependency by name. n8n counts as ready once a signed ping came back through the workflow. */
-function readiness(parts: {
-  settings: Settings;
-  database: () => Promise<Check>;
-  delivery: Delivery;
-  reloader: Reloader;
-  sealer: Sealer;
-  shadow: Shadow | undefined;
-}): Checks {
-  const { settings, database, delivery, reloader, sealer, shadow } = parts;
-  let answered = false;
-  let pinging: Promise<void> | undefined;
-  return {
-    async database() {
-      const answers = await database();
-      const { inbox } = await delivery.health();
-      return answers.state === 'ok' && !inbox.ok ? { state: 'down', text: inbox.detail } : answers;
-    },
-    async n8n() {
-      const { n8n } = await delivery.health();
-      if (!n8n.ok) {
-        answered = false;
-        return { state: 'down', text: `${n8n.detail} Messages wait; nothing is lost.` };
-      }
-      if (!answered) {
-        pinging ??= delivery.ping().then((pong) => {
-          answered = pong;
-          pinging = undefined;
-        });
-      }
-      return answered
-        ? { state: 'ok' }
-        : {
-            state: 'down',
-            text: `The workflow at ${settings.n8nWebhookPath} has not answered a signed ping yet.`,
-          };
-    },
-    ...(shadow
-      ? {
-          shadow: () => {
-            const text = shadow.problem();
-            return text === undefined ? { state: 'ok' } : { state: 'warn', text };
-          },
-        }
-      : {}),
-    ...Object.fromEntries(
-      ['policy', 'people', 'automations', 'limits'].map((name) => [name, () => reloader.check(name)]),
-    ),
-    receipts: () => {
-      const problem = sealer.problem();
-      return problem === undefined ? { state: 'ok' } : { state: 'down', text: problem.message };
-    },
-  };
 }

@@ -21,8 +21,8 @@ export async function expireLate(deps: ApprovalsDeps): Promise<number | null> {
   );
   for (const { id } of rows.filter((row) => row.ms <= 0)) {
     await transaction(deps.pool, async (tx) => {
+      // What was decided while its lock was waited for stays decided.
       const rows = await lockCard(tx, id);
-      if (!rows.some((row) => row.state === 'pending' && row.late)) return;
       await settleAll(deps, tx, rows, { state: 'expired', reason: 'Nobody decided it in time.' });
     });
   }
@@ -34,7 +34,6 @@ export async function expireLate(deps: ApprovalsDeps): Promise<number | null> {
  * was lost, as in a crash before n8n had stored its wait, starts over and takes them and their votes with it.
  */
 export async function closeStopped(deps: ApprovalsDeps): Promise<void> {
-  if (!deps.executionState) return;
   const { rows } = await deps.pool.query<{ executionId: string; ids: string[] }>(
     `select execution_id as "executionId", array_agg(id) as ids from approvals
      where state = 'pending' and created_at < now() - $1 * interval '1 s' group by execution_id`,

@@ -141,7 +141,8 @@ async function replace(
       steps[row.stepsDone]?.after ?? null,
     ],
   );
-  const edition = await boundEdition(tx, decision.id, preview);
+  await bind(tx, await storedEdition(tx, decision.id), preview);
+  const edition = await storedEdition(tx, decision.id);
   const blind = decision.effect === 'allow' ? null : blindness(deps, edition);
   // Thrown, so that the request stays as it was.
   if (blind !== null) throw refusals.editBlind(blind);
@@ -167,21 +168,16 @@ async function replace(
   if (decision.effect === 'allow')
     await settle(deps, tx, edition, { state: 'approved', reason: 'As changed, it needs no approval.' });
   else await ask(deps, tx, run, [edition]);
-  const now = (await findApprovals(tx, 'a.id = $1', [decision.id]))[0];
-  if (now?.state === 'undeliverable') throw refusals.tooFewLeft();
+  const { state } = await storedEdition(tx, decision.id);
+  if (state === 'undeliverable') throw refusals.tooFewLeft();
   const message =
     decision.effect === 'allow'
       ? 'The request was changed. As it is now, it needs no approval and is carried out.'
       : `The request was changed. ${asksOthers ? 'The approvers are' : 'The requester is'} asked about it as it is now.`;
-  return { approvalId: decision.id, state: now?.state ?? 'pending', message };
+  return { approvalId: decision.id, state, message };
 }
 
-async function boundEdition(tx: Transaction, id: string, preview: Preview | undefined): Promise<ApprovalRow> {
-  const stored = async (): Promise<ApprovalRow> => {
-    const row = (await findApprovals(tx, 'a.id = $1', [id]))[0];
-    if (!row) throw new Error('an edition that was just stored is gone');
-    return row;
-  };
-  await bind(tx, await stored(), preview);
-  return stored();
+/** An edition that this transaction stored, as it is now. */
+async function storedEdition(tx: Transaction, id: string): Promise<ApprovalRow> {
+  return (await findApprovals(tx, 'a.id = $1', [id]))[0] as ApprovalRow;
 }

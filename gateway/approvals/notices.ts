@@ -119,8 +119,8 @@ export function outcomeText(card: Card): string {
 
 /** Progress towards a quorum. */
 export function progressText(card: Card): string {
-  const counted = card.votes.filter((vote) => vote.verdict === 'approve');
-  return `${counted.length} of ${card.quorum} approvals: ${counted.map((vote) => vote.display).join(', ')}.`;
+  const counted = card.votes.filter((vote) => vote.verdict === 'approve').map((vote) => vote.display);
+  return `${counted.length} of ${card.quorum} approvals${counted.length === 0 ? '' : `: ${counted.join(', ')}`}.`;
 }
 
 function waitingText(card: Card): string {

@@ -30,6 +30,7 @@ export interface Ending {
  * in the resumer's queue are one commit.
  * @returns the row as it is now, or null when it was settled otherwise already
  * @throws GatehouseError of the policy when an approved call may not be granted; nothing is written then
+ * @throws Error when the row is older than its lock: the transaction has to be rolled back
  */
 export async function settle(
   deps: ApprovalsDeps,
@@ -52,10 +53,7 @@ export async function settleAll(
   // First, because it may refuse: rules that changed since the question was asked void the question.
   if (ending.state === 'approved') await grantAll(deps, tx, due);
   const settled: ApprovalRow[] = [];
-  for (const row of due) {
-    const now = await end(tx, row, ending);
-    if (now) settled.push(now);
-  }
+  for (const row of due) settled.push(await end(tx, row, ending));
   for (const card of byCard(settled)) await tell(deps, tx, card, ending);
   if (ending.runOver) {
     for (const runId of new Set(settled.map((row) => row.runId))) await deps.delivery.runDone(tx, runId);
@@ -77,7 +75,7 @@ async function end(
   tx: Transaction,
   row: ApprovalRow,
   { state, reason = null, runOver = false, replacedBy }: Ending,
-): Promise<ApprovalRow | null> {
+): Promise<ApprovalRow> {
   const [{ rowCount }, [settled = row]] = await Promise.all([
     tx.query(
       `update approvals set state = $2, reason = $3, decided_at = coalesce(decided_at, clock_timestamp()),
@@ -86,7 +84,8 @@ async function end(
     ),
     findApprovals(tx, 'a.id = $1', [row.id]),
   ]);
-  if (rowCount !== 1) return null;
+  // Thrown, so that no grant is kept of an approval that ended otherwise.
+  if (rowCount !== 1) throw new Error(`approval ${row.id} was settled without its lock`);
   recordReceipts(tx, [
     {
       kind: 'approval.outcome',

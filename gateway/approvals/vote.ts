@@ -1,4 +1,5 @@
 import { recordReceipts } from '../audit/index.ts';
+import type { Tool } from '../catalogue/index.ts';
 import { transaction, type Transaction } from '../db/index.ts';
 import { GatehouseError } from '../config/index.ts';
 import { digest } from '../envelope/index.ts';
@@ -7,10 +8,10 @@ import { isIntact } from './binding.ts';
 import { outcomeText, progressText, waitingCard } from './notices.ts';
 import { refusals } from './refusals.ts';
 import { changedSignal, settleAll } from './settle.ts';
-import { findApprovals, type ApprovalRow } from './store.ts';
+import { findApprovals, type ApprovalRow, type StoredVote } from './store.ts';
 import { bindingOfCard, cardOf, findCard, lockCard, type OnCard } from './together.ts';
 import { holderOf } from './tokens.ts';
-import type { ApprovalsDeps, Ballot, Verdict, VoteResult } from './types.ts';
+import type { ApprovalsDeps, Ballot, Card, Verdict, VoteResult } from './types.ts';
 import { countedVotes, freeSeat, provenBy, relayed, voterOf, type Voter } from './voter.ts';
 
 /** What one transaction found: a counted vote, or a refusal that is thrown once what it wrote is committed. */
@@ -49,8 +50,8 @@ export async function voteByToken(
 ): Promise<VoteResult> {
   const holder = await holderOf(deps.pool, approvalId, token);
   if (holder === null) throw refusals.token();
-  const row = (await findApprovals(deps.pool, 'a.id = $1', [approvalId]))[0];
-  if (row && deps.isStrict?.(row.tool)) {
+  const asked = await findApprovals(deps.pool, 'a.id = $1', [approvalId]);
+  if (asked.some((row) => deps.isStrict?.(row.tool))) {
     throw refusals.signInFirst(`${deps.settings.publicUrl}/approvals/${approvalId}`);
   }
   return vote(deps, { approvalId, ...holder, verdict, comment, channel: relayed, shownDigest: shown });
@@ -69,7 +70,9 @@ async function count(deps: ApprovalsDeps, tx: Transaction, rows: OnCard, ballot:
   }
   if (!wasShown(rows, ballot)) return { refusal: refusals.changed() };
   const earlier = rows.map((row) => row.votes.find((entry) => entry.principal === ballot.principal));
-  if (earlier.every((given) => given?.verdict === ballot.verdict)) return { result: progress(deps, rows) };
+  if (earlier.every((given) => given?.verdict === ballot.verdict)) {
+    return { result: progress(deps, rows, await countedVotes(deps, tx, rows[0]), ballot.principal) };
+  }
   if (rows.some((row) => row.stale)) return { refusal: refusals.stale() };
   const decided = rows.find((row) => row.state !== 'pending');
   if (decided) return { refusal: refusals.decided(decided) };
@@ -110,9 +113,9 @@ function wasShown(rows: OnCard, { shownDigest }: Ballot): boolean {
   return shownDigest === undefined ? rows[0].card === null : sameDigest(bindingOfCard(rows), shownDigest);
 }
 
+/** The same approvals with what was just written; locked as they are, none of them is gone. */
 async function asNow(tx: Transaction, rows: OnCard): Promise<OnCard> {
-  const [first, ...others] = await findCard(tx, rows[0].id);
-  return first ? [first, ...others] : rows;
+  return (await findCard(tx, rows[0].id)) as [ApprovalRow, ...ApprovalRow[]];
 }
 
 async function store(
@@ -168,25 +171,26 @@ async function conclude(
 ): Promise<VoteResult> {
   if (ballot.verdict === 'reject') {
     await settleAll(deps, tx, rows, { state: 'rejected', reason: 'An approver rejected it.' });
-    return progress(deps, await asNow(tx, rows));
+    return progress(deps, await asNow(tx, rows), [], ballot.principal);
   }
   const [row] = rows;
   const counted = await Promise.all(rows.map((entry) => countedVotes(deps, tx, entry)));
+  const [ofFirst = []] = counted;
   if (rows.every((entry, index) => (counted[index]?.length ?? 0) >= entry.quorum)) {
     await settleAll(deps, tx, rows, { state: 'approved' });
     const settled = await asNow(tx, rows);
-    const allowed = await allowLikeCalls(deps, tx, settled[0], counted[0] ?? []);
-    const result = progress(deps, settled);
+    const allowed = await allowLikeCalls(deps, tx, settled[0], ofFirst);
+    const result = progress(deps, settled, ofFirst, ballot.principal);
     return allowed ? { ...result, message: `${result.message} Calls like it are allowed for now.` } : result;
   }
   tx.send({ text: 'select pg_notify($1, $2)', values: [changedSignal, row.id] });
   await deps.delivery.reply(tx, {
     message: { messageId: row.messageId },
     id: `${row.id}:vote:${ballot.principal}`,
-    body: waitingCard([cardOf(deps, rows)]),
+    body: waitingCard([openCard(deps, rows, ofFirst)]),
     final: false,
   });
-  return progress(deps, rows);
+  return progress(deps, rows, ofFirst, ballot.principal);
 }
 
 /** Why a vote cannot ask for a standing grant as it does, or null. */
@@ -194,7 +198,7 @@ function standingFault(deps: ApprovalsDeps, row: ApprovalRow, ballot: Ballot): G
   if (!ballot.standing) return null;
   try {
     const approves = ballot.verdict === 'approve' && row.requester !== null;
-    deps.policy.standing.check(ballot.standing, approves ? offerOf(deps, row) : null);
+    deps.policy.standing.check(ballot.standing, approves ? (likeIt(deps, row)?.offer ?? null) : null);
     return null;
   } catch (error) {
     if (error instanceof GatehouseError) return error;
@@ -207,42 +211,62 @@ async function allowLikeCalls(
   deps: ApprovalsDeps,
   tx: Transaction,
   row: ApprovalRow,
-  approvals: ApprovalRow['votes'],
+  approvals: readonly StoredVote[],
 ): Promise<boolean> {
-  const asks = approvals.flatMap((vote) => (vote.standing ? [vote.standing] : []));
-  const tool = deps.catalogue.get(row.tool);
-  const offer = offerOf(deps, row);
-  if (row.state !== 'approved' || !tool || !row.args || !offer || asks.length < approvals.length)
-    return false;
+  const asks = approvals.flatMap((vote) => vote.standing ?? []);
+  const like = likeIt(deps, row);
+  if (!like || asks.length < approvals.length) return false;
   await deps.policy.standing.grant(
     tx,
     {
       run: { sessionKey: row.sessionKey, principal: row.requester },
-      tool,
-      args: row.args,
+      tool: like.tool,
+      args: like.args,
       approvalId: row.id,
       messageId: row.messageId,
       groups: row.groups,
       by: approvals.map((vote) => vote.principal),
     },
     asks,
-    offer,
+    like.offer,
   );
   return true;
 }
 
-function offerOf(deps: ApprovalsDeps, row: ApprovalRow): StandingOffer | null {
+/** The call, and what a standing grant of calls like it may cover; null where there can be none. */
+function likeIt(
+  deps: ApprovalsDeps,
+  row: ApprovalRow,
+): { tool: Tool; args: Record<string, unknown>; offer: StandingOffer } | null {
+  const { args } = row;
   const tool = deps.catalogue.get(row.tool);
-  if (row.kind !== 'approve' || !tool || !row.args) return null;
-  return deps.policy.standing.offer({ tool, args: row.args }, row.quorum);
+  if (row.kind !== 'approve' || !tool || !args) return null;
+  const offer = deps.policy.standing.offer({ tool, args }, row.quorum);
+  return offer && { tool, args, offer };
 }
 
-function progress(deps: ApprovalsDeps, rows: OnCard): VoteResult {
+/** An open card with the votes that count now: one of somebody who left the group since is no progress. */
+function openCard(deps: ApprovalsDeps, rows: OnCard, counted: readonly StoredVote[]): Card {
   const card = cardOf(deps, rows);
-  return {
-    state: card.state,
-    message: card.state === 'pending' ? `Your vote counts. ${progressText(card)}` : outcomeText(card),
-  };
+  return { ...card, votes: card.votes.filter(({ principal }) => counts(counted, principal)) };
+}
+
+const counts = (counted: readonly StoredVote[], principal: string): boolean =>
+  counted.some((vote) => vote.principal === principal);
+
+/** What the voter is told: how it ended, or how far it is and whether their own vote is part of that. */
+function progress(
+  deps: ApprovalsDeps,
+  rows: OnCard,
+  counted: readonly StoredVote[],
+  voter: string,
+): VoteResult {
+  const card = cardOf(deps, rows);
+  if (card.state !== 'pending') return { state: card.state, message: outcomeText(card) };
+  const own = counts(counted, voter)
+    ? 'Your vote counts.'
+    : 'Your vote does not count any more: its account, second factor or seat is not yours now.';
+  return { state: card.state, message: `${own} ${progressText(openCard(deps, rows, counted))}` };
 }
 
 /** Whether a digest is the one that was shown, or begins with what was shown of it. */

@@ -118,7 +118,7 @@ export function freeSeat(
   const used = row.votes.some(
     (vote) =>
       (vote.identity !== null && keyOf(vote.identity) === keyOf(identity)) ||
-      (authenticator !== undefined && vote.authenticator === authenticator),
+      vote.authenticator === authenticator,
   );
   if (used) return refusals.sourceVoted();
   const [first = ballot.principal] = seats;

@@ -14,7 +14,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   provenance: {
     code: ['gateway/policy/provenance/*.ts'],
     tests: [
-      'test/unit/policy/provenance/{tokens,own-text,leaves,content,own-words,evidence,words,roles}.test.ts',
+      'test/unit/policy/provenance/{tokens,own-text,leaves,content,own-words,evidence,words,roles,results}.test.ts',
     ],
   },
   grants: {
@@ -40,7 +40,7 @@ export const rooms: Readonly<Record<string, Room>> = {
       'closing',
     ),
     tests: [
-      'test/unit/approvals/{eligible,tokens-and-clicks,register,vote,who,edit,questions,strict}.test.ts',
+      'test/unit/approvals/{eligible,voter,settle,wait,ballot,edition,closing,tokens-and-clicks,register,vote,edit,together}.test.ts',
     ],
   },
 };

@@ -87,7 +87,9 @@ async function run(paths: string[], { mutant, only, hitLimit, bail }: Request): 
     await all(file.hooks.after);
     if (bail && outcome.tests.some(({ error }) => error !== undefined)) break;
   }
-  return { ...outcome, ...(mutant === undefined && { coverage: mutants.mutantCoverage }) };
+  // Where no test reaches any mutant, none of them says so; without a word, each mutant would be tried with every test.
+  const coverage = mutants.mutantCoverage ?? { static: {}, perTest: {} };
+  return { ...outcome, ...(mutant === undefined && { coverage }) };
 }
 
 /** @returns what the first of them failed with, or null */

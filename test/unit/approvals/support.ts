@@ -28,8 +28,17 @@ export interface Seen {
     final: boolean;
     buttons: string[];
     link?: string;
+    tone?: string;
   }[];
-  notices: { principal: string; id: string; card: string; text: string; buttons: string[]; link?: string }[];
+  notices: {
+    principal: string;
+    id: string;
+    card: string;
+    text: string;
+    buttons: string[];
+    link?: string;
+    tone?: string;
+  }[];
   waiting: string[];
   resumed: string[];
   again: string[];
@@ -39,6 +48,8 @@ export interface Seen {
 
 export interface House {
   database: TestDatabase;
+  /** What its approvals are built from. */
+  deps: ApprovalsDeps;
   approvals: Approvals;
   seen: Seen;
   people: People;
@@ -113,7 +124,8 @@ export async function openHouse(more: Partial<ApprovalsDeps> = {}): Promise<Hous
     reply: (_tx, { message, id, body, final }) => {
       const messageId = 'messageId' in message ? message.messageId : undefined;
       const buttons = (body.buttons ?? []).map((button) => button.value);
-      seen.replies.push({ messageId, id, text: body.text, final, buttons, link: body.link?.url });
+      const { text, link, tone } = body;
+      seen.replies.push({ messageId, id, text, final, buttons, link: link?.url, tone });
       return Promise.resolve(uuidv7());
     },
     // Like delivery, to each account that may vote; what is said on the first of them is kept.
@@ -123,8 +135,9 @@ export async function openHouse(more: Partial<ApprovalsDeps> = {}): Promise<Hous
       for (const account of accounts) {
         const said = typeof body === 'function' ? await body(account) : body;
         const buttons = (said.buttons ?? []).map((button) => button.value);
+        const { text, link, tone } = said;
         if (account === accounts[0])
-          seen.notices.push({ principal, id, card, text: said.text, buttons, link: said.link?.url });
+          seen.notices.push({ principal, id, card, text, buttons, link: link?.url, tone });
       }
       return accounts.length;
     },
@@ -223,6 +236,7 @@ export async function openHouse(more: Partial<ApprovalsDeps> = {}): Promise<Hous
   };
   return {
     database,
+    deps,
     approvals: another(),
     seen,
     people,

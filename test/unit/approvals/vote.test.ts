@@ -100,19 +100,39 @@ test('a quorum of two is two different people', async () => {
   assert.equal(second.state, 'approved');
 });
 
-test('somebody who left the approvers after voting does not make up the quorum', async () => {
+test('somebody who left the approvers after voting makes up neither the quorum nor the progress that people read', async () => {
   const { id } = await asked({ quorum: 2 });
-  await house.approvals.vote({ approvalId: id, principal: 'approver-a', verdict: 'approve', channel: 'web' });
+  const by = (principal: string) =>
+    house.approvals.vote({ approvalId: id, principal, verdict: 'approve', channel: 'web' });
+  await by('approver-a');
   const left = everybody.map((one) => (one.principal === 'approver-a' ? { ...one, groups: [] } : one));
   await house.setPeople({ people: left });
   try {
-    const second = await house.approvals.vote({
-      approvalId: id,
-      principal: 'approver-b',
-      verdict: 'approve',
-      channel: 'web',
-    });
+    const second = await by('approver-b');
     assert.equal(second.state, 'pending');
+    assert.equal(second.message, 'Your vote counts. 1 of 2 approvals: Blake Approver.');
+    assert.match(house.seen.replies.at(-1)?.text ?? '', /1 of 2 approvals: Blake Approver\.$/);
+  } finally {
+    await house.setPeople({ people: everybody });
+  }
+});
+
+test('who votes again with an account that is not theirs any more hears that their vote counts no more', async () => {
+  const { id } = await asked({ quorum: 2 });
+  const by = (identity: ReturnType<typeof slack>, channel: string) =>
+    house.approvals.vote({ approvalId: id, principal: 'approver-a', verdict: 'approve', channel, identity });
+  await by(slack('approver-a'), 'slack');
+  await house.setPeople({
+    people: everybody.map((one) =>
+      one.principal === 'approver-a'
+        ? { ...one, identities: [{ channel: 'web', account: 'local', id: 'approver-a' }] }
+        : one,
+    ),
+  });
+  try {
+    const again = await by({ channel: 'web', account: 'local', id: 'approver-a' }, 'web');
+    assert.equal(again.state, 'pending');
+    assert.match(again.message, /^Your vote does not count any more: .*\. 0 of 2 approvals\.$/);
   } finally {
     await house.setPeople({ people: everybody });
   }

@@ -4,18 +4,15 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { Secret, TOTP } from 'otpauth';
 import type { Browser, Page } from 'playwright-core';
-import { newToken, uuidv7 } from '../../../gateway/envelope/index.ts';
-import { bindingDigest, callDigest } from '../../../gateway/policy/index.ts';
 import { createSignIn } from '../../../gateway/sessions/index.ts';
 import { launchBrowser, noBrowser } from '../../e2e/support/browser.ts';
 import { violations } from '../../support/axe.ts';
 import { gatewayFolder, startGateway, type GatewayProcess } from '../../support/gateway.ts';
 import { testDatabase, type TestDatabase } from '../../support/postgres.ts';
+import { storeWaiting } from './waiting.ts';
 
 const skip = process.env.CI ? false : noBrowser;
 const shots = process.env.GATEHOUSE_TEST_SHOTS;
-const payment = { amount: '5000.00', currency: 'EUR', payee: 'ACME' };
-const { digest } = callDigest('ledger.transfer', payment);
 
 /** The real gateway with strict payments, and people with Chromium's own authenticator. */
 describe('a strict request, in a browser', { skip, timeout: 170_000 }, () => {
@@ -23,7 +20,6 @@ describe('a strict request, in a browser', { skip, timeout: 170_000 }, () => {
   let folder: Awaited<ReturnType<typeof gatewayFolder>>;
   let gateway: GatewayProcess;
   let browser: Browser;
-  const bindings: Record<string, string> = {};
   const problems: string[] = [];
 
   before(async () => {
@@ -77,47 +73,6 @@ describe('a strict request, in a browser', { skip, timeout: 170_000 }, () => {
     });
   }
 
-  /** A payment that two approvers have to decide. */
-  async function waiting(): Promise<string> {
-    const [id, runId] = [newToken('dec'), uuidv7()];
-    const messageId = `web:local:requester:${runId}:0`;
-    const { pool } = database;
-    await pool.query(
-      `insert into messages (id, channel, session_key, principal, event, state)
-       values ($1, 'web', 's', 'requester', 'command', 'waiting')`,
-      [messageId],
-    );
-    await pool.query(
-      `insert into runs (id, message_id, token_hash, session_key, principal, actor, calls_left, lease_until, state)
-       values ($1, $2, $3, 's', 'requester', '{"display":"Robin"}', 5, now() + interval '10 min', 'waiting')`,
-      [runId, messageId, Buffer.from(runId)],
-    );
-    await pool.query(
-      `insert into decisions (id, message_id, run_id, session_key, principal, step, tool, args, digest, effect, reasons,
-         provenance, policy_version, expires_at)
-       values ($1, $2, $3, 's', 'requester', $1, 'ledger.transfer',
-         $5, $4, 'approve', '[]', '[]', 'v1', now() + interval '1 h')`,
-      [id, messageId, runId, digest, JSON.stringify(payment)],
-    );
-    const deadline = new Date(Date.now() + 3_600_000);
-    bindings[id] = bindingDigest({
-      call: digest,
-      actor: 'requester',
-      session: 's',
-      policy: 'v1',
-      epoch: 0,
-      preview: null,
-      deadline,
-    });
-    await pool.query(
-      `insert into approvals (id, root, kind, groups, quorum, requester, run_id, execution_id, node_id, item_index,
-         resume_path, deadline, binding)
-       values ($1, $1, 'approve', '{approvers}', 2, 'requester', $2, '1', 'n', 0, '/webhook-waiting/1/n', $3, $4)`,
-      [id, runId, deadline, bindings[id]],
-    );
-    return id;
-  }
-
   const votes = async (id: string): Promise<string[]> =>
     (
       await database.pool.query<{ vote: string }>(
@@ -146,7 +101,7 @@ describe('a strict request, in a browser', { skip, timeout: 170_000 }, () => {
   }
 
   it('is decided with a passkey that an invited approver just added, and with nothing less', async () => {
-    const id = await waiting();
+    const { id, binding } = await storeWaiting(database);
     const page = await enter('approver-a');
     await page.goto(at(`/approvals/${id}`));
     await page.getByText('This is decided with a second factor. You have none').waitFor();
@@ -154,7 +109,7 @@ describe('a strict request, in a browser', { skip, timeout: 170_000 }, () => {
     const csrf = await page.locator('input[name=csrf]').first().getAttribute('value');
     const answer = await page.request.post(at(`/approvals/${id}/votes`), {
       headers: { origin: gateway.publicUrl, accept: 'text/html' },
-      form: { csrf: csrf ?? '', binding: bindings[id] ?? '', verdict: 'approve' },
+      form: { csrf: csrf ?? '', binding, verdict: 'approve' },
     });
     assert.equal(answer.status(), 403);
     assert.match(await answer.text(), /GH-APPROVAL-061/);
@@ -186,7 +141,7 @@ describe('a strict request, in a browser', { skip, timeout: 170_000 }, () => {
   });
 
   it('is decided with a code of an app, never by Enter, and a change of factors takes one', async () => {
-    const id = await waiting();
+    const { id } = await storeWaiting(database);
     const page = await enter('approver-b', undefined, 'cli:test');
     await page.getByRole('button', { name: 'Set up an app' }).click();
     await look(page, 'security-setup');
