@@ -111,7 +111,11 @@ export function cardOf(deps: Readers, rows: OnCard, viewer?: string): Card {
       ...new Map(cards.flatMap((card) => card.reasons).map((reason) => [reason.text, reason])).values(),
     ],
     facts: cards.flatMap((card, index) => [
-      { label: `Call ${index + 1}`, value: card.sentence.slice(`${card.requester.display} asks to `.length) },
+      {
+        label: `Call ${index + 1}`,
+        value: card.sentence.slice(`${card.requester.display} asks to `.length),
+        heading: true,
+      },
       ...numbered(card.facts, index),
     ]),
     preview:

@@ -183,8 +183,8 @@ export interface Card {
   reasons: Reason[];
   /** Digest of all that the approval holds for; a vote carries it. */
   binding: string;
-  /** The values of the call, then what a look at the system of record found. */
-  facts: { label: string; value: string }[];
+  /** The values of the call, then what a look at the system of record found. A heading begins each call of a shared card. */
+  facts: { label: string; value: string; heading?: true }[];
   /** When that was looked up, or why nothing was, in words. */
   preview: string;
   /** Only values that did not come from the requester. */

@@ -14,7 +14,7 @@ export function peopleCommand(): Command {
   const command = new Command('people').description('people, and senders that wait to be paired with one');
   command
     .command('list')
-    .description('people with their roles and identities, and senders that wait')
+    .description('people with their roles and groups, and senders that wait')
     .option('--json', 'print as JSON')
     .action(async (options: { json?: boolean }) => {
       const settings = commandSettings({ database: true });

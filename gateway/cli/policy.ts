@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { policyBuildCommand } from './policy/build.ts';
+import { policyCheckCommand } from './policy/check.ts';
 import { policyOverridesCommand } from './policy/overrides.ts';
 import { policyTestCommand } from './policy/test.ts';
 import { addHistory } from './policy/history.ts';
@@ -11,6 +12,7 @@ export function policyCommand(): Command {
     .description('the rules of policies/rego and policies/local')
     .addCommand(policyBuildCommand())
     .addCommand(policyTestCommand())
+    .addCommand(policyCheckCommand())
     .addCommand(policyOverridesCommand());
   addHistory(command);
   addInspection(command);

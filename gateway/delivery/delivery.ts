@@ -10,7 +10,7 @@ import { Inbox } from './inbox.ts';
 import { Linking } from './linking.ts';
 import { runContext, runOver } from './live-runs.ts';
 import { N8n } from './n8n.ts';
-import { Outbox, post, postReply, type Parcel } from './outbox.ts';
+import { besideTheAnswer, Outbox, post, postReply, type Parcel } from './outbox.ts';
 import { Queue } from './queue.ts';
 import { sweepRetention } from './retention.ts';
 import { Runs } from './runs.ts';
@@ -161,11 +161,12 @@ async function openRun(deps: DeliveryDeps, runs: Runs, from: OtherTrigger): Retu
 
 async function sendReply(tx: Transaction, runs: Runs, reply: Reply): Promise<string | null> {
   const { id, final } = reply;
-  const [{ messageId, channel, fresh }] = await Promise.all([
+  const [{ messageId, channel, fresh }, ended] = await Promise.all([
     postReply(tx, reply),
     final ? runs.done(tx, reply.message) : false,
   ]);
   if (!fresh) return null;
+  if (final && !ended) await besideTheAnswer(tx, id);
   const facts = { reply: id, channel, final };
   return recordReceipts(tx, [{ kind: 'reply', messageId, facts }])[0] ?? null;
 }

@@ -100,6 +100,18 @@ export async function postReply(
   return { messageId: row.message_id, channel: row.channel, fresh: row.fresh };
 }
 
+/**
+ * Makes a reply a message of its own where an earlier one has ended the run: of several calls in one run, the outcome of
+ * one does not take the place of another's.
+ */
+export async function besideTheAnswer(tx: Queryable, id: string): Promise<void> {
+  await tx.query(
+    `update outbox set card = id where id = $1
+       and exists (select from runs where message_id = outbox.message_id and state = 'done')`,
+    [id],
+  );
+}
+
 // A tool's answer may hold what Postgres cannot store; the reader loses nothing by losing it.
 function storable(body: Outgoing): string {
   return JSON.stringify(body, (_key, value: unknown) =>

@@ -71,7 +71,10 @@ async function checkRules(
     await runOpa(opaPath, ['check', '--strict', '--capabilities', capabilities, ...files], cwd);
   } catch (cause) {
     // OPA itself accepted the rules a moment ago: a function that it does not know now is one that we do not have.
-    const missing = [...String(cause).matchAll(/^(\S+?:\d+): rego_type_error: undefined function (\S+)$/gm)];
+    // A single fault stands behind "1 error occurred: ", several each on a line of its own.
+    const missing = [
+      ...String(cause).matchAll(/(?:^|: )(\S+?:\d+): rego_type_error: undefined function (\S+)$/gm),
+    ];
     if (missing.length === 0) throw cause;
     const lines = missing.map(
       ([, where, name = '']) => `${where}: ${name} is not available. ${hintFor(name)}`,

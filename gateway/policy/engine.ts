@@ -69,7 +69,7 @@ export async function loadEngine(
       `${join(policiesDir, 'policy.wasm')} is not a policy that can be run.`,
       {
         status: 500,
-        next: 'Run gatehouse policy build.',
+        next: `npx gatehouse policy build ${policiesDir}`,
         cause,
       },
     );
@@ -132,7 +132,7 @@ async function readWasm(policiesDir: string, name: string): Promise<Buffer> {
   } catch (cause) {
     throw new GatehouseError('GH-POLICY-001', `${path} cannot be read.`, {
       status: 500,
-      next: 'Run gatehouse policy build, or restore the file from the repository.',
+      next: `Restore it from the repository, or: npx gatehouse policy build ${policiesDir}`,
       cause,
     });
   }
@@ -144,7 +144,7 @@ function checkNoneLeft(policiesDir: string): void {
   if (!existsSync(path)) return;
   throw new GatehouseError('GH-POLICY-002', `${path} is there, and its rules are gone.`, {
     status: 500,
-    next: 'Run gatehouse policy build.',
+    next: `npx gatehouse policy build ${policiesDir}`,
   });
 }
 
@@ -154,7 +154,7 @@ async function checkSources(policiesDir: string, folder: RulesFolder, wasm: stri
   const differ = (what: string, cause?: unknown): GatehouseError =>
     new GatehouseError('GH-POLICY-002', `The rules and ${binary} do not belong together: ${what}.`, {
       status: 500,
-      next: 'Run gatehouse policy build.',
+      next: `npx gatehouse policy build ${policiesDir}`,
       cause,
     });
   let manifest: PolicyManifest;

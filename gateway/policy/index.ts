@@ -10,6 +10,7 @@ export { readApprovalClasses, type ApprovalClass } from './approval-classes.ts';
 export { buildPolicy } from './build.ts';
 export { buildBundle } from './bundle.ts';
 export { loadBuiltRules, readPolicyData } from './data.ts';
+export { loadEngine } from './engine.ts';
 export { openCandidate } from './candidate.ts';
 export { destinationsOf } from './destinations.ts';
 export { openEpoch, type Epoch } from './epoch.ts';

@@ -37,13 +37,7 @@ export async function checkPackages(opaPath: string, policiesDir: string): Promi
   for (const folder of ['rego', 'local'] as const) {
     for (const name of await ruleFiles(policiesDir, folder)) {
       const file = join(folder, name);
-      const module = JSON.parse(
-        await runOpa(
-          opaPath,
-          ['parse', '--format', 'json', '--json-include', 'locations', file],
-          policiesDir,
-        ),
-      ) as Module;
+      const module = await parsed(opaPath, policiesDir, file);
       faults.push(...faultsOf(module, folder).map(({ line, text }) => `${file}:${line}: ${text}`));
       if (folder === 'local') collect(own, module);
     }
@@ -55,6 +49,17 @@ export async function checkPackages(opaPath: string, policiesDir: string): Promi
     });
   }
   return [...own.values()].filter(({ sets }) => sets.length > 0);
+}
+
+async function parsed(opaPath: string, policiesDir: string, file: string): Promise<Module> {
+  const options = ['--format', 'json', '--json-include', 'locations'];
+  try {
+    return JSON.parse(await runOpa(opaPath, ['parse', ...options, file], policiesDir)) as Module;
+  } catch (error) {
+    // `parse` complains in JSON, and `check` in words.
+    await runOpa(opaPath, ['check', file], policiesDir);
+    throw error;
+  }
 }
 
 /** A package that puts all own rules together under one name, which is what the engines ask for. */

@@ -75,6 +75,15 @@ const pairingCacheMs = 3000;
 const pairingCacheSize = 10_000;
 
 /**
+ * Reads people.yaml, and uses it for nothing yet.
+ * @throws GatehouseError `GH-SESSIONS-001` naming file, line and reason
+ */
+export async function readPeople(policiesDir: string): Promise<PeopleDraft> {
+  const { data: file, version } = await readVersioned(join(policiesDir, 'people.yaml'), PeopleFileSchema);
+  return { file, version, byGroups: byGroupsOf(file.people) };
+}
+
+/**
  * Loads people.yaml and joins it with the identities that administrators paired.
  * @param options.policiesDir folder of people.yaml
  * @param options.admit asked with its digest before a file is used
@@ -86,7 +95,6 @@ export async function createPeople(options: {
   admit?: (digest: string) => Promise<void>;
 }): Promise<People> {
   const { pool } = options;
-  const path = join(options.policiesDir, 'people.yaml');
   let directory = index({ people: [], standIns: [] });
   let version = '';
   const paired = new Map<string, { principal: string | null; until: number }>();
@@ -134,10 +142,7 @@ export async function createPeople(options: {
     );
   };
 
-  const read = async (): Promise<PeopleDraft> => {
-    const { data: file, version } = await readVersioned(path, PeopleFileSchema);
-    return { file, version, byGroups: byGroupsOf(file.people) };
-  };
+  const read = (): Promise<PeopleDraft> => readPeople(options.policiesDir);
   const use = async ({ file, version: read }: PeopleDraft): Promise<void> => {
     await options.admit?.(read);
     const next = index(file);

@@ -1,6 +1,7 @@
 import { userInfo } from 'node:os';
 import type { Command } from 'commander';
 import { allowRollback, listRevisions } from '../../policy/index.ts';
+import { moment } from '../cards.ts';
 import { printJson, printTable } from '../output.ts';
 import { commandSettings, withPool } from '../settings.ts';
 
@@ -18,7 +19,7 @@ export function addHistory(command: Command): void {
         revisions.map((one) => [
           String(one.revision),
           one.part,
-          one.servedAt.toISOString().slice(0, 16),
+          moment(one.servedAt.toISOString()),
           one.digest.replace('sha256:', '').slice(0, 12),
           one.newest ? 'newest' : '',
         ]),

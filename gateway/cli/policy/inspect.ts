@@ -7,6 +7,7 @@ import {
   simulate,
   type Explanation,
 } from '../../policy/index.ts';
+import { moment } from '../cards.ts';
 import { exitCodes, printJson, printTable } from '../output.ts';
 import { commandSettings, withPool } from '../settings.ts';
 
@@ -70,7 +71,7 @@ export function addInspection(command: Command): void {
       if (options.json) return printJson(report);
       for (const { candidate, compared, dropped, latest } of report.candidates) {
         process.stdout.write(
-          `${candidate.slice(0, 19)}: ${compared} decisions compared, ${dropped} left out, latest ${latest.toISOString().slice(0, 16)}\n`,
+          `${candidate.slice(0, 19)}: ${compared} decisions compared, ${dropped} left out, latest ${moment(latest.toISOString())}\n`,
         );
       }
       printTable(

@@ -2,18 +2,19 @@ import { Command } from 'commander';
 import { loadCatalogue } from '../../catalogue/index.ts';
 import { coverageBar, opaVersion, runRuleTests, runTables, loadBuiltRules } from '../../policy/index.ts';
 import { exitCodes, printJson } from '../output.ts';
-import { commandSettings } from '../settings.ts';
+import { folderHelp, policiesFolder } from './folder.ts';
 import { installHelp, opaProgram, type OpaChoice } from './opa.ts';
 
 /** `gatehouse policy test`: the tests of rules with their coverage, and the tables on the rules as they are built. */
 export function policyTestCommand(): Command {
   return new Command('test')
     .description('run policies/*/*_test.rego and the tables of policies/tests')
+    .argument('[folder]', folderHelp)
     .option('--opa <program>', `an OPA ${opaVersion} of your own`)
     .option('--install', installHelp)
     .option('--json', 'print the results as JSON')
-    .action(async (options: OpaChoice & { json?: boolean }) => {
-      const { policiesDir } = commandSettings({ database: false });
+    .action(async (named: string | undefined, options: OpaChoice & { json?: boolean }) => {
+      const policiesDir = policiesFolder(named);
       const opa = await opaProgram(options);
       const rules = await runRuleTests(opa, policiesDir);
       const tables = await runTables(

@@ -114,7 +114,10 @@ async function cancel(approvals: ApprovalLists, principal: string, wanted: unkno
     return { status: 'failed', reasons: [{ code: 'nothing_to_cancel', text }] };
   }
   if (another) {
-    const text = ['You have several open requests. Say which one to cancel:', ...chosen.map(line)].join('\n');
+    const text = [
+      'You have several open requests. Add the id of the one to cancel:',
+      ...chosen.map(line),
+    ].join('\n');
     return { status: 'failed', reasons: [{ code: 'cancel_ambiguous', text }] };
   }
   await approvals.cancel(request.id, principal);

@@ -75,6 +75,37 @@ test('policy explain prints reasons, what was seen without its content, and what
   assert.equal((await gatehouse('policy', 'explain', 'dec_none')).code, 1);
 });
 
+test('policy check names what the gateway would refuse of a folder, of each file', async () => {
+  const copy = join(dir, 'checked');
+  cpSync(policiesDir, copy, { recursive: true });
+  const good = await gatehouse('policy', 'check', copy);
+  assert.deepEqual([good.code, good.out], [0, `The gateway can use ${copy}.\n`]);
+  const change = (name: string, from: string | RegExp, to: string): void =>
+    writeFileSync(join(copy, name), readFileSync(join(copy, name), 'utf8').replace(from, to));
+  change('people.yaml', /groups: \[approvers\]/g, 'groups: [approver]');
+  change('rego/risk.rego', 'package gatehouse', '# changed\npackage gatehouse');
+  change('automations.yaml', 'automations:', 'automation:');
+  const bad = await gatehouse('policy', 'check', copy);
+  assert.equal(bad.code, 1);
+  assert.match(bad.out, /approvals\.yaml:\d+: .*nobody in people\.yaml belongs to the group approvers/);
+  assert.match(bad.out, /automations\.yaml:\d+: .*automation/);
+  assert.match(
+    bad.out,
+    /risk\.rego:\d+ was changed after the build\.\nnpx gatehouse policy build \S+checked/,
+  );
+  const { ok, faults } = JSON.parse((await gatehouse('policy', 'check', copy, '--json')).out) as {
+    ok: boolean;
+    faults: { code: string }[];
+  };
+  assert.equal(ok, false);
+  assert.deepEqual(faults.map(({ code }) => code).sort(), [
+    'GH-POLICY-002',
+    'GH-POLICY-011',
+    'GH-POLICY-012',
+    'GH-SESSIONS-001',
+  ]);
+});
+
 test('policy simulate lists what changes, and fails where it is told to', async () => {
   const copy = join(dir, 'candidate');
   cpSync(policiesDir, copy, { recursive: true });

@@ -40,6 +40,26 @@ describe('the outbox', () => {
     assert.equal(await stage.stateOf(id), 'done');
   });
 
+  it('gives a second answer a message of its own, so that no outcome takes the place of another', async () => {
+    const id = await received('o8');
+    await reply(id, 'y1', 'needs you');
+    await reply(id, 'y2', 'noted about 7', true);
+    await reply(id, 'y3', 'noted about 8', true);
+    assert.equal(await reply(id, 'y3', 'noted about 8', true), null);
+    await until('all', () => stage.channel.sent.length === 3);
+    const sent = stage.channel.sent.map(({ message: { text }, previous }) => [text, previous]);
+    assert.deepEqual(
+      sent
+        .sort(([one], [other]) => String(other).localeCompare(String(one)))
+        .map(([text, previous]) => [text, previous !== null]),
+      [
+        ['noted about 8', false],
+        ['noted about 7', true],
+        ['needs you', false],
+      ],
+    );
+  });
+
   it('keeps the order when the first cannot be sent at once', async () => {
     const id = await received('o2');
     let failures = 1;

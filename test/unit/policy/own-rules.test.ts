@@ -116,6 +116,22 @@ test('a built-in that no engine has is named with file, line and what to use', {
   });
 });
 
+test('so is a single one', { skip }, async () => {
+  await own('package local.a\n\nx := time.now_ns()\n');
+  await assert.rejects(buildPolicy(opa, folder), {
+    code: 'GH-POLICY-015',
+    message: /local\/mine\.rego:3: time\.now_ns is not available.*input\.now/,
+  });
+});
+
+test('a rule that does not parse is refused in words, and not in JSON', { skip }, async () => {
+  await own('package local.a\n\ndenials contain {"code": "a", "text": "A."} if {\n\ttrue\n}\n');
+  await assert.rejects(buildPolicy(opa, folder), {
+    code: 'GH-POLICY-010',
+    message: /^OPA refuses the rules:\n.*local\/mine\.rego:3: rego_parse_error/,
+  });
+});
+
 test('own rules add reasons, and the stricter effect wins', { skip }, async () => {
   await own(`package local.office
 
