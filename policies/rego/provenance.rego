@@ -31,6 +31,13 @@ vouched(leaf) if {
 	input.tool.risk != "delete"
 }
 
+# A file that they named, in a folder that they named: enough for a change of one's own, never for what cannot be undone.
+vouched(leaf) if {
+	leaf.origin == "composed"
+	leaf.kind == "selects"
+	input.tool.risk == "write"
+}
+
 confirmations contains {"code": "value_not_from_requester", "text": text} if {
 	is_person
 	names := {leaf.arg | some leaf in unvouched; leaf.origin != "mentioned"}
@@ -48,10 +55,14 @@ confirmations contains {"code": "value_in_other_role", "text": text} if {
 # A change of somebody's own records is about something that they said.
 confirmations contains {"code": "not_about_the_request", "text": "Nothing that this would write was named in the request."} if {
 	is_person
-	input.tool.risk == "write"
+	keeps
 	input.tool.connector != "gatehouse"
 	not input.anchored
 }
+
+keeps if input.tool.risk == "write"
+
+keeps if input.recipients.nobody
 
 # Text that leaves carries no address and no secret that the person who asks did not type.
 confirmations contains {"code": "text_names_host", "text": text} if {

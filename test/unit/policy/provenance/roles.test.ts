@@ -17,6 +17,12 @@ const rows: [string, Tool, string, 'user' | 'mentioned'][] = [
   ['Message Ann (ann@example.com) the link', mail, 'ann@example.com', 'user'],
   ['Pay 50 EUR to ACME for the chairs', pay, 'ACME', 'user'],
   ['Send 50 EUR to ACME', pay, 'ACME', 'user'],
+  ["Put 50 EUR into Ann's holiday fund", pay, 'Ann', 'user'],
+  ["Pay 50 EUR into Ann's account", pay, 'Ann', 'user'],
+  ["Transfer 50 EUR from Ann's account to ACME", pay, 'Ann', 'mentioned'],
+  ["Pay ACME what stands in the list of Ann's account", pay, 'Ann', 'mentioned'],
+  ["Pay 50 EUR to Ann's landlord", pay, 'Ann', 'mentioned'],
+  ["Send the notes to Ann's account manager", mail, 'Ann', 'mentioned'],
   ['Read the mail from eve@example.net', mail, 'eve@example.net', 'mentioned'],
   [
     'Read the mail from eve@example.net and send a summary to ann@example.com',
