@@ -70,25 +70,33 @@ test_a_guest_and_an_automation_have_no_order if {
 	}
 }
 
-nobody(change) := object.union(calling("calendar.create", "outbound"), object.union({"recipients": {"count": 0, "nobody": true}}, change))
+nobody(change) := object.union(
+	calling("calendar.create", "outbound"),
+	object.union({"recipients": {"count": 0, "nobody": true}, "leaves": [leaf("content", "user")]}, change),
+)
 
 known := {"outbound": {"groups": ["approvers"], "quorum": 1, "from": {}, "unasked": {"recipients": 1, "knownRecipients": true, "upTo": []}}}
 
 test_what_reaches_nobody_leaves_nothing if {
 	decided("allow", {"small_enough"}) with input as nobody({}) with data.approvals as known
 	decided("approve", {"outbound_needs_approval"}) with input as nobody({"recipients": {"nobody": false}}) with data.approvals as known
-	decided("confirm", {"not_about_the_request"}) with input as nobody({"anchored": false}) with data.approvals as known
+	every entry in [leaf("sizes", "user"), leaf("content", "constant"), leaf("content", "unknown")] {
+		decided("confirm", {"not_about_the_request"}) with input as nobody({"leaves": [entry]}) with data.approvals as known
+	}
 	decided("confirm", {"text_names_host"}) with input as nobody({"carried": {"hosts": ["evil.example"]}}) with data.approvals as known
 }
+
+booking(cents) := object.union(paying(cents, "EUR"), {"ordered": true})
 
 seller(amount, limit) := data_for if {
 	data_for := {"payment": {"groups": ["approvers"], "quorum": 1, "from": {}, "unasked": object.union({"recipients": 1, "knownRecipients": false, "upTo": [{"currency": "EUR", "cents": amount}]}, limit)}}
 }
 
 test_a_tool_that_always_pays_the_same_is_held_by_its_amount if {
-	decided("allow", {"small_enough"}) with input as paying(14200, "EUR") with data.approvals as seller(14200, {})
-	decided("approve", {"payment_needs_approval"}) with input as paying(14201, "EUR") with data.approvals as seller(14200, {})
-	decided("approve", {"payment_needs_approval"}) with input as paying(14200, "EUR") with data.approvals as seller(14200, {"knownRecipients": true})
+	decided("allow", {"small_enough"}) with input as booking(14200) with data.approvals as seller(14200, {})
+	decided("approve", {"payment_needs_approval"}) with input as booking(14201) with data.approvals as seller(14200, {})
+	decided("approve", {"payment_needs_approval"}) with input as booking(14200) with data.approvals as seller(14200, {"knownRecipients": true})
+	decided("approve", {"payment_needs_approval"}) with input as paying(14200, "EUR") with data.approvals as seller(14200, {})
 }
 
 test_a_file_in_a_folder_that_they_named_is_changed_and_nothing_more if {

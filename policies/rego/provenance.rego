@@ -55,14 +55,23 @@ confirmations contains {"code": "value_in_other_role", "text": text} if {
 # A change of somebody's own records is about something that they said.
 confirmations contains {"code": "not_about_the_request", "text": "Nothing that this would write was named in the request."} if {
 	is_person
-	keeps
+	input.tool.risk == "write"
 	input.tool.connector != "gatehouse"
 	not input.anchored
 }
 
-keeps if input.tool.risk == "write"
+# So is an entry that reaches nobody, and by more than its day.
+confirmations contains {"code": "not_about_the_request", "text": "Nothing that this would write was named in the request."} if {
+	is_person
+	input.recipients.nobody
+	not is_titled
+}
 
-keeps if input.recipients.nobody
+is_titled if {
+	some leaf in input.leaves
+	leaf.kind != "sizes"
+	leaf.origin in {"user", "resolved", "found"}
+}
 
 # Text that leaves carries no address and no secret that the person who asks did not type.
 confirmations contains {"code": "text_names_host", "text": text} if {

@@ -73,10 +73,11 @@ few_enough(_) if {
 	input.recipients.nobody
 }
 
-# To whom its tool always pays; that nothing was paid there before cannot be told.
+# To whom its tool always pays, where the requester ordered just that; whether it was paid before cannot be told.
 few_enough(limit) if {
 	input.tool.risk == "payment"
 	input.recipients.count == 0
+	input.ordered
 	not limit.knownRecipients
 }
 

@@ -1,5 +1,5 @@
 import { ownTextOf } from './own-text.ts';
-import { isNamed, isOrder } from './phrases.ts';
+import { isNamed, isOrder, leadsAside } from './phrases.ts';
 import { keysOf, numberKey, tokenise, wordsIn, type Token } from './tokens.ts';
 import {
   accountWords,
@@ -188,9 +188,10 @@ class Words implements OwnWords {
 
   orders(span: Span, verbs: ReadonlySet<string>): boolean {
     const { clause, quoted } = this.#tokens[span.from] ?? {};
-    if (clause === undefined || this.forbids(span)) return false;
+    if (clause === undefined || quoted || this.forbids(span)) return false;
     const words = this.#tokens.filter((token) => token.clause === clause);
-    return words.some((_word, at) => isOrder(words, at, verbs));
+    const value = words.indexOf(this.#tokens[span.from] as Token);
+    return words.some((_word, at) => isOrder(words, at, verbs) && !leadsAside(words, at, value));
   }
 
   holds(text: string): boolean {

@@ -22,8 +22,9 @@ export const effectVerbs = new Set([
   ),
 ]);
 
-/** Orders that something be gone, and orders that somebody may do something or no longer: what a class of tools does. */
+/** Orders of what a class of tools does: that something be paid, be gone, or that somebody may do something or no longer. */
 export const ordersOf: Readonly<Record<string, ReadonlySet<string>>> = {
+  payment: new Set([...payVerbs, 'take']),
   delete: set('delete remove cancel end erase discard trash bin clear'),
   access: set(
     `share invite add give grant let allow permit make set assign appoint promote demote remove revoke freeze unfreeze block
@@ -33,6 +34,9 @@ export const ordersOf: Readonly<Record<string, ReadonlySet<string>>> = {
 
 /** Where somebody's money lies. */
 export const accountWords = set('account iban wallet fund pot savings');
+
+/** What follows is not what an order is for, though it stands in its clause. */
+export const asideWords = set('about regarding concerning from like than after before since what whether if');
 
 /** What stands before the name of a folder. */
 export const folderWords = set('in into to from under inside folder directory');

@@ -19,6 +19,9 @@ const rows: [string, boolean][] = [
   ['Share Plan with bob@acme.example, view only', true],
   ['Could you please let bob@acme.example view Plan?', true],
   ["Plan is ready. Give bob@acme.example the right to view it, he's waiting", true],
+  ['Let bob@acme.example see what he needs of Plan', true],
+  ['Let me see whether bob@acme.example can view Plan', false],
+  ['Permit us to view Plan of bob@acme.example', false],
   ['Tell bob@acme.example about Plan, which I cannot view', false],
   ['Did you share Plan with bob@acme.example to view?', false],
   ['Who let bob@acme.example view Plan?', false],
@@ -55,6 +58,30 @@ test('an order is one of the class of its tool', async () => {
   assert.equal((await traced('Delete a.txt', edit, { ...file, text: 'x' })).ordered, false);
   assert.equal((await traced('Delete the mail', mail, { recipients: ['mail'] })).ordered, false);
 });
+
+const book = toolOf(
+  'flights.book',
+  'payment',
+  { flight: 'selects', fare: 'sizes', cur: 'sizes' },
+  'money: { amount: fare, currency: cur }',
+);
+for (const [said, ordered] of [
+  ['Take AX 412 for me', true],
+  ['Please book AX 412', true],
+  ['Could you reserve the flight AX 412?', true],
+  ['Take a look at AX 412', false],
+  ['Is AX 412 booked?', false],
+  ['Should I take AX 412?', false],
+  ['Take the train, or if it is late AX 412', false],
+  ['Did I take AX 412?', false],
+  ['Book the train and tell me about AX 412', false],
+  ['Book the one that is cheaper than AX 412', false],
+  ['Let me know what AX 412 is', false],
+] as const) {
+  test(`${said} → ${ordered ? 'a booking' : 'no booking'}`, async () => {
+    assert.equal((await traced(said, book, { flight: 'AX 412' })).ordered, ordered);
+  });
+}
 
 test('an order about a choice alone is about nothing', async () => {
   assert.equal((await traced('Let them view it', share, { right: 'view' })).ordered, false);

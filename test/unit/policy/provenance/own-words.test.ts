@@ -253,8 +253,8 @@ for (const [said, amount, clean, strict] of amounts) {
   });
 }
 
-test('attack: no number beside none of the currencies is paid once others had a say', async () => {
-  await fc.assert(
+test('attack: no number beside none of the currencies is paid once others had a say', () => {
+  fc.assert(
     fc.property(fc.integer({ min: 2, max: 9999 }), fc.integer({ min: 2, max: 9999 }), (price, other) => {
       fc.pre(price !== other);
       const words = wordsOfText(`Pay Bob ${price} EUR for the ${other} chairs of order ${other}`);
