@@ -142,7 +142,7 @@ class Words implements OwnWords {
     return this.findNumber(value).filter(({ from }) => {
       const before = this.#tokens[from - 1]?.word ?? '';
       const coded = /^\p{Lu}{2,3}$/u.test(before) && !currencyCodes.has(before);
-      return priced ? this.#tokens[from]?.money : !coded;
+      return !coded && (!priced || this.#tokens[from]?.money);
     });
   }
 

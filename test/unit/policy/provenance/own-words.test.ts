@@ -244,6 +244,7 @@ const amounts: [string, string, boolean, boolean][] = [
   ['Take AX 412, which is 142', '142', true, true],
   ['Pay Bob USD 412', '412', true, true],
   ['Pay 300 to Bob in order 882', '300', true, true],
+  ['Take AX 50 EUR 30', '50', false, false],
   ['Pay Bob 50', '500', false, false],
 ];
 for (const [said, amount, clean, strict] of amounts) {
