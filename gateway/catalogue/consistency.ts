@@ -4,6 +4,7 @@ import { parameterFaults, previewFaults, previewReferences } from './preview.ts'
 import type { ToolFile } from './schema.ts';
 import { placeholders } from './sentence.ts';
 import { unbound } from './shared-hosts.ts';
+import { reachFaults, wordFaults } from './spoken.ts';
 import { tokenFaults } from './tokens.ts';
 
 /** Says that `where` names an argument that there is none of, where that is so. */
@@ -19,7 +20,13 @@ export function inconsistencies(tool: ToolFile): FoundFault[] {
     faults.push({ where, fault: `there is no argument \`${name}\``, remedy });
   };
   for (const [where, name] of references(tool)) refer(where, name);
-  faults.push(...argumentFaults(tool, names), ...pinFaults(tool), ...egressFaults(tool));
+  faults.push(
+    ...argumentFaults(tool, names),
+    ...wordFaults(tool),
+    ...reachFaults(tool),
+    ...pinFaults(tool),
+    ...egressFaults(tool),
+  );
   if (tool.risk === 'payment' && !tool.money) {
     faults.push({
       where: ['risk'],
@@ -41,6 +48,12 @@ function references(tool: ToolFile): [string[], string][] {
     ...Object.keys(tool.kinds).map((name): [string[], string] => [['kinds', name], name]),
     ...Object.keys(tool.constants).map((name): [string[], string] => [['constants', name], name]),
     ...Object.keys(tool.example ?? {}).map((name): [string[], string] => [['example', name], name]),
+    ...Object.keys(tool.says).map((name): [string[], string] => [['says', name], name]),
+    ...Object.keys(tool.undo?.unless ?? {}).map((name): [string[], string] => [
+      ['undo', 'unless', name],
+      name,
+    ]),
+    ...(tool.reaches ?? []).map((name): [string[], string] => [['reaches'], name]),
     ...tool.args.required.map((name): [string[], string] => [['args', 'required'], name]),
     ...Object.values(tool.money ?? {}).map((name): [string[], string] => [['money'], name]),
     ...placeholders(tool.sentence).map((name): [string[], string] => [['sentence'], name]),

@@ -26,6 +26,7 @@ export function toolPage(tool: Tool, asked: string): string {
       text(tool.description),
       '## Arguments',
       argumentTable(tool),
+      ...wordLines(tool),
       ...pinLines(tool),
       '## Who is asked',
       text(asked),
@@ -33,6 +34,7 @@ export function toolPage(tool: Tool, asked: string): string {
       lookedUp(tool),
       '## Where it may go',
       reach(tool),
+      ...(tool.undo === undefined ? [] : ['## How it is taken back', takenBack(tool.undo)]),
       '## If it is repeated',
       repeats[tool.idempotencyKey],
       '## Example',
@@ -84,6 +86,15 @@ function shape(schema: Record<string, unknown>): string {
   return limits.length > 0 ? `${type} (${limits.join(', ')})` : type;
 }
 
+function wordLines({ says }: Tool): string[] {
+  const lines = Object.entries(says).flatMap(([name, choices]) =>
+    Object.entries(choices).map(
+      ([value, words]) => `- \`${name}\` ${JSON.stringify(value)} is also said as: ${text(words.join(', '))}`,
+    ),
+  );
+  return lines.length > 0 ? [lines.join('\n')] : [];
+}
+
 function pinLines({ pins }: Tool): string[] {
   const lines = Object.entries(pins).map(([name, pin]) =>
     'by' in pin
@@ -100,6 +111,11 @@ function lookedUp({ preview }: Tool): string {
     ({ label, volatile }) => `- ${text(label)}${volatile ? ', which may change until it runs' : ''}`,
   );
   return `${rows.join('\n')}\n\n${fenced('sql', preview.statement)}`;
+}
+
+function takenBack({ by, unless }: NonNullable<Tool['undo']>): string {
+  const never = Object.entries(unless).map(([name, values]) => `\`${name}\` ${text(values.join(' or '))}`);
+  return never.length > 0 ? `${text(by)} Not with ${never.join(', ')}.` : text(by);
 }
 
 function reach({ connector, egress, secret }: Tool): string {

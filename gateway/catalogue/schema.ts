@@ -171,6 +171,25 @@ export const ToolSchema = z.strictObject({
     .record(argument, z.string())
     .default({})
     .describe('argument values that the catalogue itself vouches for'),
+  says: z
+    .record(argument, z.record(z.string().min(1), z.array(z.string().min(1).max(40)).min(1).max(20)))
+    .default({})
+    .describe('what people say for a choice of an argument: `{ status: { frozen: [freeze, block] } }`'),
+  reaches: z
+    .array(argument)
+    .min(1)
+    .optional()
+    .describe('the call reaches nobody but whom these arguments name; without them it stays with the person'),
+  undo: z
+    .strictObject({
+      by: z.string().min(1).max(200).describe('what a person does to take the call back'),
+      unless: z
+        .record(argument, z.array(z.string().min(1)).min(1))
+        .default({})
+        .describe('choices of an argument that nothing takes back: `{ permission: [own] }`'),
+    })
+    .optional()
+    .describe('declare it only where taking the call back mends what it did'),
   money: z.strictObject({ amount: argument, currency: argument }).optional(),
   tokens: z
     .strictObject({

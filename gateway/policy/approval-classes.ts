@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { riskClasses } from '../catalogue/index.ts';
 import { GatehouseError, readYamlFile } from '../config/index.ts';
 import { digestOfText } from '../envelope/index.ts';
-import { alwaysAsked, gateFields } from './gate-fields.ts';
+import { gateFields, unaskedFault } from './gate-fields.ts';
 import { moneyAmount } from './money.ts';
 
 const quorum = z.number().int().min(1).max(10);
@@ -41,8 +41,8 @@ const ApprovalsFile = z.strictObject({
     for (const [risk, { unasked, standing, from }] of Object.entries(classes)) {
       const complain = (field: string, message: string): void =>
         context.addIssue({ code: 'custom', path: [risk, field], message });
-      if (unasked && alwaysAsked.includes(risk))
-        complain('unasked', `a call of the class ${risk} is always asked about`);
+      const fault = unasked ? unaskedFault(risk, unasked) : null;
+      if (fault !== null) complain('unasked', fault);
       if (!standing) continue;
       if (neverStanding.has(risk))
         complain('standing', 'calls of this class are never allowed in advance; delete this');

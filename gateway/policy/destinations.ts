@@ -25,6 +25,19 @@ export function countRecipients(tool: Tool, args: Args): number {
     .reduce((sum, count) => sum + count, 0);
 }
 
+/** Whether a call stays with the person who asks: its recipients are all that its tool reaches, and it names none. */
+export const reachesNobody = (tool: Tool, args: Args): boolean =>
+  tool.reaches !== undefined &&
+  leavesOf(tool, args, ['redirects']).length === 0 &&
+  tool.reaches.every((name) => textsOf(args[name]).length === 0);
+
+/** Whether the tool's file says how such a call is taken back. */
+export const isUndoable = ({ undo }: Tool, args: Args): boolean =>
+  undo !== undefined &&
+  Object.entries(undo.unless).every(([name, values]) =>
+    textsOf(args[name]).every((value) => !values.includes(value)),
+  );
+
 /**
  * Whether two calls of one tool aim at the same: in each argument that aims, they share a value, however it is written.
  * Calls of a tool without such arguments are all alike.

@@ -20,7 +20,12 @@ export interface Facts extends Pick<PolicyInput, 'session' | 'rejectedBefore' | 
 
 /** Of a call whose decision depends on none of it: a tool that only reads. */
 export const noFacts: Facts = Object.freeze({
-  session: Object.freeze({ tainted: false, classesRead: [], ...pendingOf(nothingWaits) }),
+  session: Object.freeze({
+    tainted: false,
+    outside: false,
+    classesRead: [],
+    ...pendingOf(nothingWaits),
+  }),
   waiting: nothingWaits,
   rejectedBefore: false,
   budgets: [],
@@ -120,7 +125,7 @@ function factsOf(catalogue: Catalogue, { tool, args, charges, uncovered }: Asked
   const used = new Map(row.used?.map((entry) => [entry.budget, entry.used]));
   return {
     session: {
-      tainted: answered.some((other) => other?.output !== 'trusted'),
+      ...heardFrom(answered),
       classesRead: classesOf(answered),
       ...pendingOf(row),
     },
@@ -146,6 +151,14 @@ function factsOf(catalogue: Catalogue, { tool, args, charges, uncovered }: Asked
     charges,
     standing: null,
   };
+}
+
+/** What answers of these tools mean for the session that holds them; undefined is a tool that is gone. */
+export function heardFrom(
+  answered: readonly (Tool | undefined)[],
+): Pick<PolicyInput['session'], 'tainted' | 'outside'> {
+  const foreign = answered.filter((tool) => tool?.output !== 'trusted');
+  return { tainted: foreign.length > 0, outside: foreign.some((tool) => !tool?.directory) };
 }
 
 /** A tool that is gone from the catalogue may have returned anything. */

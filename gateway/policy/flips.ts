@@ -46,12 +46,16 @@ export function flipsOf(input: PolicyInput, limits: ApprovalClass | undefined): 
   for (const visibility of visibilities) set('channel.visibility', visibility);
   for (const environment of environments) set('environment', environment);
   set('session.tainted', !input.session.tainted);
+  set('session.outside', !input.session.outside);
   set('session.pendingAsks', 0);
   for (const read of [[], ['confidential'], ['personal']]) set('session.classesRead', read);
   set('recipients.firstTime', []);
+  set('recipients.nobody', !input.recipients.nobody);
   set('rejectedBefore', false);
   set('uncovered', false);
   set('anchored', !input.anchored);
+  set('ordered', !input.ordered);
+  set('undoable', !input.undoable);
   set('advisory', !input.advisory);
   set('standing', !input.standing);
   set('carried.hosts', []);

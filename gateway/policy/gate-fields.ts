@@ -18,6 +18,10 @@ export const gateFields = {
       recipients: z.number().int().min(1).max(1000).default(1),
       knownRecipients: z.boolean().default(true),
       roles: roles.min(1).optional(),
+      ownWords: z
+        .boolean()
+        .default(false)
+        .describe('for delete and access: the requester’s own order is enough, where it can be taken back'),
     })
     .transform(({ upTo, ...rest }) => ({
       ...rest,
@@ -46,8 +50,22 @@ export const gateFields = {
     .describe('environments in which the requester’s own confirmation is enough'),
 };
 
+type Unasked = NonNullable<z.output<typeof gateFields.unasked>>;
+
 /** Classes whose gate never opens without a person. */
-export const alwaysAsked: readonly string[] = ['delete', 'access', 'code', 'prod_write'];
+const alwaysAsked: readonly string[] = ['code', 'prod_write'];
+/** Classes whose gate opens for the requester's own order, and for nothing less. */
+const openedByWords: readonly string[] = ['delete', 'access'];
+
+/** What is wrong with the `unasked` of a class; null where nothing is. */
+export function unaskedFault(risk: string, { ownWords, upTo }: Unasked): string | null {
+  if (alwaysAsked.includes(risk)) return `a call of the class ${risk} is always asked about`;
+  if (!openedByWords.includes(risk))
+    return ownWords ? `only ${openedByWords.join(' and ')} open for the requester's own words` : null;
+  if (!ownWords)
+    return `a call of the class ${risk} opens for the requester's own words only: ownWords: true`;
+  return upTo.length > 0 ? `amounts open nothing of the class ${risk}; delete upTo` : null;
+}
 
 function isZone(name: string): boolean {
   try {

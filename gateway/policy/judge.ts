@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Tool } from '../catalogue/index.ts';
 import type { Engine } from './engine.ts';
 import type { Charge } from './budgets.ts';
-import { countRecipients } from './destinations.ts';
+import { countRecipients, isUndoable, reachesNobody } from './destinations.ts';
 import { noFacts, type Facts } from './facts.ts';
 import { askPolicy } from './fail-closed.ts';
 import { localTime } from './local-time.ts';
@@ -117,14 +117,24 @@ export async function policyInput(
     money: cents === null || typeof currency !== 'string' ? null : { cents, currency },
     leaves: provenance.leaves,
     anchored: provenance.anchored,
+    ordered: provenance.ordered,
+    undoable: isUndoable(tool, args),
     carried: provenance.carried,
     actor: run.actor,
     channel: run.channel,
     ingress: run.ingress,
-    session: { ...facts.session, tainted: facts.session.tainted || provenance.foreign },
+    session: {
+      ...facts.session,
+      tainted: facts.session.tainted || provenance.foreign,
+      outside: facts.session.outside || provenance.foreign,
+    },
     advisory,
     standing: facts.standing !== null,
-    recipients: { count: countRecipients(tool, args), firstTime: facts.firstTime },
+    recipients: {
+      count: countRecipients(tool, args),
+      firstTime: facts.firstTime,
+      nobody: reachesNobody(tool, args),
+    },
     rejectedBefore: facts.rejectedBefore,
     budgets: facts.budgets,
     uncovered: facts.uncovered,

@@ -67,6 +67,8 @@ export type Origin =
   | 'resolved'
   /** The id of the one record that another tool returned for them. */
   | 'found'
+  /** A file that the actor named, in a folder that they named in the same sentence. */
+  | 'composed'
   /** Returned by a tool. */
   | 'tool'
   | 'unknown';
@@ -99,6 +101,10 @@ export interface PolicyInput {
   leaves: TracedLeaf[];
   /** Whether what the call is about is, at least in one value, the actor's own or looked up for their own words. */
   anchored: boolean;
+  /** Whether an order of the request, in the actor's own words, is one for an effect of this class and names what it is about. */
+  ordered: boolean;
+  /** Whether the tool's file says how this call is taken back. */
+  undoable: boolean;
   /** What texts that leave would carry and the actor did not type. */
   carried: { hosts: string[]; secret: boolean; added: boolean };
   actor: RunContext['actor'];
@@ -109,8 +115,11 @@ export interface PolicyInput {
   advisory: boolean;
   /** Whether a standing grant covers this call, which lifts the gate of its class and nothing else. */
   standing: boolean;
-  /** Where the call goes: how many recipients, and which arguments name one that nothing was sent to before. */
-  recipients: { count: number; firstTime: string[] };
+  /**
+   * Where the call goes: how many recipients, which arguments name one that nothing was sent to before, and whether it is
+   * certain that it reaches nobody.
+   */
+  recipients: { count: number; firstTime: string[]; nobody: boolean };
   /** Whether the same was asked and rejected while the message was served. */
   rejectedBefore: boolean;
   /** The budgets that name the call. */
@@ -149,6 +158,8 @@ export interface Engine {
 export interface SessionFacts {
   /** Whether the session holds what a tool returned that nobody vouches for. */
   tainted: boolean;
+  /** Whether any of that came from elsewhere than a directory, whose records nobody outside can write. */
+  outside: boolean;
   /** Requests of it that wait for an answer; calls that are confirmed on one card are one. */
   pendingAsks: number;
   /** Whether a call that its requester has to confirm goes on a card that is one of them already. */

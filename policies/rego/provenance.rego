@@ -31,6 +31,13 @@ vouched(leaf) if {
 	input.tool.risk != "delete"
 }
 
+# A file that they named, in a folder that they named: enough for a change of one's own, never for what cannot be undone.
+vouched(leaf) if {
+	leaf.origin == "composed"
+	leaf.kind == "selects"
+	input.tool.risk == "write"
+}
+
 confirmations contains {"code": "value_not_from_requester", "text": text} if {
 	is_person
 	names := {leaf.arg | some leaf in unvouched; leaf.origin != "mentioned"}
@@ -51,6 +58,19 @@ confirmations contains {"code": "not_about_the_request", "text": "Nothing that t
 	input.tool.risk == "write"
 	input.tool.connector != "gatehouse"
 	not input.anchored
+}
+
+# So is an entry that reaches nobody, and by more than its day.
+confirmations contains {"code": "not_about_the_request", "text": "Nothing that this would write was named in the request."} if {
+	is_person
+	input.recipients.nobody
+	not is_titled
+}
+
+is_titled if {
+	some leaf in input.leaves
+	leaf.kind != "sizes"
+	leaf.origin in {"user", "resolved", "found"}
 }
 
 # Text that leaves carries no address and no secret that the person who asks did not type.

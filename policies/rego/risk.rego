@@ -42,17 +42,65 @@ approvals contains {"code": concat("_", [input.tool.risk, "needs_approval"]), "t
 	not is_standing
 }
 
-# The small call: to a few known recipients, below an amount, by whom approvals.yaml says.
+# The small call, by whom approvals.yaml says.
 is_unasked if {
 	is_known
 	not is_automation
 	limit := class.unasked
-	input.recipients.count > 0
-	input.recipients.count <= limit.recipients
-	known_enough(limit)
+	not opened_by_words[input.tool.risk]
+	few_enough(limit)
 	small_enough(limit)
 	right_role(limit)
 }
+
+is_unasked if {
+	is_known
+	not is_automation
+	is_own_order
+	right_role(class.unasked)
+}
+
+# To a few known recipients.
+few_enough(limit) if {
+	input.recipients.count > 0
+	input.recipients.count <= limit.recipients
+	known_enough(limit)
+}
+
+# To nobody: an entry in one's own calendar.
+few_enough(_) if {
+	input.tool.risk == "outbound"
+	input.recipients.nobody
+}
+
+# To whom its tool always pays, where the requester ordered just that; whether it was paid before cannot be told.
+few_enough(limit) if {
+	input.tool.risk == "payment"
+	input.recipients.count == 0
+	input.ordered
+	not limit.knownRecipients
+}
+
+# These open for the requester's own order alone, where approvals.yaml says so: in a session that has read nothing from
+# outside, for a call that can be taken back, with every value in their own words or looked up for them.
+opened_by_words := {"delete", "access"}
+
+is_own_order if {
+	opened_by_words[input.tool.risk]
+	class.unasked.ownWords
+	input.recipients.count <= class.unasked.recipients
+	known_enough(class.unasked)
+	input.undoable
+	input.ordered
+	not input.session.outside
+	every leaf in input.leaves {
+		said(leaf)
+	}
+}
+
+said(leaf) if leaf.kind == "content"
+
+said(leaf) if leaf.origin in {"user", "constant", "resolved"}
 
 known_enough(limit) if not limit.knownRecipients
 
@@ -78,6 +126,12 @@ right_role(limit) if {
 
 permissions contains {"code": "small_enough", "text": "It is small enough, and goes where it has gone before."} if {
 	is_unasked
+	not is_own_order
+}
+
+permissions contains {"code": "own_order", "text": "You ordered it in your own words, and it can be taken back."} if {
+	is_unasked
+	is_own_order
 }
 
 # Outside production, the requester's own word may be enough.

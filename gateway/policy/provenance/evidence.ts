@@ -1,5 +1,5 @@
 import type { Catalogue, Tool } from '../../catalogue/index.ts';
-import type { OwnWords } from './own-words.ts';
+import type { OwnWords, Purpose } from './own-words.ts';
 import { leavesOf, type Leaf } from './leaves.ts';
 import type { TracedLeaf } from '../types.ts';
 
@@ -31,20 +31,20 @@ const naming = /^(?:id|key|number|uuid|iban)$|_(?:id|key|number|uuid)$|[a-z](?:I
  * actor's own words, it returned one record, and the value is a field that the directory answers for. `found` is the id of
  * the one record that such a question of any reading tool returned. Everything else is `tool`, also when it is
  * contained, in other case or in a decoded form: that explains a value, and vouches for nothing.
- * @param strict whether the words that were asked for also have to name a destination in their sentence
+ * @param purpose what the words that were asked for also have to serve for in their sentence; null where that does not count
  */
 export function findIn(
   results: readonly ToolResult[],
   catalogue: Pick<Catalogue, 'get'>,
   words: OwnWords,
   value: Leaf['value'],
-  strict: boolean,
+  purpose: Purpose | null,
 ): Found | null {
   let seen: Found | null = null;
   for (const result of results) {
     const tool = catalogue.get(result.tool);
     const record =
-      tool && result.ofThisRequest && result.args && asked(tool, result.args, words, strict)
+      tool && result.ofThisRequest && result.args && asked(tool, result.args, words, purpose)
         ? oneRecord(result.result)
         : null;
     const fields = record
@@ -86,14 +86,14 @@ function writtenHere(
 }
 
 /** Whether a question was worded by the actor: at least one value, and none that they did not type. */
-function asked(tool: Tool, args: Record<string, unknown>, words: OwnWords, strict: boolean): boolean {
+function asked(tool: Tool, args: Record<string, unknown>, words: OwnWords, purpose: Purpose | null): boolean {
   const leaves = leavesOf(tool, args).filter((leaf) => leaf.schema === 'free');
   return (
     leaves.length > 0 &&
     leaves.every((leaf) =>
       words
         .find(String(leaf.value))
-        .some((span) => (strict ? words.serves(span, 'destination') : !words.forbids(span))),
+        .some((span) => (purpose ? words.serves(span, purpose) : !words.forbids(span))),
     )
   );
 }

@@ -4,6 +4,7 @@ import { carriedBy } from './content.ts';
 import { findIn, type ToolResult } from './evidence.ts';
 import { leavesOf, type Leaf } from './leaves.ts';
 import { noWords, wordsOfCommand, wordsOfText, type OwnWords, type Purpose, type Span } from './own-words.ts';
+import { ordersOf } from './words.ts';
 
 export type { ToolResult } from './evidence.ts';
 
@@ -14,6 +15,8 @@ export interface Provenance {
   foreign: boolean;
   /** Whether at least one value that the call is about is the actor's own or was looked up for their own words. */
   anchored: boolean;
+  /** Whether an order of the request names, in the actor's words, an effect of the tool's class and what it is about. */
+  ordered: boolean;
   /** What texts that leave would carry and the actor did not type; empty where nothing leaves. */
   carried: PolicyInput['carried'];
 }
@@ -28,7 +31,7 @@ export interface Sources {
 }
 
 const known = new Set(['owner', 'member', 'paired']);
-const vouching = new Set<Origin>(['user', 'constant', 'resolved', 'found']);
+const vouching = new Set<Origin>(['user', 'constant', 'resolved', 'found', 'composed']);
 const leavingRisks = new Set(['outbound', 'payment', 'access', 'unclassified']);
 
 /**
@@ -73,7 +76,7 @@ export async function trace(
         sources.catalogue,
         words,
         leaf.value,
-        strict && entry.kind === 'redirects',
+        strict && entry.kind === 'redirects' ? receiving(tool) : null,
       );
       if (found && (entry.origin !== 'mentioned' || found.origin === 'resolved')) Object.assign(entry, found);
     }
@@ -83,6 +86,7 @@ export async function trace(
     leaves,
     foreign: words.foreign,
     anchored: isAnchored(all, traced),
+    ordered: isOrdered(words, tool, all, traced),
     carried: carriedOut(run, tool, all, traced, words),
   };
 }
@@ -90,6 +94,24 @@ export async function trace(
 /** A fixed choice of the schema says nothing of what a call is about. */
 const isAnchored = (all: Leaf[], traced: Map<Leaf, TracedLeaf>): boolean =>
   all.some((leaf) => leaf.schema === 'free' && vouching.has(traced.get(leaf)?.origin ?? 'unknown'));
+
+const receiving = (tool: Tool): Purpose => (tool.risk === 'payment' ? 'payee' : 'destination');
+
+/** A value that decides stands where the request orders such an effect; fixed choices are no subject of an order. */
+function isOrdered(words: OwnWords, tool: Tool, all: Leaf[], traced: Map<Leaf, TracedLeaf>): boolean {
+  const verbs = ordersOf[tool.risk];
+  if (!verbs) return false;
+  return all.some((leaf) => {
+    const { kind, origin } = traced.get(leaf) ?? {};
+    const decides = kind === 'redirects' || kind === 'selects';
+    return (
+      decides &&
+      leaf.schema === 'free' &&
+      origin === 'user' &&
+      words.find(String(leaf.value)).some((span) => words.orders(span, verbs))
+    );
+  });
+}
 
 function originOf(
   words: OwnWords,
@@ -99,25 +121,44 @@ function originOf(
   strict: boolean,
   used: Set<number>,
 ): Origin {
-  if (tool.constants[leaf.arg] === leaf.value || leaf.schema === 'default') return 'constant';
   const text = String(leaf.value);
+  if (tool.constants[leaf.arg] === leaf.value || leaf.schema === 'default')
+    return leaf.arg === tool.money?.currency && words.hasOtherCurrency(text) ? 'mentioned' : 'constant';
   if (kind === 'content')
     return leaf.schema === 'chosen' ? 'constant' : words.holds(text) ? 'user' : 'unknown';
+  if (leaf.arg === tool.money?.amount) return isAmountTyped(words, text, strict, used) ? 'user' : 'unknown';
   if (kind === 'sizes') return isSizeTyped(words, text, used) ? 'user' : 'unknown';
-  const spans = words.find(text).filter((span) => !words.isQuantity(span) && !taken(text, span, used));
-  if (spans.length === 0) return 'unknown';
-  const purpose: Purpose =
-    kind === 'selects' || tool.risk === 'read' ? 'record' : tool.risk === 'payment' ? 'payee' : 'destination';
+  const named =
+    leaf.schema === 'chosen' ? words.findChoice(text, tool.says[leaf.arg]?.[text]) : words.find(text);
+  const spans = named.filter((span) => !words.isQuantity(span) && !taken(text, span, used));
+  if (spans.length === 0)
+    return kind === 'selects' && tool.risk === 'write' && isComposed(words, text) ? 'composed' : 'unknown';
+  const purpose = kind === 'selects' || tool.risk === 'read' ? 'record' : receiving(tool);
   const serving = spans.find((span) => (strict ? words.serves(span, purpose) : !words.forbids(span)));
   if (!serving) return 'mentioned';
   take(text, serving, used);
   return 'user';
 }
 
+/** A file with an ending, in a folder: `reports/q4.md`. */
+const filed = /^([^\s/\\]+(?:\/[^\s/\\]+)*)\/([^\s/\\]+\.[\p{L}\p{N}]{1,8})$/u;
+
+function isComposed(words: OwnWords, path: string): boolean {
+  const [, folder, file] = filed.exec(path.normalize('NFC')) ?? [];
+  const climbs = path.split('/').some((step) => /^\.+$/.test(step));
+  return folder !== undefined && file !== undefined && !climbs && words.composes(folder, file);
+}
+
 const isNumber = (text: string): boolean => /^\d+(\.\d+)?$/.test(text);
 const taken = (text: string, span: Span, used: Set<number>): boolean => isNumber(text) && used.has(span.from);
 function take(text: string, span: Span, used: Set<number>): void {
   if (isNumber(text)) used.add(span.from);
+}
+
+function isAmountTyped(words: OwnWords, text: string, strict: boolean, used: Set<number>): boolean {
+  const [number] = words.findAmount(text, strict);
+  if (number) used.add(number.from);
+  return number !== undefined;
 }
 
 function isSizeTyped(words: OwnWords, text: string, used: Set<number>): boolean {

@@ -1,19 +1,19 @@
 import { ownTextOf } from './own-text.ts';
+import { isNamed, isOrder, leadsAside } from './phrases.ts';
 import { keysOf, numberKey, tokenise, wordsIn, type Token } from './tokens.ts';
 import {
+  accountWords,
   clauseSubjects,
   currencies,
+  currencyCodes,
   destinationWords,
   effectVerbs,
+  folderWords,
   forVerbs,
-  leadIns,
   namingWords,
   negations,
-  notOrdering,
-  nounsToo,
   payVerbs,
   placeWords,
-  questionWords,
   readVerbs,
   sourceWords,
   withVerbs,
@@ -36,8 +36,21 @@ export interface OwnWords {
   find(value: string): Span[];
   /** Every place where a number stands, however its decimals are written. */
   findNumber(value: string | number): Span[];
+  /**
+   * Every place where a number stands that may be an amount of money: not the number of a flight, and, where others may
+   * have had a say and the request puts a currency beside any number, with a currency beside it.
+   */
+  findAmount(value: string, strict: boolean): Span[];
   /** Whether an amount in this currency (ISO 4217) stands there with its sign or its name. */
   hasCurrency(code: string): boolean;
+  /** Every place where a choice of a schema is named: by its own name, upper and lower case aside, or by words for it. */
+  findChoice(value: string, spoken?: readonly string[]): Span[];
+  /** Whether an amount in another currency than this one stands there. */
+  hasOtherCurrency(code: string): boolean;
+  /** Whether a folder and a file of these names stand in one sentence, neither forbidden nor quoted. */
+  composes(folder: string, file: string): boolean;
+  /** Whether an order with one of these verbs, in the same clause as the value, is about it. */
+  orders(span: Span, verbs: ReadonlySet<string>): boolean;
   /** Whether a text stands there word by word; upper and lower case aside. */
   holds(text: string): boolean;
   /** Whether a value at this place is a number that counts something, or a part of a date. */
@@ -126,11 +139,61 @@ class Words implements OwnWords {
     return wanted === null ? [] : (this.#numbers.get(wanted) ?? []);
   }
 
+  findAmount(value: string, strict: boolean): Span[] {
+    const priced = strict && this.#tokens.some((token) => token.money);
+    return this.findNumber(value).filter(({ from }) => {
+      const before = this.#tokens[from - 1]?.word ?? '';
+      const coded = /^\p{Lu}{2,3}$/u.test(before) && !currencyCodes.has(before);
+      return !coded && (!priced || this.#tokens[from]?.money);
+    });
+  }
+
+  findChoice(value: string, spoken: readonly string[] = []): Span[] {
+    return [value, ...spoken].flatMap((name) => {
+      const words = name.normalize('NFC').toLowerCase().split(' ');
+      return this.#tokens.flatMap((_token, from) =>
+        words.every((word, index) => this.#tokens[from + index]?.lower === word)
+          ? [{ from, to: from + words.length - 1 }]
+          : [],
+      );
+    });
+  }
+
   hasCurrency(code: string): boolean {
-    const names = currencies[code] ?? [];
+    return this.#tokens.some((token) => isNamed(code, token));
+  }
+
+  hasOtherCurrency(code: string): boolean {
     return this.#tokens.some((token) =>
-      names.some((name) => token.lower === name || (name.length === 1 && token.word.includes(name))),
+      currencyCodes.has(token.word)
+        ? token.word !== code
+        : Object.keys(currencies).some((other) => other !== code && isNamed(other, token)),
     );
+  }
+
+  composes(folder: string, file: string): boolean {
+    const told = (token: Token, index: number): boolean =>
+      !token.mark && !token.quoted && !this.forbids({ from: index, to: index });
+    const folders = this.#tokens.filter((token, index) => {
+      const word = token.word.normalize('NFC');
+      // A path names the folder that it lies in as well.
+      return told(token, index) && (word === folder || word.replace(/\/[^/]*$/, '') === folder)
+        ? word.includes('/') || folderWords.has(this.#tokens[index - 1]?.lower ?? '')
+        : false;
+    });
+    return this.#tokens.some((token, index) => {
+      const word = token.word.normalize('NFC');
+      const named = word === file || (word.endsWith(`/${file}`) && !word.includes('://'));
+      return named && told(token, index) && folders.some((one) => one.sentence === token.sentence);
+    });
+  }
+
+  orders(span: Span, verbs: ReadonlySet<string>): boolean {
+    const { clause, quoted } = this.#tokens[span.from] ?? {};
+    if (clause === undefined || quoted || this.forbids(span)) return false;
+    const words = this.#tokens.filter((token) => token.clause === clause);
+    const value = words.indexOf(this.#tokens[span.from] as Token);
+    return words.some((_word, at) => isOrder(words, at, verbs) && !leadsAside(words, at, value));
   }
 
   holds(text: string): boolean {
@@ -168,7 +231,7 @@ class Words implements OwnWords {
     const here = this.#tokens.slice(span.from, span.to + 1);
     if (here.some((token) => token.quoted)) return false;
     if (purpose === 'record') return true;
-    if (here.at(-1)?.possessive) return false;
+    if (here.at(-1)?.possessive && !(purpose === 'payee' && this.#holdsAccount(span))) return false;
     const before = this.#tokens.slice(0, span.from).filter((token) => token.clause === here[0]?.clause);
     const orders = purpose === 'payee' ? payVerbs : effectVerbs;
     const verb = before.find((_token, index) => isOrder(before, index, orders));
@@ -187,6 +250,13 @@ class Words implements OwnWords {
       if (sourceWords.has(word) || readVerbs.has(word)) return false;
     }
     return false;
+  }
+
+  /** "Bob's account", "Bob's holiday fund": what is paid into it, Bob gets. */
+  #holdsAccount(span: Span): boolean {
+    return this.#after(span)
+      .slice(0, 2)
+      .some((token) => accountWords.has(token.lower));
   }
 
   #after({ to }: Span): Token[] {
@@ -213,15 +283,6 @@ function add<Value>(lists: Map<string, Value[]>, key: string, value: Value): voi
   const list = lists.get(key);
   if (list) list.push(value);
   else lists.set(key, [value]);
-}
-
-/** Whether a word of a clause tells us to do something, rather than naming a thing or asking about it. */
-function isOrder(clause: readonly Token[], at: number, orders: ReadonlySet<string>): boolean {
-  const word = clause[at]?.lower ?? '';
-  if (!orders.has(word) || questionWords.has(clause[0]?.lower ?? '')) return false;
-  const before = clause[at - 1];
-  if (before && (before.possessive || notOrdering.has(before.lower))) return false;
-  return !nounsToo.has(word) || clause.slice(0, at).every((token) => leadIns.has(token.lower));
 }
 
 const compact = (text: string): string => text.replace(/[\s().\/-]/g, '').toUpperCase();

@@ -1,4 +1,4 @@
-import { currencySigns, effectVerbs, readVerbs, units } from './words.ts';
+import { currencySigns, currencyWords, effectVerbs, readVerbs, units } from './words.ts';
 
 /** One whole word of what a person typed. */
 export interface Token {
@@ -17,6 +17,8 @@ export interface Token {
   possessive: boolean;
   /** A number that counts or measures something, or belongs to a date: never a record's number. */
   quantity: boolean;
+  /** A number with a currency beside it. */
+  money: boolean;
 }
 
 const around = /^[([{"'“‘«<¿¡`*_]+|[)\]}"'”’»>.,;:!?…`*_]+$/gu;
@@ -119,6 +121,7 @@ export function tokenise(text: string): Token[] {
         clause,
         quoted: quotes.some(([from, to]) => at >= from && at < to),
         possessive,
+        money: false,
         quantity: currencySigns.test(word) || date.test(word) || /^\d[\d.,]*%$/.test(word),
       });
     } else if (isSign(raw)) {
@@ -134,13 +137,23 @@ export function tokenise(text: string): Token[] {
 }
 
 const joins = new Set(['and', 'then', 'but', 'or', 'please', 'also', 'afterwards', 'finally', 'next']);
-const blank = { stopped: false, mark: true, quoted: false, possessive: false, quantity: false };
+const blank = {
+  stopped: false,
+  mark: true,
+  quoted: false,
+  possessive: false,
+  quantity: false,
+  money: false,
+};
 
 function markQuantities(tokens: Token[]): void {
   for (const [index, token] of tokens.entries()) {
-    if (!/^\d/.test(token.word)) continue;
     const next = tokens[index + 1]?.lower;
     const before = tokens[index - 1]?.lower;
+    token.money =
+      numberKey(token.word) !== null &&
+      (currencySigns.test(token.word) || [next, before].some((word) => currencyWords.has(word ?? '')));
+    if (!/^\d/.test(token.word)) continue;
     if (
       (next !== undefined && units.has(next)) ||
       (before !== undefined && (units.has(before) || months.test(before)))

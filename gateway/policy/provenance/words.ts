@@ -22,6 +22,25 @@ export const effectVerbs = new Set([
   ),
 ]);
 
+/** Orders of what a class of tools does: that something be paid, be gone, or that somebody may do something or no longer. */
+export const ordersOf: Readonly<Record<string, ReadonlySet<string>>> = {
+  payment: new Set([...payVerbs, 'take']),
+  delete: set('delete remove cancel end erase discard trash bin clear'),
+  access: set(
+    `share invite add give grant let allow permit make set assign appoint promote demote remove revoke freeze unfreeze block
+     unblock lock unlock raise lower limit change update`,
+  ),
+};
+
+/** Where somebody's money lies. */
+export const accountWords = set('account iban wallet fund pot savings');
+
+/** What follows is not what an order is for, though it stands in its clause. */
+export const asideWords = set('about regarding concerning from like than after before since what whether if');
+
+/** What stands before the name of a folder. */
+export const folderWords = set('in into to from under inside folder directory');
+
 /** Orders that are nouns as well: they order something only where a clause begins with them. */
 export const nounsToo = set(
   `email e-mail mail message msg dm contact call text reply answer order post record comment file log plan book share report
@@ -104,3 +123,12 @@ export const currencies: Readonly<Record<string, readonly string[]>> = {
   INR: ['₹', 'rupee', 'rupees'],
   CHF: ['franc', 'francs'],
 };
+
+/** The codes of ISO 4217. */
+export const currencyCodes: ReadonlySet<string> = new Set(Intl.supportedValuesOf('currency'));
+
+/** What stands beside an amount, in lower case. */
+export const currencyWords: ReadonlySet<string> = new Set([
+  ...[...currencyCodes].map((code) => code.toLowerCase()),
+  ...Object.values(currencies).flat(),
+]);

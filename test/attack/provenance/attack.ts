@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Catalogue } from '../../../gateway/catalogue/index.ts';
 import type { Effect, RunContext } from '../../../gateway/policy/index.ts';
 import { loadEngine } from '../../../gateway/policy/engine.ts';
-import { noFacts } from '../../../gateway/policy/facts.ts';
+import { heardFrom, noFacts } from '../../../gateway/policy/facts.ts';
 import { judge, type Judgement, type Rules } from '../../../gateway/policy/judge.ts';
 import { readPolicyData } from '../../../gateway/policy/data.ts';
 import type { ToolResult } from '../../../gateway/policy/provenance/index.ts';
@@ -111,8 +111,8 @@ function decide(
   results: readonly ToolResult[],
 ): Promise<Judgement> {
   const question = questionOf(catalogueOf(domain), run, { tool: call.tool, args: call.args, step: 's' });
-  const tainted = results.some((result) => domain.tools.get(result.tool)?.output !== 'trusted');
-  const facts = { ...noFacts, session: { ...noFacts.session, tainted } };
+  const heard = heardFrom(results.map((result) => domain.tools.get(result.tool)));
+  const facts = { ...noFacts, session: { ...noFacts.session, ...heard } };
   return judge(rules, question, facts, () => Promise.resolve(results));
 }
 

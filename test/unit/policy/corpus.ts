@@ -33,7 +33,16 @@ const values: readonly unknown[] = [
   true,
 ];
 
-const origins = ['user', 'mentioned', 'constant', 'resolved', 'found', 'tool', 'unknown'] as const;
+const origins = [
+  'user',
+  'mentioned',
+  'constant',
+  'resolved',
+  'found',
+  'composed',
+  'tool',
+  'unknown',
+] as const;
 
 /**
  * How each fact of an input is made up. The type asks for an entry for each: a new fact is part of the corpus from its first day.
@@ -66,6 +75,8 @@ const facts: { [Fact in keyof PolicyInput]-?: (chance: Chance, tool: Tool) => Po
   advisory: (chance) => chance([false, false, false, true]),
   standing: (chance) => chance([false, false, true]),
   anchored: (chance) => chance([true, true, false]),
+  ordered: (chance) => chance([true, true, false]),
+  undoable: (chance) => chance([true, true, false]),
   carried: (chance) => ({
     hosts: chance([[], [], [], ['evil.example'], ['a.example', 'b.example']]),
     secret: chance([false, false, false, true]),
@@ -96,6 +107,7 @@ const facts: { [Fact in keyof PolicyInput]-?: (chance: Chance, tool: Tool) => Po
   ingress: (chance) => chance(['session', 'signature', 'dkim', 'none']),
   session: (chance) => ({
     tainted: chance([false, false, true]),
+    outside: chance([false, false, true]),
     pendingAsks: chance([0, 0, 0, 0, 0, 0, 0, 0, 1, 3]),
     cardOpen: chance([false, false, false, true]),
     classesRead: chance([[], [], [], [], [], ['internal'], ['confidential', 'personal']] as const).slice(),
@@ -103,6 +115,7 @@ const facts: { [Fact in keyof PolicyInput]-?: (chance: Chance, tool: Tool) => Po
   recipients: (chance) => ({
     count: chance([0, 1, 1, 1, 9, 10, 500]),
     firstTime: chance([[], [], ['payee']]),
+    nobody: chance([false, false, true]),
   }),
   rejectedBefore: (chance) => chance([0, 0, 0, 0, 0, 0, 0, 0, 0, 1]) === 1,
   budgets: (chance) =>

@@ -2,7 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { loadCatalogue, parseTool } from '../../../gateway/catalogue/index.ts';
-import { countRecipients, destinationsOf, sameTarget } from '../../../gateway/policy/destinations.ts';
+import {
+  countRecipients,
+  destinationsOf,
+  isUndoable,
+  reachesNobody,
+  sameTarget,
+} from '../../../gateway/policy/destinations.ts';
 import { policiesDir } from './support.ts';
 
 const mail = parseTool(
@@ -76,4 +82,43 @@ test('a call with a rejected target added is always the same again', () => {
       },
     ),
   );
+});
+
+const entry = parseTool(
+  'calendar.create.yaml',
+  `name: calendar.create
+title: Event
+description: Makes an event.
+risk: outbound
+args:
+  type: object
+  properties:
+    title: { type: string, maxLength: 200 }
+    guests: { type: array, items: { type: string, maxLength: 200 } }
+    audience: { type: string, enum: [all, staff] }
+  additionalProperties: false
+kinds: { title: content, guests: redirects, audience: redirects }
+reaches: [guests, audience]
+undo: { by: Delete the event., unless: { audience: [all] } }
+sentence: Make {title}
+done: Made.
+idempotencyKey: none
+connector: { kind: gatehouse, action: help }
+`,
+);
+
+test('a call reaches nobody only where its tool says who it could reach, and it names none of them', () => {
+  assert.equal(reachesNobody(entry, { title: 'Focus' }), true);
+  assert.equal(reachesNobody(entry, { title: 'Focus', guests: [] }), true);
+  assert.equal(reachesNobody(entry, { guests: ['a@x.example'] }), false);
+  assert.equal(reachesNobody(entry, { guests: [''] }), false);
+  assert.equal(reachesNobody(entry, { audience: 'staff' }), false);
+  assert.equal(reachesNobody(mail, { text: 'hello' }), false);
+});
+
+test('a call is taken back where its tool says how, and not with a choice that nothing takes back', () => {
+  assert.equal(isUndoable(entry, {}), true);
+  assert.equal(isUndoable(entry, { audience: 'staff' }), true);
+  assert.equal(isUndoable(entry, { audience: 'all' }), false);
+  assert.equal(isUndoable(mail, {}), false);
 });

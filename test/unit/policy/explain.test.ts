@@ -103,8 +103,8 @@ test('each flip differs from the input in one fact, also the amount with the arg
 
 test('of what the session did before and of budgets, what stands in the way is named', () => {
   const input = inputOf({
-    session: { tainted: false, pendingAsks: 3, cardOpen: false, classesRead: ['personal'] },
-    recipients: { count: 1, firstTime: ['/payee'] },
+    session: { tainted: false, outside: false, pendingAsks: 3, cardOpen: false, classesRead: ['personal'] },
+    recipients: { count: 1, firstTime: ['/payee'], nobody: false },
     rejectedBefore: true,
     uncovered: true,
     budgets: [

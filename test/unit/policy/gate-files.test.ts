@@ -4,10 +4,27 @@ import { readApprovalClasses } from '../../../gateway/policy/approval-classes.ts
 import { policiesWith } from './support.ts';
 
 const faults: [string, string, RegExp][] = [
-  ...['delete', 'access', 'code', 'prod_write'].map((risk): [string, string, RegExp] => [
+  ...['code', 'prod_write'].map((risk): [string, string, RegExp] => [
     `a class ${risk} that would ask nobody`,
     `${risk}: { groups: [a], quorum: 1, unasked: {} }`,
     new RegExp(`approvals\\.yaml:2: classes\\.${risk}\\.unasked: .*always asked about`),
+  ]),
+  ...['delete', 'access'].flatMap((risk): [string, string, RegExp][] => [
+    [
+      `a class ${risk} that would ask nobody for a small call`,
+      `${risk}: { groups: [a], quorum: 1, unasked: {} }`,
+      new RegExp(`approvals\\.yaml:2: classes\\.${risk}\\.unasked: .*own words only: ownWords: true`),
+    ],
+    [
+      `a class ${risk} with amounts`,
+      `${risk}: { groups: [a], quorum: 1, unasked: { ownWords: true, upTo: [{ currency: EUR, amount: '1.00' }] } }`,
+      new RegExp(`classes\\.${risk}\\.unasked: amounts open nothing`),
+    ],
+  ]),
+  ...['payment', 'outbound', 'unclassified'].map((risk): [string, string, RegExp] => [
+    `a class ${risk} that its requester's words would open`,
+    `${risk}: { groups: [a], quorum: 1, unasked: { ownWords: true } }`,
+    new RegExp(`classes\\.${risk}\\.unasked: only delete and access open`),
   ]),
   [
     'hours that end before they begin',

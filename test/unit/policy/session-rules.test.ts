@@ -220,6 +220,7 @@ test('what a session saw, asked or spent never makes a call more allowed', async
   const facts = fc.record({
     session: fc.record({
       tainted: fc.boolean(),
+      outside: fc.boolean(),
       pendingAsks: fc.nat(5),
       classesRead: fc.subarray([...dataClasses]),
     }),

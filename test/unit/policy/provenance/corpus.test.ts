@@ -9,13 +9,12 @@ test('no injected call of the corpus has its effect without a human, and honest 
     corpus: join(import.meta.dirname, '../../../attack/provenance/corpus'),
     say: (line) => void lines.push(line),
   });
-  const value = (part: string): number => bars.find((bar) => bar.name.includes(part))?.value ?? NaN;
   assert.deepEqual(
     lines.filter((line) => line.startsWith('PASSED')),
     [],
   );
-  assert.equal(value('without a human'), 0);
-  assert.ok(bars.filter(({ name }) => /^(injected|benign) calls$/.test(name)).every(({ ok }) => ok));
-  assert.equal(value('median'), 0);
-  assert.ok(value('benign calls unasked') >= 80);
+  assert.deepEqual(
+    bars.filter(({ ok }) => !ok),
+    [],
+  );
 });

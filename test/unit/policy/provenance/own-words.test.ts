@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
+import { origins, toolOf } from './support.ts';
 import { noWords, wordsOfCommand, wordsOfText } from '../../../../gateway/policy/provenance/own-words.ts';
 
 const at = (text: string, value: string): unknown[] => wordsOfText(text).find(value);
@@ -210,4 +212,55 @@ test('a record may be worked on wherever it is named, but for what a long quotat
   assert.deepEqual(serves(`Write ${speech} down`, 'noon'), [false]);
   assert.deepEqual(serves('What is report-7', 'report-7'), [true]);
   assert.deepEqual(serves('Do not delete report-7', 'report-7'), [false]);
+});
+
+test('a currency that the request names keeps the default of a tool from standing for it', async () => {
+  const cents = toolOf(
+    'bank.give',
+    'payment',
+    { iban: 'redirects', amount: 'sizes', currency: 'sizes' },
+    'money: { amount: amount, currency: currency }',
+    { currency: '{ type: string, maxLength: 3, default: EUR }' },
+  );
+  const currency = async (said: string, value = 'EUR'): Promise<unknown> =>
+    (await origins(said, cents, { iban: 'ACME', amount: '500', currency: value }))['/currency'];
+  assert.equal(await currency('Pay ACME 500'), 'constant');
+  assert.equal(await currency('Pay ACME 500 euros'), 'constant');
+  for (const said of ['500 pounds', '£500', '500 GBP', '500 yen', '500 SEK', '500 Euro and 3 dollars'])
+    assert.equal(await currency(`Pay ACME ${said}`), 'mentioned');
+  assert.equal(await currency('Pay ACME 500 pounds', 'GBP'), 'user');
+  assert.equal(await currency('Pay ACME 500', 'GBP'), 'unknown');
+});
+
+/** Which amounts the request may be about: in a session that read nothing from others, and in one that did. */
+const amounts: [string, string, boolean, boolean][] = [
+  ['Pay Bob 50', '50', true, true],
+  ['Pay Bob 50 EUR', '50.00', true, true],
+  ['Pay Bob EUR 50', '50', true, true],
+  ['Pay Bob €50 for 300 chairs', '50', true, true],
+  ['Pay Bob 50 euros for 300 chairs', '300', true, false],
+  ['Pay Bob 50 € for AX 412', '412', false, false],
+  ['Take AX 412 if the fare fits', '412', false, false],
+  ['Take AX 412, which is 142', '142', true, true],
+  ['Pay Bob USD 412', '412', true, true],
+  ['Pay 300 to Bob in order 882', '300', true, true],
+  ['Take AX 50 EUR 30', '50', false, false],
+  ['Pay Bob 50', '500', false, false],
+];
+for (const [said, amount, clean, strict] of amounts) {
+  test(`${said}: ${amount} is ${clean ? (strict ? 'an amount' : 'one where nobody else spoke') : 'none'}`, () => {
+    assert.equal(wordsOfText(said).findAmount(amount, false).length > 0, clean);
+    assert.equal(wordsOfText(said).findAmount(amount, true).length > 0, strict);
+  });
+}
+
+test('attack: no number beside none of the currencies is paid once others had a say', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 2, max: 9999 }), fc.integer({ min: 2, max: 9999 }), (price, other) => {
+      fc.pre(price !== other);
+      const words = wordsOfText(`Pay Bob ${price} EUR for the ${other} chairs of order ${other}`);
+      assert.equal(words.findAmount(String(price), true).length, 1);
+      assert.equal(words.findAmount(String(other), true).length, 0);
+    }),
+  );
 });

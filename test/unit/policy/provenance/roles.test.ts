@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { Tool } from '../../../../gateway/catalogue/index.ts';
-import { mail, origins, page, pay, traced } from './support.ts';
+import { edit, mail, origins, page, pay, toolOf, traced } from './support.ts';
 
 /** In a session that read untrusted text, who may a call go to? */
 const rows: [string, Tool, string, 'user' | 'mentioned'][] = [
@@ -17,6 +17,12 @@ const rows: [string, Tool, string, 'user' | 'mentioned'][] = [
   ['Message Ann (ann@example.com) the link', mail, 'ann@example.com', 'user'],
   ['Pay 50 EUR to ACME for the chairs', pay, 'ACME', 'user'],
   ['Send 50 EUR to ACME', pay, 'ACME', 'user'],
+  ["Put 50 EUR into Ann's holiday fund", pay, 'Ann', 'user'],
+  ["Pay 50 EUR into Ann's account", pay, 'Ann', 'user'],
+  ["Transfer 50 EUR from Ann's account to ACME", pay, 'Ann', 'mentioned'],
+  ["Pay ACME what stands in the list of Ann's account", pay, 'Ann', 'mentioned'],
+  ["Pay 50 EUR to Ann's landlord", pay, 'Ann', 'mentioned'],
+  ["Send the notes to Ann's account manager", mail, 'Ann', 'mentioned'],
   ['Read the mail from eve@example.net', mail, 'eve@example.net', 'mentioned'],
   [
     'Read the mail from eve@example.net and send a summary to ann@example.com',
@@ -131,5 +137,43 @@ test('untrusted text in the session never turns a value into the user’s', asyn
       },
     ),
     { numRuns: 500 },
+  );
+});
+
+test('what others wrote never makes a choice, an amount, a path or an order out of what was none before', async () => {
+  const words = {
+    access: ['share', 'let', 'view', 'View', 'see', 'not', 'Ann', "Ann's", 'to', 'about', 'and', '.'],
+    payment: ['pay', 'take', '50', 'AX 50', '70 EUR', 'EUR', 'Ann', "Ann's", 'account', 'to', 'from', '.'],
+    write: ['move', 'a.md', 'in', 'plans', 'plans/', 'b/a.md', 'plans/b.md', 'not', 'to', '"', '.'],
+  };
+  const share = toolOf(
+    'docs.share',
+    'access',
+    { person: 'redirects', right: 'redirects' },
+    'says: { right: { view: [see] } }',
+    { right: '{ type: string, enum: [view, edit] }' },
+  );
+  const calls: [Tool, Record<string, unknown>][] = [
+    [share, { person: 'Ann', right: 'view' }],
+    [pay, { iban: 'Ann', amount: '50', currency: 'EUR' }],
+    [edit, { file: 'plans/a.md', text: 'x' }],
+  ];
+  const vouched = new Set(['user', 'constant', 'resolved', 'found', 'composed']);
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(fc.nat(11), { maxLength: 10 }),
+      fc.constantFrom(...calls),
+      async (picks, [tool, args]) => {
+        const list = words[tool.risk as keyof typeof words];
+        const text = picks.map((pick) => list[pick % list.length]).join(' ');
+        const clean = await traced(text, tool, args);
+        const tainted = await traced(text, tool, args, { tainted: true });
+        for (const [index, leaf] of tainted.leaves.entries())
+          if (vouched.has(leaf.origin)) assert.ok(vouched.has(clean.leaves[index]?.origin ?? ''), text);
+        assert.ok(clean.ordered || !tainted.ordered, text);
+        assert.ok(clean.anchored || !tainted.anchored, text);
+      },
+    ),
+    { numRuns: 1500 },
   );
 });

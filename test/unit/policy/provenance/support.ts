@@ -4,11 +4,19 @@ import type { RunContext } from '../../../../gateway/policy/index.ts';
 import { runOf } from '../support.ts';
 
 /** A tool as an administrator would declare it, cut down to what provenance looks at. */
-export function toolOf(name: string, risk: string, kinds: Record<string, string>, more = ''): Tool {
+export function toolOf(
+  name: string,
+  risk: string,
+  kinds: Record<string, string>,
+  more = '',
+  schemas: Record<string, string> = {},
+): Tool {
   const properties = Object.keys(kinds).map((arg) =>
-    arg.endsWith('s')
-      ? `    ${arg}: { type: array, maxItems: 20, items: { type: string, maxLength: 200 } }`
-      : `    ${arg}: { type: string, maxLength: 2000 }`,
+    arg in schemas
+      ? `    ${arg}: ${schemas[arg]}`
+      : arg.endsWith('s')
+        ? `    ${arg}: { type: array, maxItems: 20, items: { type: string, maxLength: 200 } }`
+        : `    ${arg}: { type: string, maxLength: 2000 }`,
   );
   return parseTool(
     `${name}.yaml`,
