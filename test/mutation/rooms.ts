@@ -24,7 +24,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   decisions: {
     code: policy('judge', 'facts', 'settle-facts', 'budgets', 'reservations', 'policy', 'limits', 'money'),
     tests: [
-      'test/unit/policy/{money,destinations,budgets,tool-names,advisory,facts,decide,reservations,session-rules,kill-switch,revisions}.test.ts',
+      'test/unit/policy/{money,judge,destinations,limits,budgets,tool-names,facts,reservations,policy,advisory,decide,kill-switch,standing}.test.ts',
     ],
   },
   approvals: {

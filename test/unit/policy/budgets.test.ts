@@ -96,6 +96,11 @@ const faults: [string, string, RegExp][] = [
     '{ name: a, per: day, risk: code, spend: { currency: EUR, amount: "-1" } }',
     /at most two decimals/,
   ],
+  ...['EURO', 'xEUR', 'eur'].map((currency): [string, string, RegExp] => [
+    `the currency ${currency}`,
+    `{ name: a, per: day, risk: code, spend: { currency: ${currency}, amount: '1' } }`,
+    /limits\.yaml:2: budgets\.0\.spend\.currency/,
+  ]),
   ['no call at all', '{ name: a, per: day, risk: code, calls: 0 }', /budgets\.0\.calls/],
   [
     'a misspelt field',

@@ -6,6 +6,7 @@ import { transaction } from '../../../gateway/db/index.ts';
 import { destinationsOf } from '../../../gateway/policy/destinations.ts';
 import { noFacts, readFacts, type Facts } from '../../../gateway/policy/facts.ts';
 import { questionOf, type Question } from '../../../gateway/policy/question.ts';
+import { reserve } from '../../../gateway/policy/reservations.ts';
 import { settleFacts } from '../../../gateway/policy/settle-facts.ts';
 import { testDatabase, type TestDatabase } from '../../support/postgres.ts';
 import { policiesDir, runOf } from './support.ts';
@@ -32,12 +33,11 @@ async function ended(
   tool: string,
   state: 'succeeded' | 'failed' | 'unknown' = 'succeeded',
   args: Record<string, unknown> = {},
+  decisionId: string = randomUUID(),
 ): Promise<void> {
   const found = catalogue.get(tool);
   const destinations = found ? destinationsOf(found, args).map(({ digest }) => digest) : [];
-  await transaction(db.pool, (tx) =>
-    settleFacts(tx, { decisionId: randomUUID(), sessionKey, tool, destinations }, state),
-  );
+  await transaction(db.pool, (tx) => settleFacts(tx, { decisionId, sessionKey, tool, destinations }, state));
 }
 
 /** A decision that asks, and its approval where the state of one is given. */
@@ -83,10 +83,30 @@ test('a recipient is known once a call to it succeeded, exactly as it is written
   assert.deepEqual((await only(pay('Known'))).firstTime, ['payee']);
   await ended('x', 'ledger.transfer', 'failed', { payee: 'Known' });
   await ended('x', 'ledger.transfer', 'unknown', { payee: 'Known' });
+  assert.equal((await db.pool.query('select from destinations')).rows.length, 0);
   assert.deepEqual((await only(pay('Known'))).firstTime, ['payee']);
   await ended('x', 'ledger.transfer', 'succeeded', { payee: 'Known' });
   const [same, otherCase, lookAlike] = await facts(pay('Known'), pay('known'), pay('Knоwn'));
   assert.deepEqual([same?.firstTime, otherCase?.firstTime, lookAlike?.firstTime], [[], ['payee'], ['payee']]);
+});
+
+test('a call that failed gives back what it took; one that had an effect, or may have had one, does not', async () => {
+  const budgets = [{ name: 'replies', per: 'session' as const, tool: 'conversation.reply', calls: 9 }];
+  const left = async (): Promise<number | undefined> => {
+    const [found] = await readFacts(db.pool, { catalogue, budgets }, [reply('takes')]);
+    return found?.budgets[0]?.left;
+  };
+  for (const [state, after] of [
+    ['succeeded', 8],
+    ['unknown', 7],
+    ['failed', 7],
+  ] as const) {
+    const decision = randomUUID();
+    const charges = (await readFacts(db.pool, { catalogue, budgets }, [reply('takes')]))[0]?.charges ?? [];
+    await transaction(db.pool, (tx) => reserve(tx, decision, charges));
+    await ended('takes', 'conversation.reply', state, {}, decision);
+    assert.equal(await left(), after, state);
+  }
 });
 
 test('what was rejected while a message is served is known, however its target is written', async () => {
