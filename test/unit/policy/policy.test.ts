@@ -304,6 +304,19 @@ test('an overview says what each role may do with each tool, under which rules',
   assert.deepEqual(effects['ledger.balance'], ['allow', 'allow', 'deny']);
 });
 
+test('the smallest amount of an overview is one of a currency that the class knows', async (context) => {
+  const folder = await edited('approvals.yaml', 'currency: EUR', 'currency: CHF', context);
+  const { tools } = await (await at.open({ policiesDir: folder })).overview(['member']);
+  const pay = tools.find(({ name }) => name === 'ledger.transfer');
+  assert.deepEqual(pay?.effects, ['approve by 1 of approvers']);
+});
+
+test('rules that run in process have nothing to let go of', async () => {
+  const policy = await at.open();
+  await policy.stop();
+  assert.equal((await policy.evaluate(inputOf())).effect, 'allow');
+});
+
 test('the rules alone are asked about what could be', async () => {
   const policy = await at.open();
   assert.equal((await policy.evaluate(inputOf())).effect, 'allow');
