@@ -111,10 +111,23 @@ for (const [what, tools, fault] of [
     /automations\.0\.tools: a tool stands twice/,
   ],
   ['a value that is a list', '[{ tool: x.y, args: { a: { const: [1] } } }]', /args\.a/],
-  ['a value of nothing', '[{ tool: x.y, args: { a: {} } }]', /args\.a/],
-  ['a choice of nothing', '[{ tool: x.y, args: { a: { enum: [] } } }]', /args\.a/],
-  ['an empty pattern', `[{ tool: x.y, args: { a: { pattern: '' } } }]`, /args\.a/],
-  ['a pattern that is none', `[{ tool: x.y, args: { a: { pattern: '[' } } }]`, /args\.a/],
+  [
+    'a value of nothing',
+    '[{ tool: x.y, args: { a: {} } }]',
+    /args\.a: say one of `const`, `enum` and `pattern`/,
+  ],
+  [
+    'a value of two kinds',
+    '[{ tool: x.y, args: { a: { const: 1, enum: [1, 2] } } }]',
+    /args\.a: say one of `const`, `enum` and `pattern`/,
+  ],
+  ['a choice of nothing', '[{ tool: x.y, args: { a: { enum: [] } } }]', /args\.a\.enum/],
+  ['an empty pattern', `[{ tool: x.y, args: { a: { pattern: '' } } }]`, /args\.a\.pattern/],
+  [
+    'a pattern that is none',
+    `[{ tool: x.y, args: { a: { pattern: '[' } } }]`,
+    /args\.a\.pattern: is not a regular expression/,
+  ],
   [
     'a pattern that another engine would read otherwise',
     String.raw`[{ tool: x.y, args: { a: { pattern: '\y' } } }]`,
