@@ -123,15 +123,21 @@ test('where nobody says otherwise it is production, and hours are told in their 
       { run: runOf(), tool: toolOf('ledger.transfer'), args: transfer },
     );
   const seen = async (...given: Parameters<typeof input>) => {
-    const { environment, localTime, advisory } = await input(...given);
-    return { environment, localTime, advisory };
+    const { environment, localTime, advisory, standing } = await input(...given);
+    return { environment, localTime, advisory, standing };
   };
-  assert.deepEqual(await seen(), { environment: 'production', localTime: null, advisory: false });
+  assert.deepEqual(await seen(), {
+    environment: 'production',
+    localTime: null,
+    advisory: false,
+    standing: false,
+  });
   const zoneOf = (risk: string) => (risk === 'payment' ? 'America/New_York' : undefined);
   assert.deepEqual(await seen({ environment: 'development', zoneOf }), {
     environment: 'development',
     localTime: { day: 'wed', minute: 5 * 60 },
     advisory: false,
+    standing: false,
   });
 });
 
@@ -211,6 +217,7 @@ test('a call that something else will run is advised on, and gets no grant', asy
   const rules = rulesThat('allow');
   const advised = await ask(rules, { ...pay, advisory: true });
   assert.deepEqual(what(advised).codes, ['said', 'advisory']);
+  assert.match(advised.verdict.reasons[1]?.text ?? '', /Gatehouse can only advise\.$/);
   assert.deepEqual([advised.verdict.effect, advised.grant], ['allow', null]);
   await ask(rules, { ...pay, advisory: false });
   assert.deepEqual(
