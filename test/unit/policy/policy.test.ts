@@ -90,6 +90,19 @@ test('each part is admitted before it is used, what is lifted only where somethi
   }
   refused = null;
   await policy.reload();
+  const decision = await policy.decide(fresh(), balance);
+  assert.equal(decision.effect, 'approve');
+  assert.notEqual(policy.version, version);
+  assert.equal(decision.policy.version, policy.version);
+});
+
+test('tools and rules are of one reading, also where the catalogue was read before', async (context) => {
+  const folder = await policiesWith({}, context);
+  const catalogue = loadCatalogue(folder);
+  const text = (await shipped('tools/ledger.balance.yaml')).replace('risk: read', 'risk: delete');
+  await writeFile(join(folder, 'tools/ledger.balance.yaml'), text);
+  const policy = await at.open({ policiesDir: folder, catalogue });
+  assert.equal(catalogue.get('ledger.balance')?.risk, 'delete');
   assert.equal((await policy.decide(fresh(), balance)).effect, 'approve');
 });
 
@@ -159,6 +172,11 @@ test('what its requester has to confirm is asked, with the reason; what is asked
   const allowed = await decided(balance);
   assert.deepEqual([allowed.effect, codesOf(allowed)], ['allow', ['read_allowed']]);
   assert.ok(allowed.grant);
+  const { rows: seen } = await at.db.pool.query<{ waits: number }>(
+    `select (input -> 'session' ->> 'pendingAsks')::int as waits from decisions where id = $1`,
+    [allowed.id],
+  );
+  assert.deepEqual(seen, [{ waits: 0 }], 'it took the place of nothing');
   assert.deepEqual(codesOf(await decided(code, why)), ['code_needs_approval']);
   assert.equal((await decided({ ...balance, tool: 'customers.export' }, why)).effect, 'deny');
 });
@@ -226,6 +244,7 @@ test('a call that a budget has no more room for is refused with what is left; ot
   await assert.rejects(policy.explainRefusal(at.db.pool, { code: '22012' }, second), {
     reason: 'grant_spent',
   });
+  await policy.explainRefusal(at.db.pool, new Error('the connection is gone'), second);
 });
 
 test('a grant of a tool that is gone from the catalogue takes nothing from budgets', async () => {
