@@ -68,6 +68,7 @@ test('a budget names one tool or one class, and that of an automation nobody els
   const none = { charges: [], uncovered: false };
   assert.deepEqual(spend('1', 'EUR', [{ ...eur(5), risk: 'delete' }]), none);
   assert.deepEqual(spend('1', 'EUR', [{ ...eur(5), risk: undefined, tool: 'Ledger.transfer' }]), none);
+  assert.equal(spend('1', 'EUR', [{ ...eur(5), risk: undefined, tool: pay.name }]).charges.length, 1);
   const own = [{ ...eur(5), principal: 'automation:rent' }];
   assert.deepEqual(spend('1', 'EUR', own), none);
   const [charge] = spend('1', 'EUR', own, runOf({ principal: 'automation:rent' })).charges;
@@ -82,6 +83,15 @@ test('what is left is said exactly, and never less than nothing', () => {
       const [amount = ''] = leftInWords(charge, used).split(' EUR');
       assert.equal(Number(amount.replaceAll(',', '').replace('.', '')), Math.max(0, allowed - used));
     }),
+  );
+});
+
+test('a few cents that are left are said as cents', () => {
+  const [charge] = spend('1', 'EUR', [eur(5)]).charges;
+  assert.ok(charge);
+  assert.deepEqual(
+    [leftInWords(charge, 0), leftInWords(charge, 6)],
+    ['0.05 EUR are left today', '0.00 EUR are left today'],
   );
 });
 
