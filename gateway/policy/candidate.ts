@@ -66,7 +66,7 @@ export function answering(rules: {
       const refusal = refusalOf(tool, input.args);
       if (refusal) return { effect: 'deny', reasons: [refusal], approvers: null };
       const leaves = input.leaves.map((leaf) => ({ ...leaf, kind: tool.kinds[leaf.arg] ?? leaf.kind }));
-      return askPolicy(rules.engine, { ...input, tool: toolFacts(tool), leaves }, () => performance.now());
+      return askPolicy(rules.engine, { ...input, tool: toolFacts(tool), leaves });
     },
     approvalClass: (risk) => rules.classes.get(risk),
   };

@@ -167,6 +167,5 @@ function classesOf(answered: readonly (Tool | undefined)[]): DataClass[] {
   return dataClasses.filter((name) => classes.has(name));
 }
 
-/** Whether a call carries its arguments out of the systems of record. */
-const sends = (tool: Tool): boolean =>
-  tool.risk === 'outbound' || tool.connector.kind === 'http' || tool.connector.kind === 'code';
+/** Whether a read carries its arguments out of the systems of record. */
+const sends = ({ connector }: Tool): boolean => connector.kind === 'http' || connector.kind === 'code';

@@ -44,7 +44,7 @@ export class EngineFault extends Error {
 export async function askPolicy(
   engine: Engine | null,
   input: PolicyInput,
-  now: () => number,
+  now: () => number = () => performance.now(),
 ): Promise<Verdict> {
   if (!engine) return deny('policy_missing');
   const started = now();

@@ -46,7 +46,6 @@ export interface Surroundings {
 
 const strictest: Surroundings = { environment: 'production', zoneOf: () => undefined };
 
-const monotonic = (): number => performance.now();
 const newDecisionId = (): string => `dec_${randomUUID()}`;
 
 /** Stands among the reasons of such a decision, so on its card and in its receipts too. */
@@ -77,7 +76,7 @@ export async function judge(
   const args = call.args as Record<string, unknown>;
   const advisory = call.advisory === true;
   const input = await policyInput(rules, { run, tool, args, advisory }, facts, results);
-  const asked = await askPolicy(rules.engine, input, monotonic);
+  const asked = await askPolicy(rules.engine, input);
   const verdict = advisory ? { ...asked, reasons: [...asked.reasons, advice] } : asked;
   return {
     run,

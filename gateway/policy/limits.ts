@@ -24,14 +24,17 @@ const LimitsFile = z.looseObject({
 });
 
 const scalar = z.union([z.string(), z.number(), z.boolean()]);
-const Constraint = z.union([
-  z.strictObject({ const: scalar }).transform(({ const: value }) => ({ enum: [value] })),
-  z.strictObject({ enum: z.array(scalar).min(1).max(1000) }),
-  z
-    .strictObject({ pattern: z.string().min(1).max(500).refine(isPattern, 'is not a regular expression') })
+const Constraint = z
+  .strictObject({
+    const: scalar.optional(),
+    enum: z.array(scalar).min(1).max(1000).optional(),
+    pattern: z.string().min(1).max(500).refine(isPattern, 'is not a regular expression').optional(),
+  })
+  .refine((given) => Object.keys(given).length === 1, 'say one of `const`, `enum` and `pattern`')
+  .transform(({ const: value, enum: values = [value], pattern }) =>
     // The whole value has to fit; `\z` is its very end, where `$` would leave room for a line break.
-    .transform(({ pattern }) => ({ pattern: `\\A(?:${pattern})\\z` })),
-]);
+    pattern === undefined ? { enum: values } : { pattern: `\\A(?:${pattern})\\z` },
+  );
 
 /** The part of `automations.yaml` that the rules read. */
 const AutomationsFile = z.looseObject({

@@ -248,7 +248,7 @@ export async function createPolicy(deps: {
     get version() {
       return version(current);
     },
-    evaluate: (input) => askPolicy(current.engine, input, () => performance.now()),
+    evaluate: (input) => askPolicy(current.engine, input),
     async judge(db, run, call) {
       const [judgement] = await ask(db, current, [questionOf(catalogue, run, call)]);
       return judgement as Judgement;
@@ -300,7 +300,7 @@ export async function createPolicy(deps: {
     explain: (id) => explainDecision(pool, answering({ ...current, catalogue }), id),
     async overview(roles) {
       const { engine, classes, notes } = current;
-      const ask = (input: PolicyInput): Promise<Verdict> => askPolicy(engine, input, () => performance.now());
+      const ask = (input: PolicyInput): Promise<Verdict> => askPolicy(engine, input);
       const rules = { ask, approvalClass: (risk: string) => classes.get(risk) };
       const tools = await whoMayWhat(rules, catalogue, roles, clock().toISOString());
       return { version: version(current), rules: notes, roles: [...roles], tools };

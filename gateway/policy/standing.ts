@@ -63,7 +63,7 @@ export function standingOffer(
   quorum: number,
 ): StandingOffer | null {
   const permitted = rules?.standing;
-  const destinations = destinationsOf(tool, args);
+  const destinations = redirectsOf(tool, args);
   if (!permitted || neverStanding.has(tool.risk) || Object.keys(destinations).length === 0) return null;
   const { maxHours, maxCalls, maxTotal } = permitted;
   if (maxTotal === undefined) return maxCalls === undefined ? null : { maxHours, destinations, maxCalls };
@@ -173,7 +173,7 @@ export async function takeStanding(
       run.sessionKey,
       run.principal,
       tool.name,
-      JSON.stringify(destinationsOf(tool, args)),
+      JSON.stringify(redirectsOf(tool, args)),
       binding.version,
       binding.epoch,
       ...amountOf(tool, args),
@@ -243,7 +243,7 @@ const leftOf = (row: Left): string =>
     : `${fromCents(row.cents_left ?? 0)} of ${fromCents(row.cents_total ?? 0)} ${row.currency}`;
 
 /** Where a call goes: its arguments that redirect. What is not given is a value as well, and must not appear later. */
-function destinationsOf(tool: Tool, args: Record<string, unknown>): Record<string, unknown> {
+function redirectsOf(tool: Tool, args: Record<string, unknown>): Record<string, unknown> {
   const names = Object.keys(tool.kinds).filter((name) => tool.kinds[name] === 'redirects');
   return Object.fromEntries(names.map((name) => [name, Object.hasOwn(args, name) ? args[name] : null]));
 }

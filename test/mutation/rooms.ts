@@ -22,10 +22,16 @@ export const rooms: Readonly<Record<string, Room>> = {
     tests: ['test/unit/policy/{bindings,question,fail-closed,grants,kill-switch,decide,standing}.test.ts'],
   },
   decisions: {
-    code: policy('judge', 'facts', 'settle-facts', 'budgets', 'reservations', 'policy', 'limits', 'money'),
-    tests: [
-      'test/unit/policy/{money,destinations,budgets,tool-names,advisory,facts,decide,reservations,session-rules,kill-switch,revisions}.test.ts',
-    ],
+    code: policy('judge', 'limits', 'budgets', 'money'),
+    tests: ['test/unit/policy/{money,judge,budgets,limits}.test.ts'],
+  },
+  facts: {
+    code: policy('facts', 'settle-facts', 'reservations'),
+    tests: ['test/unit/policy/{facts,reservations}.test.ts'],
+  },
+  policy: {
+    code: policy('policy'),
+    tests: ['test/unit/policy/{policy,decide,standing,kill-switch}.test.ts'],
   },
   approvals: {
     code: approvals(

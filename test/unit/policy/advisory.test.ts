@@ -1,43 +1,25 @@
 import assert from 'node:assert/strict';
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { loadCatalogue } from '../../../gateway/catalogue/index.ts';
-import { createPolicy, openEpoch, type Policy } from '../../../gateway/policy/index.ts';
-import { testDatabase, type TestDatabase } from '../../support/postgres.ts';
-import { policiesDir, runOf } from './support.ts';
+import type { Policy } from '../../../gateway/policy/index.ts';
+import { policyBench, type PolicyBench } from './bench.ts';
+import { policiesDir, policiesWith, runOf } from './support.ts';
 
-let db: TestDatabase;
-let folder: string;
+let at: PolicyBench;
+let db: PolicyBench['db'];
 let policy: Policy;
 let strict: Policy;
 before(async () => {
-  db = await testDatabase();
-  folder = await mkdtemp(join(tmpdir(), 'gatehouse-advisory-'));
-  const strictDir = join(folder, 'policies');
-  await cp(policiesDir, strictDir, { recursive: true });
-  const classes = join(strictDir, 'approvals.yaml');
-  const lenient = await readFile(classes, 'utf8');
+  at = await policyBench();
+  ({ db } = at);
+  policy = await at.open();
+  const lenient = await readFile(join(policiesDir, 'approvals.yaml'), 'utf8');
   // The first class is the payments'.
-  await writeFile(classes, lenient.replace(/strict: \w+/, 'strict: true'));
-  const epoch = openEpoch(folder);
-  const made = (dir: string): Promise<Policy> =>
-    createPolicy({
-      pool: db.pool,
-      policiesDir: dir,
-      catalogue: loadCatalogue(dir),
-      clock: () => new Date(),
-      epoch,
-      settings: { decisionSeconds: 300, approvalSeconds: 3600 },
-    });
-  policy = await made(policiesDir);
-  strict = await made(strictDir);
+  const classes = lenient.replace(/strict: \w+/, 'strict: true');
+  strict = await at.open({ policiesDir: await policiesWith({ 'approvals.yaml': classes }, { after }) });
 });
-after(async () => {
-  await db.drop();
-  await rm(folder, { recursive: true });
-});
+after(() => at.close());
 
 const balance = { tool: 'ledger.balance', args: {}, advisory: true };
 const pay = {

@@ -14,8 +14,13 @@ const eur = (amount: number): Budget => ({
   risk: 'payment',
   spend: { currency: 'EUR', amount },
 });
-const spend = (amount: unknown, currency = 'EUR', budgets = [eur(10_000)]): ReturnType<typeof chargesOf> =>
-  chargesOf(budgets, runOf(), pay, { amount, currency, payee: 'ACME', reference: 'r' });
+const spend = (
+  amount: unknown,
+  currency = 'EUR',
+  budgets = [eur(10_000)],
+  run = runOf(),
+): ReturnType<typeof chargesOf> =>
+  chargesOf(budgets, run, pay, { amount, currency, payee: 'ACME', reference: 'r' });
 
 test('an amount is charged in whole hundredths', () => {
   for (const [amount, cents] of [
@@ -40,11 +45,14 @@ test('a currency is covered only where each limit has a budget of it', () => {
   const perPerson: Budget = { ...eur(5), name: 'own', per: 'person' };
   assert.equal(spend('1', 'USD', [eur(5), usd]).uncovered, false);
   assert.equal(spend('1', 'USD', [eur(5), usd, perPerson]).uncovered, true);
+  // How often is no limit of how much.
+  const calls: Budget = { ...eur(5), name: 'calls', spend: undefined, calls: 9 };
+  assert.equal(spend('1', 'USD', [eur(5), calls]).uncovered, true);
 });
 
 test('a budget is held by whom it says, and by a day where it says that', () => {
-  const held = (per: Budget['per']): unknown => {
-    const [charge] = spend('1', 'EUR', [{ ...eur(5), per }]).charges;
+  const held = (per: Budget['per'], run = runOf()): unknown => {
+    const [charge] = spend('1', 'EUR', [{ ...eur(5), per }], run).charges;
     return [charge?.holder, charge?.daily];
   };
   const { sessionKey } = runOf();
@@ -53,13 +61,18 @@ test('a budget is held by whom it says, and by a day where it says that', () => 
   assert.deepEqual(held('session'), [sessionKey, false]);
   assert.deepEqual(held('session-day'), [sessionKey, true]);
   assert.deepEqual(held('day'), ['', true]);
+  assert.deepEqual(held('person', runOf({ principal: null })), ['', false], 'strangers share one');
 });
 
 test('a budget names one tool or one class, and that of an automation nobody else', () => {
   const none = { charges: [], uncovered: false };
   assert.deepEqual(spend('1', 'EUR', [{ ...eur(5), risk: 'delete' }]), none);
   assert.deepEqual(spend('1', 'EUR', [{ ...eur(5), risk: undefined, tool: 'Ledger.transfer' }]), none);
-  assert.deepEqual(spend('1', 'EUR', [{ ...eur(5), principal: 'automation:rent' }]), none);
+  assert.equal(spend('1', 'EUR', [{ ...eur(5), risk: undefined, tool: pay.name }]).charges.length, 1);
+  const own = [{ ...eur(5), principal: 'automation:rent' }];
+  assert.deepEqual(spend('1', 'EUR', own), none);
+  const [charge] = spend('1', 'EUR', own, runOf({ principal: 'automation:rent' })).charges;
+  assert.deepEqual([charge?.amount, charge?.allowed], [100, 5]);
 });
 
 test('what is left is said exactly, and never less than nothing', () => {
@@ -73,7 +86,43 @@ test('what is left is said exactly, and never less than nothing', () => {
   );
 });
 
+test('a few cents that are left are said as cents', () => {
+  const [charge] = spend('1', 'EUR', [eur(5)]).charges;
+  assert.ok(charge);
+  assert.deepEqual(
+    [leftInWords(charge, 0), leftInWords(charge, 6)],
+    ['0.05 EUR are left today', '0.00 EUR are left today'],
+  );
+});
+
+test('calls that are left are counted in words', () => {
+  const [charge] = spend('1', 'EUR', [{ ...eur(5), spend: undefined, calls: 3 }]).charges;
+  assert.ok(charge);
+  assert.deepEqual(
+    [leftInWords(charge, 1), leftInWords(charge, 2), leftInWords({ ...charge, daily: false }, 4)],
+    ['2 calls are left today', '1 call is left today', '0 calls are left'],
+  );
+});
+
+test('each holder and both units are read', async (context) => {
+  const holders = ['person', 'session', 'day', 'person-day', 'session-day'];
+  const entries = holders.map((per) => `  - { name: ${per}, per: ${per}, risk: code, calls: 1 }\n`);
+  const money = `  - { name: eur, per: day, tool: ledger.transfer, spend: { currency: EUR, amount: '1.50' } }\n`;
+  const folder = await policiesWith({ 'limits.yaml': `budgets:\n${entries.join('')}${money}` }, context);
+  const { budgets } = await readLimits(folder);
+  assert.deepEqual(
+    budgets.map(({ per, calls, spend: amount }) => [per, calls ?? amount]),
+    [...holders.map((per) => [per, 1]), ['day', { currency: 'EUR', amount: 150 }]],
+  );
+});
+
 const faults: [string, string, RegExp][] = [
+  ...['Ab', 'a b', '1a', `a${'b'.repeat(64)}`].map((name): [string, string, RegExp] => [
+    `the name ${name}`,
+    `{ name: ${name}, per: day, risk: code, calls: 1 }`,
+    /limits\.yaml:2: budgets\.0\.name/,
+  ]),
+  ['no unit', '{ name: a, per: day, risk: code }', /say either `spend`/],
   [
     'two subjects',
     '{ name: a, per: day, tool: x, risk: code, calls: 1 }',
@@ -96,6 +145,11 @@ const faults: [string, string, RegExp][] = [
     '{ name: a, per: day, risk: code, spend: { currency: EUR, amount: "-1" } }',
     /at most two decimals/,
   ],
+  ...['EURO', 'xEUR', 'eur'].map((currency): [string, string, RegExp] => [
+    `the currency ${currency}`,
+    `{ name: a, per: day, risk: code, spend: { currency: ${currency}, amount: '1' } }`,
+    /limits\.yaml:2: budgets\.0\.spend\.currency/,
+  ]),
   ['no call at all', '{ name: a, per: day, risk: code, calls: 0 }', /budgets\.0\.calls/],
   [
     'a misspelt field',

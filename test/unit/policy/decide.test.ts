@@ -1,34 +1,19 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { loadCatalogue } from '../../../gateway/catalogue/index.ts';
-import { createPolicy, openEpoch, type Epoch, type Policy } from '../../../gateway/policy/index.ts';
-import { testDatabase, type TestDatabase } from '../../support/postgres.ts';
-import { policiesDir, runOf } from './support.ts';
+import type { Epoch, Policy } from '../../../gateway/policy/index.ts';
+import { policyBench, type PolicyBench } from './bench.ts';
+import { runOf } from './support.ts';
 
-let db: TestDatabase;
-let policy: Policy;
+let at: PolicyBench;
+let db: PolicyBench['db'];
 let epoch: Epoch;
-let folder: string;
+let policy: Policy;
 before(async () => {
-  db = await testDatabase();
-  folder = await mkdtemp(join(tmpdir(), 'gatehouse-epoch-'));
-  epoch = openEpoch(folder);
-  policy = await createPolicy({
-    pool: db.pool,
-    policiesDir,
-    catalogue: loadCatalogue(policiesDir),
-    clock: () => new Date(),
-    epoch,
-    settings: { decisionSeconds: 300, approvalSeconds: 3600 },
-  });
+  at = await policyBench();
+  ({ db, epoch } = at);
+  policy = await at.open();
 });
-after(async () => {
-  await db.drop();
-  await rm(folder, { recursive: true });
-});
+after(() => at.close());
 
 const balance = (step: string): { tool: string; args: object; step: string } => ({
   tool: 'ledger.balance',

@@ -1,43 +1,30 @@
 import assert from 'node:assert/strict';
 import { cp, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { loadCatalogue } from '../../../gateway/catalogue/index.ts';
 import { sweepRetention } from '../../../gateway/delivery/retention.ts';
 import {
-  createPolicy,
   findOpa,
   openCandidate,
-  openEpoch,
   simulate,
   type Explanation,
   type Policy,
 } from '../../../gateway/policy/index.ts';
 import { flipsOf } from '../../../gateway/policy/flips.ts';
-import { testDatabase, type TestDatabase } from '../../support/postgres.ts';
+import { policyBench, type PolicyBench } from './bench.ts';
 import { inputOf, policiesDir, runOf } from './support.ts';
 
 const opa = await findOpa();
-let db: TestDatabase;
-let policy: Policy;
+let at: PolicyBench;
+let db: PolicyBench['db'];
 let folder: string;
+let policy: Policy;
 before(async () => {
-  db = await testDatabase();
-  folder = await mkdtemp(join(tmpdir(), 'gatehouse-explain-'));
-  policy = await createPolicy({
-    pool: db.pool,
-    policiesDir,
-    catalogue: loadCatalogue(policiesDir),
-    clock: () => new Date('2026-11-25T10:00:00Z'),
-    epoch: openEpoch(folder),
-    settings: { decisionSeconds: 300, approvalSeconds: 3600 },
-  });
+  at = await policyBench();
+  ({ db, folder } = at);
+  policy = await at.open({ clock: () => new Date('2026-11-25T10:00:00Z') });
 });
-after(async () => {
-  await db.drop();
-  await rm(folder, { recursive: true });
-});
+after(() => at.close());
 
 const secret = 'what only the sender should know';
 let step = 0;

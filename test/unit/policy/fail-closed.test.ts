@@ -87,6 +87,18 @@ for (const [name, answer] of shapes) {
     assert.equal(await code(answering(answer)), 'policy_bad_shape'));
 }
 
+test('where no other clock is given, it is the one of the process', async () => {
+  const slow = {
+    name: 'slow',
+    evaluate() {
+      const until = performance.now() + evaluationLimitMs + 1;
+      while (performance.now() < until);
+      return [{ result: allow }];
+    },
+  };
+  assert.equal((await askPolicy(slow, input)).reasons[0]?.code, 'policy_timeout');
+});
+
 test('an answer is believed up to the limit of its time', async () => {
   const times = [1000, 1000 + evaluationLimitMs];
   const verdict = await askPolicy(answering([{ result: allow }]), input, () => times.shift() ?? 0);

@@ -1,43 +1,26 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { loadCatalogue } from '../../../gateway/catalogue/index.ts';
 import { transaction } from '../../../gateway/db/index.ts';
 import {
-  createPolicy,
   GrantRefused,
   missedItsRow,
-  openEpoch,
   type Epoch,
   type Policy,
   type Presented,
 } from '../../../gateway/policy/index.ts';
-import { testDatabase, type TestDatabase } from '../../support/postgres.ts';
-import { policiesDir, runOf } from './support.ts';
+import { policyBench, type PolicyBench } from './bench.ts';
+import { runOf } from './support.ts';
 
-let db: TestDatabase;
-let policy: Policy;
+let at: PolicyBench;
+let db: PolicyBench['db'];
 let epoch: Epoch;
-let folder: string;
+let policy: Policy;
 before(async () => {
-  db = await testDatabase();
-  folder = await mkdtemp(join(tmpdir(), 'gatehouse-grants-'));
-  epoch = openEpoch(folder);
-  policy = await createPolicy({
-    pool: db.pool,
-    policiesDir,
-    catalogue: loadCatalogue(policiesDir),
-    clock: () => new Date(),
-    epoch,
-    settings: { decisionSeconds: 300, approvalSeconds: 3600 },
-  });
+  at = await policyBench();
+  ({ db, epoch } = at);
+  policy = await at.open();
 });
-after(async () => {
-  await db.drop();
-  await rm(folder, { recursive: true });
-});
+after(() => at.close());
 
 const run = runOf();
 let step = 0;

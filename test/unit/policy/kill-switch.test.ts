@@ -1,49 +1,31 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { after, afterEach, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { loadCatalogue } from '../../../gateway/catalogue/index.ts';
 import { transaction } from '../../../gateway/db/index.ts';
 import {
-  createPolicy,
   missedItsRow,
-  openEpoch,
   type Decision,
   type KillTarget,
   type Policy,
   type Presented,
   type RunContext,
 } from '../../../gateway/policy/index.ts';
-import { testDatabase, type TestDatabase } from '../../support/postgres.ts';
-import { policiesDir, runOf } from './support.ts';
+import { policyBench, type PolicyBench } from './bench.ts';
+import { runOf } from './support.ts';
 
-let db: TestDatabase;
+let at: PolicyBench;
+let db: PolicyBench['db'];
 let policy: Policy;
-let folder: string;
 before(async () => {
-  db = await testDatabase();
-  folder = await mkdtemp(join(tmpdir(), 'gatehouse-switch-'));
-  policy = await open();
+  at = await policyBench();
+  ({ db } = at);
+  policy = await at.open();
 });
-after(async () => {
-  await db.drop();
-  await rm(folder, { recursive: true });
-});
+after(() => at.close());
 afterEach(async () => {
   for (const { target } of await policy.killSwitches()) await turn(false, target);
 });
 
-const open = (): Promise<Policy> =>
-  createPolicy({
-    pool: db.pool,
-    policiesDir,
-    catalogue: loadCatalogue(policiesDir),
-    clock: () => new Date(),
-    epoch: openEpoch(folder),
-    settings: { decisionSeconds: 300, approvalSeconds: 3600 },
-  });
 const turn = (engaged: boolean, target?: KillTarget): Promise<void> =>
   policy.setKillSwitch({ engaged, reason: 'drill', by: 'admin', target });
 
@@ -174,7 +156,7 @@ test('under load no grant is spent after the switch returned', async () => {
 
 test('it outlives the gateway, and each turn leaves a receipt with who and why', async () => {
   await turn(true, 'channel:slack');
-  const after = await open();
+  const after = await at.open();
   assert.deepEqual(
     (await after.killSwitches()).map(({ target, by, reason }) => [target, by, reason]),
     [['channel:slack', 'admin', 'drill']],

@@ -3,34 +3,25 @@ import { appendFile, cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
-import { loadCatalogue } from '../../../gateway/catalogue/index.ts';
-import { createPolicy, findOpa, openEpoch, type Policy } from '../../../gateway/policy/index.ts';
+import { findOpa, openEpoch, type Policy } from '../../../gateway/policy/index.ts';
 import { hashSources, sha256 } from '../../../gateway/policy/sources.ts';
-import { testDatabase, type TestDatabase } from '../../support/postgres.ts';
+import { policyBench, type PolicyBench } from './bench.ts';
 import { policiesDir, runOf } from './support.ts';
 
 const opa = await findOpa();
-let db: TestDatabase;
+let at: PolicyBench;
 let folder: string;
 before(async () => {
-  db = await testDatabase();
+  at = await policyBench();
 });
-after(() => db.drop());
+after(() => at.close());
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'gatehouse-policies-'));
   await cp(policiesDir, folder, { recursive: true });
 });
 afterEach(() => rm(folder, { recursive: true }));
 
-const open = (): Promise<Policy> =>
-  createPolicy({
-    pool: db.pool,
-    policiesDir: folder,
-    catalogue: loadCatalogue(folder),
-    clock: () => new Date(),
-    epoch: openEpoch(folder),
-    settings: { decisionSeconds: 300, approvalSeconds: 3600 },
-  });
+const open = (): Promise<Policy> => at.open({ policiesDir: folder });
 
 test('the committed binary was built from the committed rules', async () => {
   const manifest: unknown = JSON.parse(await readFile(join(policiesDir, 'policy.wasm.json'), 'utf8'));
@@ -147,11 +138,11 @@ test('a reload that fails keeps rules and tools until one works', async () => {
   await writeFile(tool, good.replace('risk: read', 'risk: harmless'));
   await assert.rejects(policy.reload(), { message: /ledger\.balance\.yaml:\d+: risk/ });
   assert.equal(policy.version, version);
-  assert.equal((await policy.judge(db.pool, runOf(), call)).verdict.effect, 'allow');
+  assert.equal((await policy.judge(at.db.pool, runOf(), call)).verdict.effect, 'allow');
   await writeFile(tool, good.replace('risk: read', 'risk: delete'));
   await policy.reload();
   assert.notEqual(policy.version, version);
-  assert.equal((await policy.judge(db.pool, runOf(), call)).verdict.effect, 'approve');
+  assert.equal((await policy.judge(at.db.pool, runOf(), call)).verdict.effect, 'approve');
 });
 
 test('the epoch outlives a restart, and a lost counter is a bump', async () => {

@@ -101,3 +101,30 @@ test('which budgets are short is said with what they have left', async () => {
   assert.deepEqual(await shortBudgets(db.pool, asked), ['b: 0.50 EUR are left']);
   assert.deepEqual(await shortBudgets(db.pool, [charge(holder, 50, 2000)]), []);
 });
+
+test('what one holder or one budget used is not held against another', async () => {
+  const [one, other] = [randomUUID(), randomUUID()];
+  await take(db.pool, [charge(one, 1950, 2000), charge(other, 10, 2000), charge(one, 10, 2000, 'c')]);
+  const asked = [charge(other, 51, 2000), charge(one, 51, 2000, 'c'), charge(one, 51, 2000)];
+  assert.deepEqual(await shortBudgets(db.pool, asked), ['b: 0.50 EUR are left']);
+});
+
+test('only a full budget is taken for one', () => {
+  assert.equal(exceededBudget({ code: '23514', constraint: 'within_budget' }), true);
+  for (const other of [
+    { code: '23514', constraint: 'another_check' },
+    { code: '23505', constraint: 'within_budget' },
+    new Error('the connection is gone'),
+  ])
+    assert.equal(exceededBudget(other), false);
+});
+
+test('a call that takes nothing asks nothing of Postgres', async () => {
+  let sent = 0;
+  await transaction(db.pool, (tx) => {
+    const counting = { ...tx, send: () => void (sent += 1) };
+    reserve(counting, randomUUID(), []);
+    return Promise.resolve();
+  });
+  assert.equal(sent, 0);
+});

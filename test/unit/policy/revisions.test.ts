@@ -1,34 +1,23 @@
 import assert from 'node:assert/strict';
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
-import { loadCatalogue } from '../../../gateway/catalogue/index.ts';
-import {
-  allowRollback,
-  createPolicy,
-  createRevisions,
-  listRevisions,
-  openEpoch,
-  type Policy,
-} from '../../../gateway/policy/index.ts';
+import { allowRollback, createRevisions, listRevisions, type Policy } from '../../../gateway/policy/index.ts';
 import { createAutomations, createLimits, createPeople } from '../../../gateway/sessions/index.ts';
-import { testDatabase, type TestDatabase } from '../../support/postgres.ts';
+import { policyBench, type PolicyBench } from './bench.ts';
 import { policiesDir as shipped, runOf } from './support.ts';
 
-let db: TestDatabase;
+let at: PolicyBench;
+let db: PolicyBench['db'];
 let dataDir: string;
 let policiesDir: string;
 beforeEach(async () => {
-  db = await testDatabase();
-  dataDir = await mkdtemp(join(tmpdir(), 'gatehouse-revisions-'));
+  at = await policyBench();
+  ({ db, folder: dataDir } = at);
   policiesDir = join(dataDir, 'policies');
   await cp(shipped, policiesDir, { recursive: true });
 });
-afterEach(async () => {
-  await db.drop();
-  await rm(dataDir, { recursive: true });
-});
+afterEach(() => at.close());
 
 interface Opened {
   policy: Policy;
@@ -40,13 +29,8 @@ async function open(): Promise<Opened> {
   const people = await createPeople({ pool: db.pool, policiesDir, admit: admit('people') });
   const automations = await createAutomations({ policiesDir, admit: admit('automations') });
   const limits = await createLimits({ policiesDir, admit: admit('limits') });
-  const policy = await createPolicy({
-    pool: db.pool,
+  const policy = await at.open({
     policiesDir,
-    catalogue: loadCatalogue(policiesDir),
-    clock: () => new Date(),
-    epoch: openEpoch(dataDir),
-    settings: { decisionSeconds: 300, approvalSeconds: 3600 },
     beside: () => [people.version, automations.version, limits.version],
     admit,
   });

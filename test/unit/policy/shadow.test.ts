@@ -1,16 +1,12 @@
 import assert from 'node:assert/strict';
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { loadCatalogue } from '../../../gateway/catalogue/index.ts';
 import { createLogger } from '../../../gateway/config/index.ts';
 import { transaction } from '../../../gateway/db/index.ts';
 import {
   buildPolicy,
-  createPolicy,
   findOpa,
-  openEpoch,
   shadowReport,
   startShadow,
   type Policy,
@@ -18,23 +14,20 @@ import {
   type ShadowReport,
 } from '../../../gateway/policy/index.ts';
 import { until } from '../../support/gateway.ts';
-import { testDatabase, type TestDatabase } from '../../support/postgres.ts';
+import { policyBench, type PolicyBench } from './bench.ts';
 import { policiesDir, runOf } from './support.ts';
 
 const opa = await findOpa();
-let db: TestDatabase;
-let folder: string;
+let at: PolicyBench;
+let db: PolicyBench['db'];
 before(async () => {
-  db = await testDatabase();
-  folder = await mkdtemp(join(tmpdir(), 'gatehouse-shadow-'));
+  at = await policyBench();
+  ({ db } = at);
 });
-after(async () => {
-  await db.drop();
-  await rm(folder, { recursive: true });
-});
+after(() => at.close());
 
 async function candidate(file: string, from: string, to: string): Promise<string> {
-  const copy = await mkdtemp(join(folder, 'candidate-'));
+  const copy = await mkdtemp(join(at.folder, 'candidate-'));
   await cp(policiesDir, copy, { recursive: true });
   const text = await readFile(join(copy, file), 'utf8');
   assert.ok(text.includes(from));
@@ -44,16 +37,7 @@ async function candidate(file: string, from: string, to: string): Promise<string
 async function beside(path: string, batchSeconds?: number): Promise<{ policy: Policy; shadow: Shadow }> {
   const log = createLogger('silent');
   const shadow = startShadow({ pool: db.pool, path, beside: policiesDir, log, batchSeconds });
-  const policy = await createPolicy({
-    pool: db.pool,
-    policiesDir,
-    catalogue: loadCatalogue(policiesDir),
-    clock: () => new Date(),
-    epoch: openEpoch(folder),
-    settings: { decisionSeconds: 300, approvalSeconds: 3600 },
-    shadow,
-  });
-  return { policy, shadow };
+  return { policy: await at.open({ shadow }), shadow };
 }
 let step = 0;
 const balance = (): { tool: string; args: object; step: string } => ({

@@ -1,24 +1,17 @@
 import assert from 'node:assert/strict';
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
 import { loadCatalogue } from '../../../gateway/catalogue/index.ts';
 import { transaction } from '../../../gateway/db/index.ts';
-import {
-  createPolicy,
-  openEpoch,
-  type Decision,
-  type Epoch,
-  type Policy,
-} from '../../../gateway/policy/index.ts';
-import { testDatabase, type TestDatabase } from '../../support/postgres.ts';
+import type { Decision, Policy } from '../../../gateway/policy/index.ts';
+import { policyBench, type PolicyBench } from './bench.ts';
 import { inputOf, policiesDir, runOf } from './support.ts';
 
+let at: PolicyBench;
+let db: PolicyBench['db'];
 let dir: string;
-let db: TestDatabase;
 let policy: Policy;
-let epoch: Epoch;
 let catalogue: ReturnType<typeof loadCatalogue>;
 const words = ['100', 'EUR', 'ACME', 'invoice-1'];
 const run = runOf({ words });
@@ -26,13 +19,10 @@ const args = { amount: '100', currency: 'EUR', payee: 'ACME', reference: 'invoic
 const limits = `standing: { maxHours: 8, maxTotal: { currency: EUR, amount: '5000.00' } }`;
 
 before(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'gatehouse-standing-'));
-  db = await testDatabase();
+  at = await policyBench();
+  ({ db, folder: dir } = at);
 });
-after(async () => {
-  await db.drop();
-  await rm(dir, { recursive: true });
-});
+after(() => at.close());
 beforeEach(async () => {
   await db.pool.query('truncate decisions, grants, standing_grants cascade');
   await open(limits);
@@ -50,15 +40,7 @@ async function open(standing: string, risk = 'payment'): Promise<void> {
       : text.replace(new RegExp(`(  ${risk}: .*) }`), `$1, ${standing} }`),
   );
   catalogue = loadCatalogue(join(dir, 'policies'));
-  epoch = openEpoch(dir);
-  policy = await createPolicy({
-    pool: db.pool,
-    policiesDir: join(dir, 'policies'),
-    catalogue,
-    clock: () => new Date(),
-    epoch,
-    settings: { decisionSeconds: 300, approvalSeconds: 3600 },
-  });
+  policy = await at.open({ policiesDir: join(dir, 'policies'), catalogue });
 }
 
 let granted = 0;
@@ -126,14 +108,7 @@ test('a covered call is allowed without asking, and counted down until nothing i
 
 test('fifty calls at once over two gateways never take more than the total', async () => {
   await grant('900.00');
-  const other = await createPolicy({
-    pool: db.pool,
-    policiesDir: join(dir, 'policies'),
-    catalogue,
-    clock: () => new Date(),
-    epoch,
-    settings: { decisionSeconds: 300, approvalSeconds: 3600 },
-  });
+  const other = await at.open({ policiesDir: join(dir, 'policies'), catalogue });
   const decisions = await Promise.all(
     Array.from({ length: 50 }, (_, index) =>
       (index % 2 ? policy : other).decide(run, { tool: 'ledger.transfer', args, step: `many-${index}` }),
@@ -272,7 +247,7 @@ test('it ends with its time, with the rules and with the epoch', async () => {
   assert.equal((await decide()).effect, 'approve');
   assert.deepEqual(await policy.standing.list(), []);
   await grant('500.00');
-  epoch.bump();
+  at.epoch.bump();
   assert.equal((await decide()).effect, 'approve');
   assert.deepEqual(await policy.standing.list(), []);
 });

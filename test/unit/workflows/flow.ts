@@ -1,4 +1,6 @@
-import { readWorkflow, type Workflow } from '../../../gateway/workflows/index.ts';
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { findUngoverned, readWorkflow, type Workflow } from '../../../gateway/workflows/index.ts';
 
 /** Short names of node types for tests; anything with a dot is a type itself. */
 const types = new Map(
@@ -57,4 +59,29 @@ export function flow(id: string, nodes: Record<string, NodeOf>, wires: string[] 
     },
     id,
   );
+}
+
+/** A node that calls a workflow. */
+export const calling = (workflowId: unknown, more = {}): [string, Record<string, unknown>] => [
+  'run',
+  { parameters: { workflowId, ...more } },
+];
+/** A workflow as somebody picked it from n8n's list. */
+export const chosen = (value: string): object => ({ __rl: true, mode: 'list', value });
+/** Settings of a node that is deactivated. */
+export const off = { disabled: true };
+
+/** What is found, as `code node`. */
+export const found = (workflows: Workflow[], subject?: string): string[] =>
+  findUngoverned(workflows, subject).map(({ code, workflow, node }) =>
+    workflows.length > 1 ? `${code} ${workflow.id}/${node.name}` : `${code} ${node.name}`,
+  );
+
+/** Workflows, and what is found in them. */
+export type Shape = [promise: string, workflows: Workflow | Workflow[], findings: string[]];
+
+/** A test for each of these shapes. */
+export function holds(shapes: readonly Shape[]): void {
+  for (const [promise, workflows, findings] of shapes)
+    it(promise, () => assert.deepEqual(found([workflows].flat()), findings));
 }
