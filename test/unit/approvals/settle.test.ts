@@ -191,11 +191,9 @@ test('how it ended is shown on every copy: of those who were asked, and on their
 test('a reminder is closed for the very person, whatever their name holds', async () => {
   const { id } = await asked();
   const told: string[] = [];
-  const notify: typeof house.deps.delivery.notify = async (_tx, { principal, card }) => {
-    told.push(`${principal} on ${card}`);
-    return 1;
-  };
-  const deps = { ...house.deps, delivery: { ...house.deps.delivery, notify } };
+  const notifyAll: typeof house.deps.delivery.notifyAll = async (_tx, notices) =>
+    notices.map(({ principal, card }) => told.push(`${principal} on ${card}`));
+  const deps = { ...house.deps, delivery: { ...house.deps.delivery, notifyAll } };
   await house.database.pool.query(`update approvals set asked = '{}', reminded = '{2:a:b}' where id = $1`, [
     id,
   ]);
