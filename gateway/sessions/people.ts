@@ -69,6 +69,15 @@ const pairingCacheMs = 3000;
 const pairingCacheSize = 10_000;
 
 /**
+ * Reads people.yaml and uses it for nothing.
+ * @throws GatehouseError `GH-SESSIONS-001` naming file, line and reason
+ */
+export async function readPeople(policiesDir: string): Promise<PeopleDraft> {
+  const { data: file, version } = await readVersioned(join(policiesDir, 'people.yaml'), PeopleFileSchema);
+  return { file, version, byGroups: (groups) => membersOf(file.people, groups) };
+}
+
+/**
  * Loads people.yaml and joins it with the identities that administrators paired.
  * @param options.policiesDir folder of people.yaml
  * @param options.admit asked with its digest before a file is used
@@ -80,7 +89,6 @@ export async function createPeople(options: {
   admit?: (digest: string) => Promise<void>;
 }): Promise<People> {
   const { pool } = options;
-  const path = join(options.policiesDir, 'people.yaml');
   let directory = index({ people: [], standIns: [] });
   let version = '';
   const paired = new Map<string, { principal: string | null; until: number }>();
@@ -98,10 +106,7 @@ export async function createPeople(options: {
     return principal;
   }
 
-  const read = async (): Promise<PeopleDraft> => {
-    const { data: file, version } = await readVersioned(path, PeopleFileSchema);
-    return { file, version, byGroups: (groups) => membersOf(file.people, groups) };
-  };
+  const read = (): Promise<PeopleDraft> => readPeople(options.policiesDir);
   const use = async ({ file, version: read }: PeopleDraft): Promise<void> => {
     await options.admit?.(read);
     const next = index(file);
