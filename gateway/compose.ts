@@ -16,6 +16,7 @@ import {
 import type { Logger, Settings } from './config/index.ts';
 import { migrate, openPool, Signals, type Pool } from './db/index.ts';
 import { createDelivery, type Delivery } from './delivery/index.ts';
+import { examine } from './doctor/index.ts';
 import { createFactors } from './factors/index.ts';
 import {
   createPolicy,
@@ -36,6 +37,7 @@ import {
   openApiDocuments,
   problemOf,
   publicApp,
+  runChecks,
   type Check,
   type Checks,
   type VendorWebhook,
@@ -252,6 +254,8 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
         overview: () => policy.overview(rolesOf(people)),
         shadow: () => shadowReport(pool),
       },
+      doctor: () =>
+        examine({ settings, pool, inUse: policy.version, readiness: () => runChecks(checks), now: clock() }),
       audit: { listReceipts },
       openapi,
       problemOf,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, cpSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -116,6 +116,8 @@ test('an installation that is well ends with 0, and nothing is changed or told t
   has(lines, /^Rules: ok version The policy version is [0-9a-f]{12}\./);
   has(lines, /^Tools: ok catalogue/);
   has(lines, /^Postgres: warn fsync/);
+  has(lines, /^Files: ok secrets .* 1 of 1/);
+  assert.ok(!lines.some((line) => line.includes('secret set demo/postgres')));
   assert.ok(!lines.some((line) => / fail /.test(line)));
 });
 
@@ -138,7 +140,13 @@ test('what cannot be asked is a finding, and the rest is still looked at', async
 });
 
 test('without a database or usable settings it says so', async () => {
-  const none = await found({ GATEHOUSE_DATABASE_URL: '', GATEHOUSE_UP_DIR: dir });
+  const fresh = join(dir, 'fresh');
+  const none = await found({
+    GATEHOUSE_DATABASE_URL: '',
+    GATEHOUSE_UP_DIR: fresh,
+    GATEHOUSE_DATA_DIR: fresh,
+  });
+  assert.ok(!existsSync(fresh));
   has(none.lines, /^Postgres: fail postgres There is no database/);
   has(none.lines, /^Rules: ok rules /);
   const wrong = await found({ GATEHOUSE_PUBLIC_PORT: 'no' });
