@@ -160,10 +160,20 @@ async function people(policiesDir: string, db: Pool | null, now: Date): Promise<
   const [draft, approvals] = await Promise.all([readPeople(policiesDir), readApprovalClasses(policiesDir)]);
   const classes = riskClasses.flatMap((risk) => {
     const entry = approvals.get(risk);
-    const members = entry ? draft.byGroups(entry.groups).map(({ principal }) => principal) : [];
-    return entry ? [{ risk, approvals: entry, members }] : [];
+    if (!entry) return [];
+    const escalated = entry.escalate.flatMap(({ groups }) => groups);
+    const inGroups = (groups: readonly string[]): string[] =>
+      draft.byGroups(groups).map(({ principal }) => principal);
+    return [
+      {
+        risk,
+        approvals: entry,
+        members: inGroups(entry.groups),
+        deciders: inGroups([...entry.groups, ...escalated]),
+      },
+    ];
   });
-  const strict = classes.filter((one) => one.approvals.strict).flatMap(({ members }) => members);
+  const strict = classes.filter((one) => one.approvals.strict).flatMap(({ deciders }) => deciders);
   return peopleFindings({
     count: draft.file.people.length,
     classes,

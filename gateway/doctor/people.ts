@@ -6,14 +6,17 @@ import { note, ok, warn, type Finding } from './finding.ts';
 export interface ClassState {
   risk: string;
   approvals: Pick<ApprovalClass, 'groups' | 'quorum' | 'from' | 'blast' | 'firstTime' | 'strict'>;
+  /** Who is asked at first; the quorum is theirs. */
   members: readonly string[];
+  /** Those, and whom it escalates to. */
+  deciders: readonly string[];
 }
 
 /** Whether everybody who has to decide can. That a quorum can be reached at all is part of loading. */
 export function peopleFindings(state: {
   count: number;
   classes: readonly ClassState[];
-  /** Members of strict classes without a second factor that decides; null where that could not be asked. */
+  /** Deciders of strict classes without a second factor that decides; null where that could not be asked. */
   withoutFactor: readonly string[] | null;
   standIns: readonly StandIn[];
   now: Date;
@@ -59,7 +62,7 @@ function factorFindings(strict: readonly ClassState[], without: readonly string[
   if (without.length === 0)
     return [ok('second-factors', 'Everybody who decides strict classes has a second factor.')];
   return without.map((principal) => {
-    const risks = strict.filter(({ members }) => members.includes(principal)).map(({ risk }) => risk);
+    const risks = strict.filter(({ deciders }) => deciders.includes(principal)).map(({ risk }) => risk);
     return warn(
       'second-factors',
       `${principal} has no second factor that counts and so cannot decide ${risks.join(', ')}.`,

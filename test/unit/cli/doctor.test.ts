@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, cpSync, existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -209,7 +218,16 @@ test('faults of files, stopped calls, late receipts and an unwell gateway are fo
 
 test('strict classes name who lacks a second factor; one that waits or is removed does not count', async () => {
   const file = join(policies, 'approvals.yaml');
-  writeFileSync(file, 'classes:\n  delete: { groups: [approvers], quorum: 1, strict: true }\n');
+  writeFileSync(
+    file,
+    'classes:\n  delete: { groups: [approvers], quorum: 1, strict: true, escalate: [{ after: 0.5, groups: [auditors] }] }\n',
+  );
+  const peopleFile = join(policies, 'people.yaml');
+  const people = readFileSync(peopleFile, 'utf8');
+  writeFileSync(
+    peopleFile,
+    people.replace('roles: [admin]\n    groups: []', 'roles: [admin]\n    groups: [auditors]'),
+  );
   const add = (principal: string, votesFrom: string, removed: string | null): Promise<unknown> =>
     db.pool.query(
       `insert into factors (id, principal, kind, label, authenticator, confirmed_at, votes_from, removed_at)
@@ -220,13 +238,15 @@ test('strict classes name who lacks a second factor; one that waits or is remove
     await add('approver-a', '1 hour', null);
     await add('approver-b', '-1 hour', '2026-01-01');
     const lacking = await found();
-    for (const principal of ['approver-a', 'approver-b'])
+    for (const principal of ['approver-a', 'approver-b', 'admin'])
       has(lacking.lines, new RegExp(`warn second-factors ${principal} .*people link ${principal} --enrol`));
     await add('approver-a', '-1 hour', null);
     await add('approver-b', '-1 hour', null);
+    await add('admin', '-1 hour', null);
     has((await found()).lines, /ok second-factors/);
   } finally {
     cpSync(join(policiesDir, 'approvals.yaml'), file);
+    writeFileSync(peopleFile, people);
   }
 });
 

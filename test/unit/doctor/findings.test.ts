@@ -207,6 +207,7 @@ describe('people', () => {
     risk: 'payment',
     approvals: { groups: ['approvers'], quorum: 1, from: [], strict: false },
     members: ['a', 'b'],
+    deciders: ['a', 'b', 'c'],
   };
   const found = (change: Partial<Parameters<typeof peopleFindings>[0]>): Finding[] =>
     peopleFindings({ count: 4, classes: [payment], withoutFactor: [], standIns: [], now, ...change });
@@ -232,9 +233,9 @@ describe('people', () => {
   it('have a second factor where a class is strict', () => {
     const classes = [withClass({ strict: true })];
     assert.deepEqual(brief(found({ classes })), ['ok people', 'ok second-factors']);
-    const lacking = found({ classes, withoutFactor: ['b'] });
+    const lacking = found({ classes, withoutFactor: ['c'] });
     assert.deepEqual(brief(lacking), ['ok people', 'warn second-factors']);
-    assert.match(textOf(lacking), /cannot decide payment\. npx gatehouse people link b --enrol/);
+    assert.match(textOf(lacking), /cannot decide payment\. npx gatehouse people link c --enrol/);
     assert.deepEqual(brief(found({ classes, withoutFactor: null })), ['ok people', 'note second-factors']);
     assert.deepEqual(brief(found({ withoutFactor: ['b'] })), ['ok people']);
   });
