@@ -4,6 +4,7 @@
  */
 const rows = [
   ['server', 'cli', 'web'],
+  ['doctor'],
   ['agent'],
   ['tools'],
   ['approvals', 'sandbox', 'durable'],

@@ -10,6 +10,7 @@ import { createWeb } from './channels/index.ts';
 import type { Logger, Settings } from './config/index.ts';
 import { migrate, openPool, Signals, type Pool } from './db/index.ts';
 import { createDelivery } from './delivery/index.ts';
+import { examine } from './doctor/index.ts';
 import { createFactors } from './factors/index.ts';
 import {
   createPolicy,
@@ -31,6 +32,7 @@ import {
   openApiDocuments,
   problemOf,
   publicApp,
+  runChecks,
 } from './server/index.ts';
 import {
   createAutomations,
@@ -245,6 +247,8 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
         overview: () => policy.overview(rolesOf(people)),
         shadow: () => shadowReport(pool),
       },
+      doctor: () =>
+        examine({ settings, pool, inUse: policy.version, readiness: () => runChecks(checks), now: clock() }),
       audit: { listReceipts },
       openapi,
       problemOf,

@@ -25,11 +25,11 @@ const rehashed = 1000;
  * each start.
  * @throws GatehouseError `GH-AUDIT-001` (cut) or `GH-AUDIT-002` (rewritten), naming the position
  */
-export async function compareWithHeads(db: Queryable, heads: readonly Head[], log: Logger): Promise<void> {
+export async function compareWithHeads(db: Queryable, heads: readonly Head[], log?: Logger): Promise<void> {
   const end = await lastSealed(db);
   const last = heads.at(-1);
   if (!last && end.position > 0) {
-    log.warn(
+    log?.warn(
       { position: end.position },
       'no earlier heads are known here; the chain is witnessed from now on',
     );

@@ -3,6 +3,7 @@ import { approvalsCommand } from './approvals.ts';
 import { auditCommand } from './audit.ts';
 import { configCommand } from './config.ts';
 import { demoCommand } from './demo.ts';
+import { doctorCommand } from './doctor.ts';
 import { gatewayCommand } from './gateway.ts';
 import { killSwitchCommand } from './kill-switch.ts';
 import { loginCommand, logoutCommand } from './login.ts';
@@ -23,6 +24,7 @@ export function createProgram(): Command {
 
   for (const command of [
     upCommand(),
+    doctorCommand(),
     gatewayCommand(),
     workflowsCommand(),
     demoCommand(),

@@ -1,6 +1,6 @@
 import { readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { transaction, type Pool } from './pool.ts';
+import { transaction, type Pool, type Queryable } from './pool.ts';
 
 const folder = join(import.meta.dirname, 'migrations');
 
@@ -10,7 +10,7 @@ const folder = join(import.meta.dirname, 'migrations');
  * @returns the names that ran now
  */
 export async function migrate(pool: Pool): Promise<string[]> {
-  const names = (await readdir(folder)).filter((name) => name.endsWith('.sql')).sort();
+  const names = await migrations();
   return transaction(pool, async (tx) => {
     await tx.query(`select pg_advisory_xact_lock(hashtext('gatehouse.migrate'))`);
     await tx.query(
@@ -25,4 +25,19 @@ export async function migrate(pool: Pool): Promise<string[]> {
     }
     return pending;
   });
+}
+
+/** @returns the names of migrations that `migrate` has yet to run */
+export async function pendingMigrations(db: Queryable): Promise<string[]> {
+  const names = await migrations();
+  const { rows: tables } = await db.query<{ known: boolean }>(
+    `select to_regclass('schema_migrations') is not null as known`,
+  );
+  if (!tables[0]?.known) return names;
+  const { rows } = await db.query<{ name: string }>('select name from schema_migrations');
+  return names.filter((name) => !rows.some((row) => row.name === name));
+}
+
+async function migrations(): Promise<string[]> {
+  return (await readdir(folder)).filter((name) => name.endsWith('.sql')).sort();
 }

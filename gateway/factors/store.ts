@@ -25,6 +25,19 @@ export async function factorsOf(db: Queryable, principal: string): Promise<Facto
   return rows;
 }
 
+/** @returns who of these people has no factor that decides now */
+export async function withoutFactor(db: Queryable, principals: readonly string[]): Promise<string[]> {
+  const { rows } = await db.query<{ principal: string }>(
+    `select principal from unnest($1::text[]) with ordinality as asked (principal, place)
+     where not exists (
+       select from factors f where f.principal = asked.principal
+         and confirmed_at is not null and removed_at is null and votes_from <= clock_timestamp()
+     ) order by place`,
+    [principals],
+  );
+  return rows.map(({ principal }) => principal);
+}
+
 /** Changes and proofs of one person follow each other for the rest of the transaction. */
 export async function lockPerson(tx: Queryable, principal: string): Promise<void> {
   await tx.query('select pg_advisory_xact_lock(hashtextextended($1, 12))', [principal]);

@@ -42,3 +42,13 @@ export async function loadBuiltRules(policiesDir: string, now: Date): Promise<En
   const { data } = await readPolicyData(policiesDir, now);
   return (await loadEngine(policiesDir, data)).engine;
 }
+
+/**
+ * Asks an OPA once whether it serves the rules and data of this folder.
+ * @throws GatehouseError as `readPolicyData` and `loadEngine`
+ */
+export async function checkOpa(policiesDir: string, opaUrl: string, now: Date): Promise<void> {
+  const { data } = await readPolicyData(policiesDir, now);
+  const { engine } = await loadEngine(policiesDir, data, opaUrl, 0);
+  await engine.close?.();
+}

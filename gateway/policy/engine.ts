@@ -41,6 +41,7 @@ const Manifest = z.strictObject({
  * @param policiesDir the folder that holds `rego/`, `policy.wasm` and `policy.wasm.json`, and perhaps the same of `local/`
  * @param data what the rules read as `data`
  * @param opaUrl an OPA that is asked instead; it has to serve these very rules and data
+ * @param startMs how long that OPA is waited for
  * @returns the engine, and a digest of the binaries
  * @throws GatehouseError `GH-POLICY-001` (a missing file), `GH-POLICY-002` (source and binary differ),
  *   `GH-POLICY-003` (not a policy of ours), `GH-POLICY-016` (that OPA does not serve it)
@@ -49,6 +50,7 @@ export async function loadEngine(
   policiesDir: string,
   data: object,
   opaUrl?: string,
+  startMs?: number,
 ): Promise<{ engine: Engine; wasm: string }> {
   const bytes = await readWasm(policiesDir, 'policy');
   await checkSources(policiesDir, 'rego', sha256(bytes));
@@ -59,7 +61,7 @@ export async function loadEngine(
   const wasm = own ? sha256(Buffer.concat([bytes, own])) : sha256(bytes);
   if (opaUrl !== undefined) {
     const revision = await revisionOf(policiesDir, data);
-    return { engine: await opaEngine({ url: opaUrl, revision, own: hasOwn }), wasm };
+    return { engine: await opaEngine({ url: opaUrl, revision, own: hasOwn, startMs }), wasm };
   }
   try {
     return { engine: wasmEngine(bytes, data, own), wasm };

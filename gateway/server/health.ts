@@ -22,6 +22,23 @@ export function databaseCheck(pool: Pool): () => Promise<Check> {
   };
 }
 
+/** Runs every check at once. One that does not answer in time, or fails itself, counts as down. */
+export async function runChecks(checks: Checks): Promise<Record<string, Check>> {
+  const entries = await Promise.all(
+    Object.entries(checks).map(async ([name, check]) => {
+      const late = new Promise<Check>((resolve) => {
+        setTimeout(resolve, 3000, { state: 'down', text: 'no answer within 3 seconds' }).unref();
+      });
+      const result = await Promise.race([Promise.resolve(check()), late]).catch((): Check => ({
+        state: 'down',
+        text: 'the check itself failed',
+      }));
+      return [name, result] as const;
+    }),
+  );
+  return Object.fromEntries(entries);
+}
+
 /**
  * `GET /healthz` (the process is alive) and `GET /readyz` (each dependency by name; 503 when one is down).
  * @param options.reasons whether the checks' texts are told; they name files and what is wrong in them
@@ -32,17 +49,8 @@ export function healthRoutes(checks: Checks, options: { reasons: boolean }): Rou
     response.json({ status: 'alive' });
   });
   router.get('/readyz', async (_request, response) => {
-    const entries = await Promise.all(
-      Object.entries(checks).map(async ([name, check]) => {
-        const late = new Promise<Check>((resolve) => {
-          setTimeout(resolve, 3000, { state: 'down', text: 'no answer within 3 seconds' }).unref();
-        });
-        const result = await Promise.race([Promise.resolve(check()), late]).catch((): Check => ({
-          state: 'down',
-          text: 'the check itself failed',
-        }));
-        return [name, options.reasons ? result : { state: result.state }] as const;
-      }),
+    const entries = Object.entries(await runChecks(checks)).map(
+      ([name, check]) => [name, options.reasons ? check : { state: check.state }] as const,
     );
     const ready = entries.every(([, check]) => check.state !== 'down');
     response

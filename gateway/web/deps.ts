@@ -1,6 +1,7 @@
 import type { ApprovalReport, Inbox, InboxWish, ReportRow } from '../approvals/index.ts';
 import type { Logger, Problem } from '../config/index.ts';
 import type { Pool } from '../db/index.ts';
+import type { Diagnosis } from '../doctor/index.ts';
 import type { Factors } from '../factors/index.ts';
 import type { Explanation, KillSwitch, KillTarget, PolicyOverview, ShadowReport } from '../policy/index.ts';
 import type { Terminals } from '../sessions/index.ts';
@@ -231,6 +232,8 @@ export interface WebDeps {
   approvals: WebApprovals;
   identities: WebIdentities;
   policy: WebPolicy;
+  /** Looks at the whole installation; it takes some seconds where something does not answer. */
+  doctor(): Promise<Diagnosis>;
   factors: Omit<Factors, 'holds' | 'takeNews'>;
   audit: {
     listReceipts(pool: Pool, filter: { principal: string } | { all: true }): Promise<readonly ReceiptRow[]>;

@@ -3,6 +3,7 @@ import { approvalRoutes } from './approvals.ts';
 import { chatRoutes } from './chat.ts';
 import type { WebDeps } from './deps.ts';
 import { docsRoutes } from './docs.ts';
+import { doctorRoutes } from './doctor.ts';
 import { factorRoutes } from './factors.ts';
 import { identityRoutes } from './identities.ts';
 import { inboxRoutes } from './inbox.ts';
@@ -16,10 +17,10 @@ import { pageHeaders } from './security.ts';
 
 /** Addresses of the pages; other routes of the same listener keep their own headers. */
 const paths =
-  /^\/(?:(?:login|logout|events|messages|approvals(?:\/.*)?|identities\/.*|account\/security(?:\/.*)?|terminal(?:\/answer|\/end)?|receipts|policy(?:\/.*)?|docs|openapi\.json)\/?)?$/;
+  /^\/(?:(?:login|logout|events|messages|approvals(?:\/.*)?|identities\/.*|account\/security(?:\/.*)?|terminal(?:\/answer|\/end)?|receipts|policy(?:\/.*)?|doctor|docs|openapi\.json)\/?)?$/;
 
 /**
- * Puts the pages on the public listener: chat, sign-in, approvals, receipts, policy, API docs.
+ * Puts the pages on the public listener: chat, sign-in, approvals, receipts, policy, doctor, API docs.
  * Mount `webNotFound` and `webErrorPages` after all other routes, before the problem+json handler.
  * @returns how to end the live streams, so that the listener can close
  */
@@ -42,6 +43,7 @@ export function mountWeb(app: Express, deps: WebDeps): { stop(): void } {
     terminalRoutes(deps),
     receiptRoutes(deps),
     policyRoutes(deps),
+    doctorRoutes(deps),
     docsRoutes(deps),
   );
   app.use(web);

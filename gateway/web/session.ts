@@ -11,7 +11,7 @@ export interface Viewer {
   /** The session's own token; only compared and looked up, never shown. */
   session: string;
   seesAllReceipts: boolean;
-  /** Owners and administrators: they may turn kill switches. */
+  /** Owners and administrators: they may turn kill switches and see how it is set up. */
   steers: boolean;
 }
 

@@ -188,6 +188,7 @@ describe('the pages in a browser', { skip }, () => {
 
   it('passes axe, and fits a phone, on every page in light and dark', async () => {
     await fillForLooks(web);
+    diagnoseForLooks(web);
     const visits: [string, string, string][] = [
       ['chat', 'requester', '/'],
       ['chat-approver', 'approver-a', '/'],
@@ -202,6 +203,7 @@ describe('the pages in a browser', { skip }, () => {
       ['policy', 'approver-a', `/policy?decision=${web.state.decision}`],
       ['policy-plain', 'requester', '/policy'],
       ['policy-admin', 'admin', '/policy'],
+      ['doctor', 'admin', '/doctor'],
       ['terminal', 'requester', '/terminal'],
       ['docs', 'requester', '/docs'],
       ['login', 'requester', '/login'],
@@ -213,7 +215,7 @@ describe('the pages in a browser', { skip }, () => {
           const { context, page, problems } = await open(principal, { width, dark });
           for (const [name, , path] of visits.filter((visit) => visit[1] === principal)) {
             await page.goto(web.base + path);
-            if (path.startsWith('/policy'))
+            if (/^\/(policy|doctor)/.test(path))
               await page.evaluate(`document.querySelectorAll('details').forEach((one) => (one.open = true))`);
             for (const fold of await page.locator('details.ask > summary').all()) await fold.click();
             await look(page, `${name}-${width}-${dark ? 'dark' : 'light'}`, width);
@@ -415,6 +417,45 @@ async function fillForLooks(web: WebStandIn): Promise<void> {
         },
       },
     },
+  };
+}
+
+/** Findings of each state, with long words and long commands. */
+function diagnoseForLooks(web: WebStandIn): void {
+  const check = 'x';
+  web.state.diagnosis = {
+    ok: false,
+    topics: [
+      {
+        topic: 'Files',
+        findings: [
+          {
+            check,
+            state: 'fail',
+            text: 'Others than its owner may use the key /home/gatehouse/checkout/.gatehouse/secrets.key: its mode is 0644.',
+            next: 'chmod 600 /home/gatehouse/checkout/.gatehouse/secrets.key',
+          },
+          { check, state: 'ok', text: 'Secrets opened with the key: 4 of 4.' },
+        ],
+      },
+      {
+        topic: 'Overrides',
+        findings: [
+          {
+            check,
+            state: 'warn',
+            text: 'export_forbidden for all tools by approver-a is lifted, its last day is 2026-12-31: the auditors take everything with them.',
+            next: 'Name the tools that need it in policies/overrides.yaml.',
+          },
+          {
+            check,
+            state: 'note',
+            text: 'role_reads_only for tickets.close by approver-a is lifted, its last day is 2027-03-31: the viewers close the old tickets.',
+          },
+        ],
+      },
+      { topic: 'Receipts', findings: [{ check, state: 'ok', text: 'No receipt waits long for its seal.' }] },
+    ],
   };
 }
 

@@ -162,3 +162,43 @@ describe('the policy page', () => {
     await turn('admin', { scope: 'person', name: 'approver-a', turn: 'off' });
   });
 });
+
+describe('the doctor’s page', () => {
+  const finding = { check: 'overrides', text: 'lifted <b>rule</b> by approver-a' } as const;
+
+  it('shows owners and administrators what was found, with words, what to type, and no markup of others', async () => {
+    web.state.diagnosis = {
+      ok: false,
+      topics: [
+        { topic: 'Overrides', findings: [{ ...finding, state: 'fail', next: 'npx gatehouse doctor <x>' }] },
+        { topic: 'Postgres', findings: [{ check: 'fsync', state: 'ok', text: 'fsync is on.' }] },
+      ],
+    };
+    const { text, status, headers } = await get('/doctor', { cookie: web.signInAs('admin').cookie });
+    assert.equal(status, 200);
+    assert.match(headers.get('content-security-policy') ?? '', /default-src 'none'/);
+    assert.match(text, /<strong>1 thing fails\.<\/strong>[\s\S]*1 in order/);
+    assert.match(
+      text,
+      /Overrides<\/h2>[\s\S]*Fails<\/span>[\s\S]*lifted &lt;b&gt;rule&lt;\/b&gt; by approver-a/,
+    );
+    assert.match(text, /<code>npx gatehouse doctor &lt;x&gt;<\/code>/);
+    assert.match(
+      text,
+      /<details>\s*<summary>[\s\S]*1 in order<\/span><\/summary>[\s\S]*<p>fsync is on\.<\/p>/,
+    );
+    assert.match(text, /<a href="\/doctor" aria-current="page">Doctor<\/a>/);
+  });
+
+  it('is nobody else’s, and stands in nobody else’s navigation', async () => {
+    web.state.diagnosis = { ok: true, topics: [{ topic: 'T', findings: [{ ...finding, state: 'note' }] }] };
+    for (const principal of ['requester', 'approver-a']) {
+      const { cookie } = web.signInAs(principal);
+      const refused = await get('/doctor', { cookie });
+      assert.equal(refused.status, 403);
+      assert.doesNotMatch(refused.text, /lifted|href="\/doctor"/);
+    }
+    const stranger = await get('/doctor');
+    assert.equal(stranger.status, 401);
+  });
+});

@@ -9,6 +9,7 @@ import express from 'express';
 import type { Card } from '../../../gateway/approvals/index.ts';
 import { GatehouseError, toProblem } from '../../../gateway/config/index.ts';
 import { Signals } from '../../../gateway/db/index.ts';
+import type { Diagnosis } from '../../../gateway/doctor/index.ts';
 import { loadCatalogue } from '../../../gateway/catalogue/index.ts';
 import { createPolicy, shadowReport } from '../../../gateway/policy/index.ts';
 import { hashToken, newToken } from '../../../gateway/envelope/index.ts';
@@ -153,6 +154,7 @@ export async function startWeb(options: { publicUrl?: (port: number) => string }
     receipts: [] as ReceiptRow[],
     asked: [] as unknown[],
     openapi: {} as unknown,
+    diagnosis: { ok: true, topics: [] } as Diagnosis,
     failures: [] as unknown[],
     /** A decision that a test made. */
     decision: '',
@@ -262,6 +264,7 @@ export async function startWeb(options: { publicUrl?: (port: number) => string }
       overview: () => policy.overview(['member', 'approver', 'viewer', 'guest', 'automation']),
       shadow: () => shadowReport(database.pool),
     },
+    doctor: async () => state.diagnosis,
     factors: createFactors({ pool: database.pool, box: createBox({ dataDir }), publicUrl }),
     audit: {
       async listReceipts(_pool, filter) {

@@ -1,0 +1,231 @@
+import { existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { chainState } from '../audit/index.ts';
+import { checkCatalogue, loadCatalogue, riskClasses } from '../catalogue/index.ts';
+import type { Settings } from '../config/index.ts';
+import type { Pool } from '../db/index.ts';
+import { withoutFactor } from '../factors/index.ts';
+import {
+  checkOpa,
+  createPolicy,
+  listKillSwitches,
+  readApprovalClasses,
+  readOverrides,
+  ruleFiles,
+} from '../policy/index.ts';
+import { createAutomations, createLimits, readPeople } from '../sessions/index.ts';
+import { createSecretStore } from '../vault/index.ts';
+import { readExemptions } from '../workflows/index.ts';
+import {
+  flowGuardFindings,
+  gatewayFindings,
+  killSwitchFindings,
+  n8nFindings,
+  receiptsFindings,
+  sandboxFindings,
+  type Answer,
+  type Readiness,
+} from './around.ts';
+import { catalogueFindings } from './catalogue.ts';
+import {
+  codeOf,
+  diagnosisOf,
+  failure,
+  note,
+  ok,
+  type Diagnosis,
+  type Finding,
+  type Topic,
+} from './finding.ts';
+import { peopleFindings } from './people.ts';
+import { lookAtPostgres, postgresFindings } from './postgres.ts';
+import { overridesFindings, rulesFindings } from './rules.ts';
+import { filesFindings, secretsFindings, settingsFindings, type StoredSecrets } from './setup.ts';
+
+/** An installation to look at. */
+export interface Subject {
+  settings: Settings;
+  /** Nothing is written by it. */
+  pool: Pool;
+  /** Why there is no database to ask, where none is named. */
+  noDatabase?: unknown;
+  /** What the running gateway says of itself; null where none answers. */
+  readiness(): Promise<Readiness | null>;
+  /** The policy version of the running gateway, where it is known. */
+  inUse?: string;
+  now?: Date;
+}
+
+/**
+ * Looks at everything that an installation needs, and changes nothing. What cannot be asked is a finding too; nothing is
+ * thrown.
+ */
+export async function examine(subject: Subject): Promise<Diagnosis> {
+  const { settings, now = new Date() } = subject;
+  const { policiesDir } = settings;
+  const [postgres, secrets] = await Promise.all([
+    subject.noDatabase === undefined ? lookAtPostgres(subject.pool) : null,
+    lookAtSecrets(settings),
+  ]);
+  const db = postgres && 'pending' in postgres && postgres.pending.length === 0 ? subject.pool : null;
+  const stored = 'names' in secrets ? secrets.names : [];
+  const withDb = async (check: string, work: (pool: Pool) => Promise<Finding[]>): Promise<Finding[]> =>
+    db ? work(db) : [note(check, 'Not looked at: it needs Postgres with its tables up to date.')];
+
+  return diagnosisOf(
+    await Promise.all([
+      topic('Settings', () => [ok('settings', 'The settings are valid.'), ...settingsFindings(settings)]),
+      topic('Files', () => [
+        ...filesFindings(dataFiles(settings)),
+        ...('names' in secrets ? secretsFindings(secrets) : [secrets]),
+      ]),
+      topic('Postgres', () =>
+        postgres
+          ? postgresFindings(postgres, settings.environment)
+          : [failure('postgres', subject.noDatabase)],
+      ),
+      topic('Rules', () => rules(subject, now)),
+      topic('Overrides', async () => overridesFindings((await readOverrides(policiesDir, now)).list, now)),
+      topic('Tools', () => {
+        const { tools, faults } = checkCatalogue(policiesDir);
+        return catalogueFindings({ tools: [...tools.values()], faults }, stored);
+      }),
+      topic('People and approvals', () => people(policiesDir, db, now)),
+      topic('Flow guard', async () =>
+        flowGuardFindings(settings.flowGuard, await readExemptions(policiesDir), now),
+      ),
+      topic('Kill switch', () =>
+        withDb('kill-switch', async (pool) => killSwitchFindings(await listKillSwitches(pool))),
+      ),
+      topic('Receipts', () =>
+        withDb('receipts', async (pool) =>
+          receiptsFindings(await chainState(pool, join(settings.dataDir, 'receipt-heads.jsonl'))),
+        ),
+      ),
+      topic('n8n', async () => n8nFindings(new URL(settings.n8nUrl).origin, await answerOf(settings.n8nUrl))),
+      topic('The running gateway', async () => gatewayFindings(await subject.readiness())),
+      topic('Sandbox', async () => {
+        const { runnerUrl } = settings;
+        return sandboxFindings({
+          origin: runnerUrl === undefined ? null : new URL(runnerUrl).origin,
+          token: stored.includes('runner/token'),
+          answer: runnerUrl === undefined ? null : await answerOf(runnerUrl),
+        });
+      }),
+    ]),
+  );
+}
+
+/** The topic with what `work` finds, or with why it could not look. */
+async function topic(name: string, work: () => Finding[] | Promise<Finding[]>): Promise<Topic> {
+  try {
+    return { topic: name, findings: await work() };
+  } catch (error) {
+    return { topic: name, findings: [failure(name.toLowerCase().replaceAll(' ', '-'), error)] };
+  }
+}
+
+/** Loads all that decides as a start does, for nothing but its version and its faults. */
+async function rules({ settings, pool, inUse }: Subject, now: Date): Promise<Finding[]> {
+  const { policiesDir, opaUrl } = settings;
+  const [people, automations, limits] = await Promise.all([
+    readPeople(policiesDir),
+    createAutomations({ policiesDir }),
+    createLimits({ policiesDir }),
+  ]);
+  const policy = await createPolicy({
+    pool,
+    policiesDir,
+    catalogue: loadCatalogue(policiesDir),
+    clock: () => now,
+    epoch: { current: () => 0, bump: () => 0 },
+    people,
+    settings: { ...settings, opaUrl: undefined },
+    beside: () => [people.version, automations.version, limits.version],
+  });
+  const findings = rulesFindings({
+    own: await ruleFiles(policiesDir, 'local'),
+    version: policy.version,
+    inUse,
+  });
+  if (opaUrl === undefined) return findings;
+  const { origin } = new URL(opaUrl);
+  return checkOpa(policiesDir, opaUrl, now).then(
+    () => [...findings, ok('opa', `The OPA at ${origin} serves these very rules and data.`)],
+    (error: unknown) => [...findings, failure('opa', error)],
+  );
+}
+
+async function people(policiesDir: string, db: Pool | null, now: Date): Promise<Finding[]> {
+  const [draft, approvals] = await Promise.all([readPeople(policiesDir), readApprovalClasses(policiesDir)]);
+  const classes = riskClasses.flatMap((risk) => {
+    const entry = approvals.get(risk);
+    if (!entry) return [];
+    const escalated = entry.escalate.flatMap(({ groups }) => groups);
+    const inGroups = (groups: readonly string[]): string[] =>
+      draft.byGroups(groups).map(({ principal }) => principal);
+    return [
+      {
+        risk,
+        approvals: entry,
+        members: inGroups(entry.groups),
+        deciders: inGroups([...entry.groups, ...escalated]),
+      },
+    ];
+  });
+  const strict = classes.filter((one) => one.approvals.strict).flatMap(({ deciders }) => deciders);
+  return peopleFindings({
+    count: draft.file.people.length,
+    classes,
+    withoutFactor: db ? await withoutFactor(db, [...new Set(strict)]) : null,
+    standIns: draft.file.standIns,
+    now,
+  });
+}
+
+const modeOf = (path: string): number | null => statSync(path, { throwIfNoEntry: false })?.mode ?? null;
+
+const keyOf = ({ dataDir, keyFile }: Settings): string => keyFile ?? join(dataDir, 'secrets.key');
+const hasStore = ({ dataDir }: Settings): boolean => existsSync(join(dataDir, 'secrets.json'));
+
+function dataFiles(settings: Settings): Parameters<typeof filesFindings>[0] {
+  const { dataDir, keyFile } = settings;
+  return {
+    dataDir,
+    dataMode: modeOf(dataDir),
+    keyFile: keyOf(settings),
+    keyMode: modeOf(keyOf(settings)),
+    keyNamed: keyFile !== undefined,
+    store: hasStore(settings),
+  };
+}
+
+/** The names of the secrets, each opened once; values go nowhere. A store without its key is no store yet. */
+async function lookAtSecrets(settings: Settings): Promise<StoredSecrets | Finding> {
+  // Opening the store would make the key.
+  if (!hasStore(settings) || !existsSync(keyOf(settings))) return { names: [], closed: [] };
+  try {
+    const store = createSecretStore(settings);
+    const names = (await store.list()).map(({ name }) => name);
+    const closed: string[] = [];
+    for (const name of names) await store.get(name).catch(() => closed.push(name));
+    return { names, closed };
+  } catch (error) {
+    return failure('secrets', error);
+  }
+}
+
+/** Asks n8n or a runner whether it is there. */
+async function answerOf(url: string): Promise<Answer> {
+  const base = url.endsWith('/') ? url : `${url}/`;
+  try {
+    const response = await fetch(new URL('healthz', base), {
+      redirect: 'manual',
+      signal: AbortSignal.timeout(3000),
+    });
+    await response.body?.cancel();
+    return { status: response.status };
+  } catch (error) {
+    return { unreachable: codeOf(error) };
+  }
+}

@@ -1,0 +1,3 @@
+export { examine, type Subject } from './examine.ts';
+export { diagnosisOf, failure, type Diagnosis, type Finding, type State } from './finding.ts';
+export type { Readiness } from './around.ts';
