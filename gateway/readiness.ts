@@ -27,7 +27,7 @@ export function readiness(parts: {
       const { n8n } = await delivery.health();
       if (!n8n.ok) {
         answered = false;
-        return { state: 'down', text: `${n8n.detail} Messages wait; nothing is lost.` };
+        return { state: 'down', text: `${n8n.detail}. Messages wait; nothing is lost.` };
       }
       if (!answered) {
         pinging ??= delivery.ping().then((pong) => {

@@ -10,6 +10,8 @@ export interface JsonFlaw {
 const maxDepth = 40;
 const maxNodes = 200_000;
 
+export const notUtf8: JsonFlaw = { reason: 'The payload is not UTF-8.', field: 'body' };
+
 /**
  * Parses JSON that must survive storage: no duplicate keys (two readers would see two messages), bounded nesting, and
  * no text that Postgres cannot hold (NUL, lone surrogates; RFC 8259 §8.2, RFC 7493 §2).
@@ -17,7 +19,7 @@ const maxNodes = 200_000;
  */
 export function parseJson(body: Buffer): { value: unknown } | JsonFlaw {
   const text = decodeUtf8(body);
-  return text === null ? { reason: 'The payload is not UTF-8.', field: 'body' } : parseJsonText(text);
+  return text === null ? notUtf8 : parseJsonText(text);
 }
 
 /** As `parseJson`, for text that was decoded already. */
@@ -31,7 +33,8 @@ export function parseJsonText(text: string): { value: unknown } | JsonFlaw {
     return { reason: 'The payload is not JSON.', field: 'body' };
   }
   // In decoded UTF-8 both can only be escapes; most payloads have none of these and skip the walk.
-  return /\\u(?:0000|d[89a-f])/i.test(text) ? (storable(value) ?? { value }) : { value };
+  const suspect = text.includes('\\u') && /\\u(?:0000|d[89a-f])/i.test(text);
+  return suspect ? (storable(value) ?? { value }) : { value };
 }
 
 /** Strict UTF-8. @returns null for bytes that are not */

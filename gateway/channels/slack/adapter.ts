@@ -1,7 +1,7 @@
 import type { WebClient } from '@slack/web-api';
 import type { AdapterContext, ChannelAdapter, Inbound, RawDelivery } from '../adapter.ts';
 import { boundBody, malformed, refusedSecret, unauthenticated } from '../failures.ts';
-import { decodeUtf8, parseJson, parseJsonText, storable } from '../json.ts';
+import { decodeUtf8, notUtf8, parseJsonText, storable } from '../json.ts';
 import { requiredSecret } from '../secrets.ts';
 import { unusable } from '../unusable.ts';
 import { isWrongToken, webClient } from './client.ts';
@@ -126,8 +126,9 @@ class SlackAdapter implements ChannelAdapter {
   }
 
   #event(body: Buffer): Inbound {
-    const raw = body.toString('utf8');
-    const parsed = parseJson(body);
+    const text = decodeUtf8(body);
+    const raw = text ?? body.toString('utf8');
+    const parsed = text === null ? notUtf8 : parseJsonText(text);
     if (!('value' in parsed)) return unusable(parsed, raw, salvage(raw));
     const challenge = parsed.value as { type?: unknown; challenge?: unknown } | null;
     if (challenge?.type === 'url_verification') {

@@ -11,6 +11,8 @@ export interface PlainText {
  * @param bot our own user id: a mention of it at the start addresses us and is not part of the text
  */
 export function undoMarkup(source: string, bot: string | null): PlainText {
+  // Most messages have none.
+  if (!/[<&]/.test(source)) return { text: source, mentions: [] };
   const mentions: string[] = [];
   const addressed =
     bot === null ? source : source.replace(new RegExp(`^\\s*<@${bot}(?:\\|[^>]*)?>[\\s:,]*`), '');
