@@ -14,7 +14,10 @@ function isOutage(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code = (error as { code?: unknown }).code;
   if (typeof code === 'string' && (outage.test(code) || network.has(code))) return true;
-  return /^Connection terminated|timeout exceeded when trying to connect/.test(error.message);
+  // A connection that was lost between two statements says so at the next one.
+  return /^Connection terminated|timeout exceeded when trying to connect|is not queryable$/.test(
+    error.message,
+  );
 }
 
 function asGatehouseError(error: unknown): GatehouseError | undefined {
