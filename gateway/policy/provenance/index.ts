@@ -51,26 +51,21 @@ export async function trace(
   const words = wordsOf(run);
   const strict = sources.tainted || words.foreign;
   const used = new Set<number>();
-  const all = leavesOf(tool, args);
-  const traced = new Map<Leaf, TracedLeaf>();
+  const traced = leavesOf(tool, args).map((leaf): Traced => {
+    const kind = tool.kinds[leaf.arg] ?? 'redirects';
+    return { leaf, kind, entry: { at: leaf.at, arg: leaf.arg, kind, origin: 'unknown' } };
+  });
   // The amount takes its number first: a number vouches for one value only.
   const amount = tool.money?.amount;
-  for (const leaf of [
-    ...all.filter((one) => one.arg === amount),
-    ...all.filter((one) => one.arg !== amount),
-  ]) {
-    const kind = tool.kinds[leaf.arg] ?? 'redirects';
-    traced.set(leaf, {
-      at: leaf.at,
-      arg: leaf.arg,
-      kind,
-      origin: originOf(words, tool, kind, leaf, strict, used),
-    });
+  for (const first of [true, false]) {
+    for (const { leaf, kind, entry } of traced) {
+      if ((leaf.arg === amount) === first) entry.origin = originOf(words, tool, kind, leaf, strict, used);
+    }
   }
-  const open = [...traced].filter(([, leaf]) => leaf.kind !== 'content' && !vouching.has(leaf.origin));
+  const open = traced.filter(({ entry }) => entry.kind !== 'content' && !vouching.has(entry.origin));
   if (open.length > 0) {
     const results = await sources.results();
-    for (const [leaf, entry] of open) {
+    for (const { leaf, entry } of open) {
       const found = findIn(
         results,
         sources.catalogue,
@@ -81,28 +76,33 @@ export async function trace(
       if (found && (entry.origin !== 'mentioned' || found.origin === 'resolved')) Object.assign(entry, found);
     }
   }
-  const leaves = all.map((leaf) => traced.get(leaf) as TracedLeaf);
   return {
-    leaves,
+    leaves: traced.map(({ entry }) => entry),
     foreign: words.foreign,
-    anchored: isAnchored(all, traced),
-    ordered: isOrdered(words, tool, all, traced),
-    carried: carriedOut(run, tool, all, traced, words),
+    anchored: isAnchored(traced),
+    ordered: isOrdered(words, tool, traced),
+    carried: carriedOut(run, tool, traced, words),
   };
 }
 
+/** A value with what is told of it. */
+interface Traced {
+  leaf: Leaf;
+  kind: ArgumentKind;
+  entry: TracedLeaf;
+}
+
 /** A fixed choice of the schema says nothing of what a call is about. */
-const isAnchored = (all: Leaf[], traced: Map<Leaf, TracedLeaf>): boolean =>
-  all.some((leaf) => leaf.schema === 'free' && vouching.has(traced.get(leaf)?.origin ?? 'unknown'));
+const isAnchored = (traced: readonly Traced[]): boolean =>
+  traced.some(({ leaf, entry }) => leaf.schema === 'free' && vouching.has(entry.origin));
 
 const receiving = (tool: Tool): Purpose => (tool.risk === 'payment' ? 'payee' : 'destination');
 
 /** A value that decides stands where the request orders such an effect; fixed choices are no subject of an order. */
-function isOrdered(words: OwnWords, tool: Tool, all: Leaf[], traced: Map<Leaf, TracedLeaf>): boolean {
+function isOrdered(words: OwnWords, tool: Tool, traced: readonly Traced[]): boolean {
   const verbs = ordersOf[tool.risk];
   if (!verbs) return false;
-  return all.some((leaf) => {
-    const { kind, origin } = traced.get(leaf) ?? {};
+  return traced.some(({ leaf, entry: { kind, origin } }) => {
     const decides = kind === 'redirects' || kind === 'selects';
     return (
       decides &&
@@ -170,16 +170,16 @@ function isSizeTyped(words: OwnWords, text: string, used: Set<number>): boolean 
 function carriedOut(
   run: RunContext,
   tool: Tool,
-  all: Leaf[],
-  traced: Map<Leaf, TracedLeaf>,
+  traced: readonly Traced[],
   words: OwnWords,
 ): Provenance['carried'] {
   const spoken =
     tool.connector.kind === 'gatehouse' &&
     (run.channel.visibility === 'public' || run.channel.visibility === 'external');
   if (!leavingRisks.has(tool.risk) && !spoken) return { hosts: [], secret: false, added: false };
-  const texts = all.filter((leaf) => traced.get(leaf)?.kind === 'content' && typeof leaf.value === 'string');
-  const carried = texts.map((leaf) => carriedBy(String(leaf.value), words));
+  const carried = traced.flatMap(({ leaf: { value }, entry }) =>
+    entry.kind === 'content' && typeof value === 'string' ? [carriedBy(value, words)] : [],
+  );
   return {
     hosts: [...new Set(carried.flatMap((one) => one.hosts))],
     secret: carried.some((one) => one.secret),
