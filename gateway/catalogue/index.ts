@@ -3,6 +3,7 @@ export { faultLine, type Fault } from './faults.ts';
 export { checkCatalogue, loadCatalogue, type Catalogue, type NextCatalogue } from './load.ts';
 export { toolIndex, toolPage } from './page.ts';
 export { parseTool, type Tool } from './parse.ts';
+export { atPointer } from './pointer.ts';
 export {
   dataClasses,
   ownHeaders,

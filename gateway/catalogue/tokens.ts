@@ -1,4 +1,5 @@
 import type { FoundFault } from './faults.ts';
+import { atPointer, pointerSteps } from './pointer.ts';
 import type { ToolFile } from './schema.ts';
 
 type Metered = Pick<ToolFile, 'tokens' | 'connector'>;
@@ -14,7 +15,7 @@ interface Schema {
 export function tokenFaults(tool: ToolFile): FoundFault[] {
   if (!tool.tokens) return [];
   let schema: Schema | undefined = tool.args;
-  for (const key of stepsOf(tool.tokens.most)) {
+  for (const key of pointerSteps(tool.tokens.most)) {
     const required: boolean = schema?.required?.includes(key) === true;
     schema = required ? schema?.properties?.[key] : undefined;
   }
@@ -57,17 +58,6 @@ function bodyOf(result: unknown): unknown {
 }
 
 function countAt(value: unknown, pointer: string): number | null {
-  let here = value;
-  for (const key of stepsOf(pointer)) {
-    if (typeof here !== 'object' || here === null || !Object.hasOwn(here, key)) return null;
-    here = (here as Record<string, unknown>)[key];
-  }
-  return Number.isSafeInteger(here) && (here as number) > 0 ? (here as number) : null;
+  const count = atPointer(value, pointer);
+  return Number.isSafeInteger(count) && (count as number) > 0 ? (count as number) : null;
 }
-
-/** The keys of a JSON Pointer (RFC 6901). */
-const stepsOf = (pointer: string): string[] =>
-  pointer
-    .slice(1)
-    .split('/')
-    .map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'));

@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { amountOf, mostTokens, riskClasses, type Tool } from '../catalogue/index.ts';
-import { toCents } from './money.ts';
-import { moneyAmount } from './money.ts';
+import { fromCents, moneyAmount, toCents } from './money.ts';
 import type { RunContext } from './types.ts';
 
 const count = z.number().int().min(1).max(1_000_000_000);
@@ -115,8 +114,8 @@ function holderOf({ per }: Budget, run: Pick<RunContext, 'principal' | 'sessionK
 export function leftInWords(charge: Charge, used: number): string {
   const left = Math.max(0, charge.allowed - used);
   const today = charge.daily ? ' today' : '';
-  if (charge.unit === 'calls') return `${left} ${left === 1 ? 'call is' : 'calls are'} left${today}`;
-  if (charge.unit === 'tokens') return `${left} ${left === 1 ? 'token is' : 'tokens are'} left${today}`;
-  const text = String(left).padStart(3, '0');
-  return `${amountOf(`${text.slice(0, -2)}.${text.slice(-2)}`)} ${charge.unit} are left${today}`;
+  if (charge.unit !== 'calls' && charge.unit !== 'tokens')
+    return `${amountOf(fromCents(left))} ${charge.unit} are left${today}`;
+  const words = left === 1 ? `${charge.unit.slice(0, -1)} is` : `${charge.unit} are`;
+  return `${left} ${words} left${today}`;
 }

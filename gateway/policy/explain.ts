@@ -1,3 +1,4 @@
+import { atPointer } from '../catalogue/index.ts';
 import { GatehouseError } from '../config/index.ts';
 import type { Queryable } from '../db/index.ts';
 import { digestOfText } from '../envelope/index.ts';
@@ -94,7 +95,7 @@ const answer = (verdict: Verdict): Answer => ({
  */
 function shown({ args, tool, leaves, ...facts }: PolicyInput): Explanation['input'] {
   const traced = leaves.map(({ at, kind, origin, source }) => {
-    const value = pointed(args, at);
+    const value = atPointer(args, at);
     const from = source ? `${origin} ${source.tool}` : origin;
     return {
       fact: `args${at} (${kind}, ${from})`,
@@ -103,14 +104,6 @@ function shown({ args, tool, leaves, ...facts }: PolicyInput): Explanation['inpu
   });
   return [...flat('tool.', tool), ...traced, ...flat('', facts)];
 }
-
-/** What a JSON Pointer names (RFC 6901). */
-const pointed = (args: unknown, pointer: string): unknown =>
-  pointer
-    .split('/')
-    .slice(1)
-    .map((part) => part.replaceAll('~1', '/').replaceAll('~0', '~'))
-    .reduce<unknown>((value, part) => (value as Record<string, unknown> | undefined)?.[part], args);
 
 function flat(prefix: string, value: object): Explanation['input'] {
   return Object.entries(value).flatMap(([key, part]: [string, unknown]) =>
