@@ -22,6 +22,8 @@ export interface Token {
 }
 
 const around = /^[([{"'“‘«<¿¡`*_]+|[)\]}"'”’»>.,;:!?…`*_]+$/gu;
+/** A word with nothing around it, as most are. */
+const bare = /^[A-Za-z0-9-]+$/;
 /** What has one form only, as most values do. */
 const plain = /^[A-Za-z0-9_-]+$/;
 const email = /^(?:mailto:)?([^\s@<>"',;:]+)@([a-z0-9.-]+\.[a-z]{2,})$/iu;
@@ -37,12 +39,13 @@ const shortestQuote = 40;
  *   three digits groups, before one or two it is the decimal sign.
  */
 export function numberKey(word: string): string | null {
-  const plain = word.replace(currencySigns, '').replace(/%$/, '');
-  const bare = /^(\d{1,3}(\.\d{3})+|\d+),\d{1,2}$/.test(plain)
-    ? plain.replaceAll('.', '').replace(',', '.')
-    : plain;
-  if (!/^\d{1,3}(,\d{3})+(\.\d+)?$|^\d+(\.\d+)?$/.test(bare)) return null;
-  const [whole = '', part = ''] = bare.replaceAll(',', '').split('.');
+  if (!/\d/.test(word)) return null;
+  const unsigned = word.replace(currencySigns, '').replace(/%$/, '');
+  const decimal = /^(\d{1,3}(\.\d{3})+|\d+),\d{1,2}$/.test(unsigned)
+    ? unsigned.replaceAll('.', '').replace(',', '.')
+    : unsigned;
+  if (!/^\d{1,3}(,\d{3})+(\.\d+)?$|^\d+(\.\d+)?$/.test(decimal)) return null;
+  const [whole = '', part = ''] = decimal.replaceAll(',', '').split('.');
   const fraction = part.replace(/0+$/, '');
   return `${whole.replace(/^0+(?=\d)/, '')}${fraction === '' ? '' : `.${fraction}`}`;
 }
@@ -72,6 +75,7 @@ function urlKeys(kind: string, text: string): string[] {
 
 /** A word without the punctuation around it. */
 function wordOf(raw: string): Pick<Token, 'word' | 'lower' | 'possessive'> {
+  if (bare.test(raw)) return { word: raw, lower: raw.toLowerCase(), possessive: false };
   const stripped = raw.replace(around, '').replace(around, '');
   const possessive = /['’]s$/u.test(stripped);
   const word = possessive ? stripped.slice(0, -2) : stripped;
