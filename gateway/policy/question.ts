@@ -18,6 +18,7 @@ export interface Question {
 
 // Printable, bounded: a step is a node id, a run index and an item index.
 const stepPattern = /^[\x21-\x7e][\x20-\x7e]{0,299}$/;
+const nul = '\\u0000';
 const escapedNul = /(?<!\\)(?:\\\\)*\\u0000/;
 
 /**
@@ -78,7 +79,7 @@ export function callDigest(tool: string, args: unknown): { digest: string; args:
   if (tool.includes('\0') || !tool.isWellFormed()) {
     throw new GatehouseError('GH-POLICY-020', 'The name of the tool cannot be stored.', { field: 'tool' });
   }
-  if (canonical === undefined || escapedNul.test(canonical)) {
+  if (canonical === undefined || (canonical.includes(nul) && escapedNul.test(canonical))) {
     throw new GatehouseError('GH-POLICY-020', 'The arguments are not JSON that can be stored and compared.', {
       field: 'args',
       next: 'Send plain JSON without NUL characters and lone surrogates.',

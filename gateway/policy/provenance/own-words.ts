@@ -1,6 +1,6 @@
 import { ownTextOf } from './own-text.ts';
 import { isNamed, isOrder, leadsAside } from './phrases.ts';
-import { keysOf, numberKey, tokenise, wordsIn, type Token } from './tokens.ts';
+import { isBare, keysOf, numberKey, tokenise, wordsIn, type Token } from './tokens.ts';
 import {
   accountWords,
   clauseSubjects,
@@ -197,6 +197,7 @@ class Words implements OwnWords {
   }
 
   holds(text: string): boolean {
+    if (isBare(text)) return this.#folded.includes(` ${text.toLowerCase()} `);
     const words: string[] = [];
     for (const word of wordsIn(text)) {
       if (!this.#folded.includes(` ${word} `)) return false;

@@ -22,8 +22,6 @@ export interface Token {
 }
 
 const around = /^[([{"'“‘«<¿¡`*_]+|[)\]}"'”’»>.,;:!?…`*_]+$/gu;
-/** A word with nothing around it, as most are. */
-const bare = /^[A-Za-z0-9-]+$/;
 /** What has one form only, as most values do. */
 const plain = /^[A-Za-z0-9_-]+$/;
 const email = /^(?:mailto:)?([^\s@<>"',;:]+)@([a-z0-9.-]+\.[a-z]{2,})$/iu;
@@ -73,9 +71,12 @@ function urlKeys(kind: string, text: string): string[] {
   ];
 }
 
+/** Whether a text is one word with nothing around it, as most are. */
+export const isBare = (text: string): boolean => /^[A-Za-z0-9-]+$/.test(text);
+
 /** A word without the punctuation around it. */
 function wordOf(raw: string): Pick<Token, 'word' | 'lower' | 'possessive'> {
-  if (bare.test(raw)) return { word: raw, lower: raw.toLowerCase(), possessive: false };
+  if (isBare(raw)) return { word: raw, lower: raw.toLowerCase(), possessive: false };
   const stripped = raw.replace(around, '').replace(around, '');
   const possessive = /['’]s$/u.test(stripped);
   const word = possessive ? stripped.slice(0, -2) : stripped;
