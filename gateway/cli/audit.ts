@@ -67,7 +67,7 @@ function report(found: Verification, withHeads: boolean): string {
   lines.push(
     found.ok
       ? `Verified: ${found.receipts} receipts, each unchanged and in its place.`
-      : `NOT VERIFIED: ${found.problems.length} problems in ${found.receipts} receipts.`,
+      : `NOT VERIFIED: problems found: ${found.problems.length}, receipts looked at: ${found.receipts}.`,
   );
   if (found.head) lines.push(`Head: ${found.head.position} ${found.head.hash}`);
   lines.push(`Heads agreed with: ${found.headsMatched}; sealed after this export: ${found.headsNewer}.`);
