@@ -87,7 +87,9 @@ const elsewhere = 'docs/tools-and-rules.md says what belongs here.';
 
 /** What belongs into the field at `path`: that of the nearest name that is known. */
 function formOf(path: readonly string[]): string {
-  const key = path.findLast((part) => Object.hasOwn(forms, part));
+  // The kinds of connectors and of auth are not the same.
+  const known = path.includes('auth') ? path.filter((part) => part !== 'kind') : path;
+  const key = known.findLast((part) => Object.hasOwn(forms, part));
   return (key === undefined ? undefined : forms[key]) ?? elsewhere;
 }
 

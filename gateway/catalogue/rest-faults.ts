@@ -62,7 +62,7 @@ export function restFaults(
   if (!api) {
     faults.push({
       where: [...at, 'api'],
-      fault: `there is no policies/apis/${String(connector.api)}.yaml`,
+      fault: `there is no policies/apis/${typeof connector.api === 'string' ? connector.api : 'it'}.yaml`,
       remedy: `Write that file, or name one of ${known.join(', ') || 'them, of which there are none yet'}.`,
     });
   } else if (typeof connector.api !== 'string') {
@@ -162,7 +162,7 @@ function placeFaults({ args }: ToolFile, { where, text, kind }: Place): FoundFau
 }
 
 function isScalar({ type, enum: choices, const: only }: Record<string, unknown>): boolean {
-  if (type !== undefined) return ['string', 'integer', 'number', 'boolean'].includes(String(type));
+  if (typeof type === 'string') return ['string', 'integer', 'number', 'boolean'].includes(type);
   const values = Array.isArray(choices) ? (choices as unknown[]) : only === undefined ? [] : [only];
   return values.length > 0 && values.every((value) => typeof value !== 'object');
 }

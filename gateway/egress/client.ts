@@ -74,7 +74,7 @@ export function createEgress(options: { names?: Names } = {}): EgressClient {
         const carries = Object.keys(credentials).length > 0;
         const { url, opened } = permit({ written, method, credentials: carries }, allowlist);
         const response = await request(url, {
-          method: method as Dispatcher.HttpMethod,
+          method,
           headers: headersOf(outgoing.headers, credentials),
           body: outgoing.body ?? null,
           signal,

@@ -13,7 +13,7 @@ export interface ExchangeDeps extends SignerDeps {
   client: EgressClient;
   waits: Waits;
   /** Between two tries, in milliseconds. */
-  pause(ms: number, signal: AbortSignal): Promise<void>;
+  pause: (ms: number, signal: AbortSignal) => Promise<void>;
 }
 
 /** Waits, unless the call ends before. @throws the signal's reason */

@@ -17,11 +17,20 @@ export interface Plan {
   allowlist: Allowed[];
 }
 
-/** @throws GatehouseError `GH-TOOLS-001` for a tool of another connector */
+/** @throws GatehouseError `GH-TOOLS-001` for a tool of another connector, `GH-TOOLS-046` for one that has no address yet */
 export function planOf(call: ConnectorCall): Plan {
   const { connector, api, risk, secret } = call.tool;
   if (connector.kind !== 'rest' || !api)
     throw new GatehouseError('GH-TOOLS-001', 'The tool has another connector.');
+  // What ships has no address of yours (RFC 2606).
+  if (new URL(api.url).hostname.endsWith('.invalid')) {
+    const file =
+      typeof connector.api === 'string' ? `policies/apis/${connector.api}.yaml` : 'the file of the tool';
+    throw new GatehouseError('GH-TOOLS-046', `It is not set up which ${api.title} is meant.`, {
+      status: 409,
+      next: `Write the address of ${api.title} as url into ${file}.`,
+    });
+  }
   const safe = risk === 'read' || ['GET', 'HEAD'].includes(connector.method);
   return {
     call,

@@ -54,7 +54,7 @@ export function writtenBody({ content, encoding }: Planned): string | null {
   if (encoding === 'json') return JSON.stringify(content);
   const pairs = Object.entries(content as Record<string, unknown>).map(([name, value]): [string, string] => [
     name,
-    typeof value === 'object' ? JSON.stringify(value) : String(value),
+    typeof value === 'string' ? value : JSON.stringify(value),
   ]);
   return new URLSearchParams(pairs).toString();
 }
@@ -104,7 +104,8 @@ function fill(body: BodyTemplate, values: Values): unknown {
 
 function written(name: string, values: Values): string | undefined {
   const value = valueOf(name, values);
-  return value === undefined ? undefined : String(value as string | number | boolean);
+  if (value === undefined) return undefined;
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 function valueOf(name: string, { args, attempt }: Values): unknown {

@@ -28,9 +28,9 @@ export interface SignerDeps {
   client: EgressClient;
   tokens: TokenCache;
   /** The time in milliseconds. */
-  now(): number;
+  now: () => number;
   /** Stores the next value of a secret that its vendor replaced. */
-  renew(secret: string, value: string): Promise<void>;
+  renew: (secret: string, value: string) => Promise<void>;
 }
 
 /**
