@@ -188,7 +188,19 @@ function pinnable({ connector }: ToolFile): Set<string> {
 function egressFaults({ egress }: ToolFile): FoundFault[] {
   const open = (where: string[], found: ReturnType<typeof unbound>): FoundFault[] =>
     found ? [{ where, ...found }] : [];
+  const hosts = [egress?.hosts ?? [], ...(egress?.secrets ?? []).map((secret) => secret.hosts)].flat();
+  const opensNothing =
+    egress && egress.privateNetworks.length > 0 && !hosts.some(({ host }) => /:\d+$/.test(host));
   return [
+    ...(opensNothing
+      ? [
+          {
+            where: ['egress', 'privateNetworks'],
+            fault: 'opens private addresses for no port in particular',
+            remedy: 'List the host with its port, such as hooks.internal:8443.',
+          },
+        ]
+      : []),
     ...(egress?.hosts ?? []).flatMap((entry, index) =>
       open(['egress', 'hosts', String(index)], unbound(entry, null)),
     ),

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { Agent, request, type Dispatcher } from 'undici';
+import type { LookupFunction } from 'node:net';
+import { Agent, buildConnector, request, type Dispatcher } from 'undici';
 import { GatehouseError } from '../config/index.ts';
 import { permit, type Allowed } from './allowlist.ts';
 import { EgressRefused } from './refused.ts';
@@ -58,8 +59,7 @@ export function createEgress(options: { names?: Names } = {}): EgressClient {
     const key = [...opened].sort().join(' ');
     const known = agents.get(key);
     if (known) return known;
-    const lookup = checkedLookup(opened, options.names);
-    const agent = new Agent({ connect: { lookup, timeout: connectMs } });
+    const agent = new Agent({ connect: connector(checkedLookup(opened, options.names)) });
     agents.set(key, agent);
     return agent;
   };
@@ -132,22 +132,22 @@ async function answered(url: URL, response: Dispatcher.ResponseData, maxBytes: n
   return { url: url.href, status, headers, body: bytes.subarray(0, maxBytes), truncated: length > maxBytes };
 }
 
-const unsent = [
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'ECONNREFUSED',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'UND_ERR_CONNECT_TIMEOUT',
-];
+/** There was no connection yet, so that nothing was sent. */
+class NotConnected extends Error {}
+
+/** Makes connections, and marks the errors of making them: of a name, of the network, of TLS. */
+function connector(lookup: LookupFunction): buildConnector.connector {
+  const connect = buildConnector({ lookup, timeout: connectMs });
+  return (target, done) =>
+    connect(target, (...[error, socket]) =>
+      error ? done(new NotConnected(error.message, { cause: error }), null) : done(null, socket),
+    );
+}
 
 /** Errors before a connection existed say that nothing was sent; anything later is left as it is. */
 function understood(error: unknown): unknown {
-  const causes = [error, (error as { cause?: unknown }).cause];
-  const refusal = causes.find((cause) => cause instanceof EgressRefused);
-  if (refusal) return refusal;
-  if (!causes.some((cause) => unsent.includes(String((cause as { code?: unknown } | null)?.code))))
-    return error;
+  if (!(error instanceof NotConnected)) return error;
+  if (error.cause instanceof EgressRefused) return error.cause;
   return new GatehouseError('GH-EGRESS-010', 'The host cannot be reached.', {
     status: 502,
     next: 'Try again later; nothing was sent.',

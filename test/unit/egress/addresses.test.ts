@@ -86,6 +86,16 @@ for (const [name, written] of tricks) {
   });
 }
 
+test('user info is refused for a host that is listed too', () => {
+  for (const info of ['user@', ':password@', 'user:password@']) {
+    const ask = () =>
+      permit({ written: `https://${info}api.example.com/`, method: 'GET', credentials: false }, [
+        { host: 'api.example.com', methods: ['GET'] },
+      ]);
+    assert.throws(ask, { rule: 'address' });
+  }
+});
+
 test('an empty list blocks all', () => {
   assert.throws(() => permit({ written: 'https://example.com/', method: 'GET', credentials: false }, []), {
     rule: 'host',

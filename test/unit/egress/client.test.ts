@@ -192,8 +192,8 @@ describe('Names', () => {
   });
 
   test('one forbidden address among several refuses the name', async () => {
-    dns.set('mixed.example', '93.184.216.34,127.0.0.1');
-    await assert.rejects(ask('mixed.example', {}), { rule: 'network' });
+    dns.set('mixed.example', '127.0.0.1,10.0.0.1');
+    await assert.rejects(ask('mixed.example', { privateNetworks: ['127.0.0.0/8'] }), { rule: 'network' });
   });
 
   test('one that flips after it was checked is reached where it was checked, and asked for once', async () => {
@@ -228,6 +228,24 @@ describe('Names', () => {
 
   test('one that there is not says that nothing was sent', async () => {
     await assert.rejects(ask('none.example', {}), { code: 'GH-EGRESS-010' });
+  });
+
+  test('one that does not prove who it is was sent nothing', async () => {
+    dns.set('tls.example', '127.0.0.1');
+    const host = `tls.example:${one.port}`;
+    const asked = createEgress({ names: dns.lookup }).send(
+      {
+        method: 'POST',
+        url: `https://${host}/`,
+        headers: {},
+        body: 'canary',
+        signal: AbortSignal.timeout(3000),
+        maxBytes: 10,
+      },
+      [{ host, methods: ['POST'], privateNetworks: ['127.0.0.0/8'] }],
+    );
+    await assert.rejects(asked, { code: 'GH-EGRESS-010' });
+    assert.equal(one.seen.length, 0);
   });
 
   test('networks that one entry opens stay closed to another over the same name', async () => {

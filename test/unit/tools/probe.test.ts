@@ -26,7 +26,11 @@ beforeEach(() => {
 });
 
 /** What a gateway leaves behind that died during a call: an attempt without an outcome. @returns its id */
-async function crashed(secondsAgo: number, tool = 'github.issue.create', given: object = args): Promise<string> {
+async function crashed(
+  secondsAgo: number,
+  tool = 'github.issue.create',
+  given: object = args,
+): Promise<string> {
   const { at } = bench;
   const run = { ...bench.run(), messageId: `web:local:c1:${Math.random()}:0`, runId: crypto.randomUUID() };
   await storeRun(at, run);
@@ -42,10 +46,15 @@ async function crashed(secondsAgo: number, tool = 'github.issue.create', given: 
       { step: 'x', secret: 'github/token', destinations: [] },
     ),
   );
-  await at.db.pool.query(`update attempts set started_at = now() - make_interval(secs => $2) where id = $1`, [id, secondsAgo]);
+  await at.db.pool.query(`update attempts set started_at = now() - make_interval(secs => $2) where id = $1`, [
+    id,
+    secondsAgo,
+  ]);
   return id;
 }
-const endOf = async (id: string): Promise<{ state: string; result: { reasons?: { code: string }[] } | null }> => {
+const endOf = async (
+  id: string,
+): Promise<{ state: string; result: { reasons?: { code: string }[] } | null }> => {
   const { rows } = await bench.at.db.pool.query<{ state: string; result: null }>(
     `select state, result from attempts where id = $1`,
     [id],
@@ -56,7 +65,13 @@ const posted = (): number => github.calls.filter(({ method }) => method !== 'GET
 
 test('a call that had its effect before the crash is found, and not made again', async () => {
   const id = await crashed(60);
-  github.issues.push({ number: 1, title: 'Once', body: `Only.\n<!-- gatehouse ${id} -->`, state: 'open', labels: [] });
+  github.issues.push({
+    number: 1,
+    title: 'Once',
+    body: `Only.\n<!-- gatehouse ${id} -->`,
+    state: 'open',
+    labels: [],
+  });
   assert.equal(await bench.tools.recover(), 1);
   assert.equal((await endOf(id)).state, 'succeeded');
   assert.equal(posted(), 0);
@@ -76,12 +91,18 @@ test('one that may still be on its way is left alone until its time is over', as
   const id = await crashed(1);
   assert.equal(await bench.tools.recover(), 0);
   assert.equal((await endOf(id)).state, 'started');
-  await bench.at.db.pool.query(`update attempts set started_at = now() - interval '2 min' where id = $1`, [id]);
+  await bench.at.db.pool.query(`update attempts set started_at = now() - interval '2 min' where id = $1`, [
+    id,
+  ]);
   assert.equal(await bench.tools.recover(), 1);
 });
 
 test('where the vendor cannot be asked, nobody knows', async () => {
-  for (const answer of [{ status: 401, json: {} }, { status: 403, json: {} }, { status: 200, text: '<html>' }]) {
+  for (const answer of [
+    { status: 401, json: {} },
+    { status: 403, json: {} },
+    { status: 200, text: '<html>' },
+  ]) {
     const id = await crashed(60);
     github.failNext(answer);
     await bench.tools.recover();
@@ -90,7 +111,12 @@ test('where the vendor cannot be asked, nobody knows', async () => {
 });
 
 test('a tool without a probe stays unknown', async () => {
-  const id = await crashed(60, 'github.workflow.dispatch', { owner: 'acme', repo: 'site', workflow: 'a.yml', ref: 'main' });
+  const id = await crashed(60, 'github.workflow.dispatch', {
+    owner: 'acme',
+    repo: 'site',
+    workflow: 'a.yml',
+    ref: 'main',
+  });
   await bench.tools.recover();
   assert.equal((await endOf(id)).state, 'unknown');
   assert.equal(github.calls.length, 0);

@@ -68,13 +68,13 @@ function pathOf(template: string, values: Values): string {
       return segments.map(segmentOf).join('/');
     })
     .join('');
-  // Two slots of one segment could make what neither is.
+  // Also what two slots of one segment make together.
   if (path.split('/').some((segment) => segment === '.' || segment === '..')) throw unfit('a path');
   return path;
 }
 
 function segmentOf(text: string): string {
-  if (text === '' || text === '.' || text === '..' || /[/\\\p{Cc}\p{Cs}]/u.test(text)) throw unfit('a path');
+  if (text === '' || /[/\\\p{Cc}\p{Cs}]/u.test(text)) throw unfit('a path');
   return encodeURIComponent(text);
 }
 
