@@ -12,7 +12,7 @@ const rows = [
   ['channels', 'workflows'],
   ['policy', 'sessions', 'factors'],
   ['vault', 'catalogue'],
-  ['audit'],
+  ['audit', 'egress'],
   ['envelope', 'config', 'db'],
 ];
 

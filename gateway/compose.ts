@@ -171,7 +171,13 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
     leases,
     preview,
     approvals,
-    connectors: createConnectors({ delivery, approvals, catalogue, sandbox }),
+    connectors: createConnectors({
+      delivery,
+      approvals,
+      catalogue,
+      sandbox,
+      renewSecret: (name, value) => store.set(name, value),
+    }),
     epoch,
     log,
   });

@@ -1,6 +1,8 @@
 import type { FoundFault } from './faults.ts';
 import { soundsChangeable } from './pins.ts';
 import { parameterFaults, previewFaults, previewReferences } from './preview.ts';
+import { argumentsSent, restFaults } from './rest-faults.ts';
+import type { Api } from './rest.ts';
 import type { ToolFile } from './schema.ts';
 import { placeholders } from './sentence.ts';
 import { unbound } from './shared-hosts.ts';
@@ -10,8 +12,14 @@ import { tokenFaults } from './tokens.ts';
 /** Says that `where` names an argument that there is none of, where that is so. */
 type Refer = (where: string[], name: string) => void;
 
-/** What is wrong between the fields of a tool, each of which is good by itself. */
-export function inconsistencies(tool: ToolFile): FoundFault[] {
+/**
+ * What is wrong between the fields of a tool, each of which is good by itself.
+ * @param reached the system that a `rest` tool reaches, null where there is none of its name, and those that there are
+ */
+export function inconsistencies(
+  tool: ToolFile,
+  reached: { api: Api | null; known: readonly string[] },
+): FoundFault[] {
   const faults: FoundFault[] = [];
   const names = Object.keys(tool.args.properties);
   const refer: Refer = (where, name) => {
@@ -35,6 +43,7 @@ export function inconsistencies(tool: ToolFile): FoundFault[] {
       remedy: 'Write money: { amount: …, currency: … } with the names of the two arguments.',
     });
   }
+  if (tool.connector.kind === 'rest') faults.push(...restFaults(tool, tool.connector, reached));
   faults.push(...connectorFaults(tool), ...previewFaults(tool), ...tokenFaults(tool));
   return faults;
 }
@@ -143,7 +152,9 @@ function pinFaults(tool: ToolFile): FoundFault[] {
         ? `Hand it to the host: headers: { if-match: args.${pin.by} } under connector.`
         : tool.connector.kind === 'postgres'
           ? `Hand it to the statement: args.${pin.by} under connector.parameters, and compare with it.`
-          : `Use a connector that can check it, postgres or http.`;
+          : tool.connector.kind === 'rest'
+            ? `Hand it to the vendor: headers: { if-match: '{${pin.by}}' } under connector, or where it compares it.`
+            : `Use a connector that can check it: postgres, rest or http.`;
     return [{ where, fault: `nothing checks \`${pin.by}\`, so that it fixes nothing`, remedy }];
   });
   // What is only read is asked for again; what has an effect is approved first and happens later.
@@ -164,6 +175,7 @@ function pinFaults(tool: ToolFile): FoundFault[] {
 
 /** The arguments that the connector hands on where the system of record can check them. */
 function pinnable({ connector }: ToolFile): Set<string> {
+  if (connector.kind === 'rest') return argumentsSent(connector);
   const values =
     connector.kind === 'postgres'
       ? connector.parameters
@@ -176,7 +188,19 @@ function pinnable({ connector }: ToolFile): Set<string> {
 function egressFaults({ egress }: ToolFile): FoundFault[] {
   const open = (where: string[], found: ReturnType<typeof unbound>): FoundFault[] =>
     found ? [{ where, ...found }] : [];
+  const hosts = [egress?.hosts ?? [], ...(egress?.secrets ?? []).map((secret) => secret.hosts)].flat();
+  const opensNothing =
+    egress && egress.privateNetworks.length > 0 && !hosts.some(({ host }) => /:\d+$/.test(host));
   return [
+    ...(opensNothing
+      ? [
+          {
+            where: ['egress', 'privateNetworks'],
+            fault: 'opens private addresses for no port in particular',
+            remedy: 'List the host with its port, such as hooks.internal:8443.',
+          },
+        ]
+      : []),
     ...(egress?.hosts ?? []).flatMap((entry, index) =>
       open(['egress', 'hosts', String(index)], unbound(entry, null)),
     ),

@@ -29,6 +29,14 @@ export function unusable(faults: readonly Fault[], code = 'GH-CATALOGUE-001'): G
   });
 }
 
+/** Of a file that is there and cannot be read. */
+export const unreadable = {
+  line: 1,
+  field: 'the file',
+  fault: 'cannot be read',
+  remedy: 'Let the user of the gateway read it, or remove it.',
+};
+
 /** What belongs into a field, by its name; in the words of a remedy. */
 const forms: Record<string, string> = {
   name: 'Write lower-case words joined by dots, such as ledger.transfer.',
@@ -50,15 +58,24 @@ const forms: Record<string, string> = {
   sentence: 'Write the call in words, such as Pay {amount} to {payee}.',
   done: 'Write the outcome in words, such as Paid {amount} to {payee}.',
   idempotencyKey: 'Write attempt where doing it twice has one effect, else none.',
-  connector: 'Write connector: { kind: … } with kind postgres, http, gatehouse or code.',
-  kind: 'Write postgres, http, gatehouse or code.',
+  connector: 'Write connector: { kind: … } with kind postgres, rest, http, gatehouse or code.',
+  kind: 'Write postgres, rest, http, gatehouse or code.',
+  api: 'Name a file of policies/apis, or write { title: …, url: …, auth: … } in its place.',
+  url: 'Write the address that its paths are added to, such as https://api.example.com/v2.',
+  auth: 'Write { kind: …, secret: … } with kind bearer, basic, header, oauth2, github-app, hmac or standard-webhooks.',
+  path: 'Write a path with its arguments as segments, such as /tickets/{ticket}.',
+  query: 'Write parameter: text, with arguments as {name}.',
+  errors: 'Write { status: 409, code: already_there, text: What happened and what to do next. }.',
+  pages: 'Write { items: …, next: { by: link } }, or by cursor, number or offset.',
+  probe: 'Write a request, and happened: a condition that is true where the effect is there.',
+  repeat: 'Write { header: idempotency-key }, or { natural: why a second time changes nothing }.',
   preview:
     'Write preview: { statement: …, parameters: […], columns: { name: { label: … } } }, or { none: why }.',
   columns: 'Write column: { label: what the card calls it }, with money: EUR for an amount.',
   statement: 'Write one SQL statement whose values are $1, $2 and so on.',
   parameters: 'Write args.<argument>, attempt or principal for each $ of the statement.',
   returns: 'Write row where the one record is the outcome, else rows.',
-  headers: 'Write header: args.<argument>; the header in lower case.',
+  headers: 'Write header: args.<argument> for http, or header: text with {argument} for rest; in lower case.',
   secret: 'Write the name of a secret, such as tickets/postgres; gatehouse secret list shows them.',
   host: 'Write one full host name without wildcard, such as api.example.com or api.example.com:8443.',
   hosts: 'Write a list of full host names, or of { host: …, paths: [/prefix/] }.',
@@ -70,18 +87,20 @@ const elsewhere = 'docs/tools-and-rules.md says what belongs here.';
 
 /** What belongs into the field at `path`: that of the nearest name that is known. */
 function formOf(path: readonly string[]): string {
-  const key = path.findLast((part) => Object.hasOwn(forms, part));
+  // The kinds of connectors and of auth are not the same.
+  const known = path.includes('auth') ? path.filter((part) => part !== 'kind') : path;
+  const key = known.findLast((part) => Object.hasOwn(forms, part));
   return (key === undefined ? undefined : forms[key]) ?? elsewhere;
 }
 
 /**
  * Says what zod found in the words of a person.
- * @param known the fields of a whole file
+ * @param file the fields of a whole file, and what it describes: `a tool`
  * @param present whether the file has a field
  */
 export function faultOfIssue(
   issue: z.core.$ZodIssue,
-  known: readonly string[],
+  file: { fields: readonly string[]; of: string },
   present: (path: string[]) => boolean,
 ): FoundFault {
   const path = issue.path.map(String);
@@ -91,8 +110,8 @@ export function faultOfIssue(
       const remedy =
         path.length > 0
           ? `Remove it, or correct its spelling. ${formOf(path)}`
-          : `Remove it, or correct its spelling; the fields are ${known.join(', ')}.`;
-      return { where: [...path, key], fault: 'is not a field of a tool', remedy };
+          : `Remove it, or correct its spelling; the fields are ${file.fields.join(', ')}.`;
+      return { where: [...path, key], fault: `is not a field of ${file.of}`, remedy };
     }
     case 'invalid_type':
       return present(path)
@@ -104,7 +123,7 @@ export function faultOfIssue(
       const inner = branch?.[0];
       if (!inner || inner.path.length === 0)
         return { where: path, fault: 'has another shape', remedy: formOf(path) };
-      return faultOfIssue({ ...inner, path: [...issue.path, ...inner.path] }, known, present);
+      return faultOfIssue({ ...inner, path: [...issue.path, ...inner.path] }, file, present);
     }
     case 'invalid_key':
       return { where: path, fault: nameFault(issue.issues[0]), remedy: keyForm(path) };

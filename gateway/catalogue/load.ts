@@ -2,7 +2,8 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { GatehouseError } from '../config/index.ts';
 import { digestOfText } from '../envelope/index.ts';
-import { unusable, type Fault } from './faults.ts';
+import { readApis } from './apis.ts';
+import { unreadable, unusable, type Fault } from './faults.ts';
 import { readTool, type Tool } from './parse.ts';
 
 /** Every tool that exists. What is not in it cannot be called. */
@@ -35,16 +36,11 @@ export interface CheckedCatalogue {
   version: string;
 }
 
-const unreadable = {
-  field: 'the file',
-  fault: 'cannot be read',
-  remedy: 'Let the user of the gateway read it, or remove it.',
-};
 const nameTaken = 'is declared in another file too';
 
 /**
- * Loads `tools/*.yaml`.
- * @param policiesDir the folder that holds `tools/`
+ * Loads `tools/*.yaml`, and `apis/*.yaml`, which they name.
+ * @param policiesDir the folder that holds `tools/` and `apis/`
  * @throws GatehouseError `GH-CATALOGUE-001` (broken files, each with all its faults), `GH-CATALOGUE-002` (only a name used
  *   twice), `GH-CATALOGUE-003` (no such folder)
  */
@@ -98,16 +94,15 @@ export function checkCatalogue(policiesDir: string): CheckedCatalogue {
     });
   }
   const tools = new Map<string, Tool>();
-  const faults: Fault[] = [];
-  const texts: string[] = [];
+  const { apis, faults, texts } = readApis(policiesDir);
   for (const name of names) {
     const file = join(folder, name);
     const text = textOf(file);
     if (text === null) {
-      faults.push({ file, line: 1, ...unreadable });
+      faults.push({ file, ...unreadable });
       continue;
     }
-    const read = readTool(file, text);
+    const read = readTool(file, text, apis);
     texts.push(text);
     if ('faults' in read) faults.push(...read.faults);
     else if (tools.has(read.tool.name)) {

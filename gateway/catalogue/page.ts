@@ -1,5 +1,5 @@
 import type { Tool } from './parse.ts';
-import type { HostEntry } from './schema.ts';
+import type { HostEntry } from './http.ts';
 
 const decides: Record<Tool['kinds'][string], string> = {
   redirects: 'where it goes',
@@ -118,8 +118,14 @@ function takenBack({ by, unless }: NonNullable<Tool['undo']>): string {
   return never.length > 0 ? `${text(by)} Not with ${never.join(', ')}.` : text(by);
 }
 
-function reach({ connector, egress, secret }: Tool): string {
+function reach({ connector, egress, secret, api }: Tool): string {
   switch (connector.kind) {
+    case 'rest': {
+      const address = `\`${connector.method} ${api?.url ?? ''}${connector.path}\``;
+      const lent = secret === undefined ? '' : `, with the secret \`${secret}\``;
+      const within = api?.paths ? ` Below ${api.paths.map((path) => `\`${path}\``).join(', ')} only.` : '';
+      return `${address}${lent}.${within}`;
+    }
     case 'postgres':
       return `One statement in the database whose address is the secret \`${secret}\`:\n\n${fenced('sql', connector.statement)}`;
     case 'gatehouse':

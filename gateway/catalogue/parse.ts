@@ -1,8 +1,10 @@
-import { LineCounter, parseDocument, type Document } from 'yaml';
+import type { Apis } from './apis.ts';
 import { compileArguments, type ArgumentCheck } from './arguments.ts';
 import { inconsistencies } from './consistency.ts';
-import { faultOfIssue, unusable, type Fault, type FoundFault } from './faults.ts';
+import { inOrder, readDocument } from './document.ts';
+import { unusable, type Fault } from './faults.ts';
 import { compilePins, type PinCheck } from './pins.ts';
+import type { Api } from './rest.ts';
 import { ToolSchema, type ToolFile } from './schema.ts';
 
 /** One thing a call can do, checked and ready. */
@@ -11,62 +13,27 @@ export interface Tool extends ToolFile {
   readonly check: ArgumentCheck;
   /** Null where every reference to changeable content says which version is meant. */
   readonly pinned: PinCheck;
+  /** The system that a `rest` tool reaches; its secret is the tool's. Null for every other tool. */
+  readonly api: Api | null;
 }
 
 /** A tool and the line of its name, or all that is wrong with its file. */
 export type ReadTool = { tool: Tool; line: number } | { faults: Fault[] };
 
-const fields = Object.keys(ToolSchema.shape);
-
 /**
  * Reads one tool file.
  * @param path named in faults
  * @param text its YAML
+ * @param apis the systems that it may name
  * @returns the tool and the line of its name, or every fault of the file
  */
-export function readTool(path: string, text: string): ReadTool {
-  const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, uniqueKeys: true });
-  if (document.errors.length > 0) {
-    return {
-      faults: document.errors.map((error) => ({
-        file: path,
-        line: lines.linePos(error.pos[0]).line,
-        field: 'the file',
-        fault: (error.message.split('\n')[0] ?? error.message).replace(
-          /( at line \d+, column \d+)?[.:]?$/,
-          '',
-        ),
-        remedy: 'Correct the YAML.',
-      })),
-    };
-  }
-  const placed = ({ where, field, fault, remedy }: FoundFault): Fault => ({
-    file: path,
-    line: lineOf(document, lines, where),
-    field: field ?? (where.join('.') || 'the file'),
-    fault,
-    remedy,
-  });
-  let content: unknown;
-  try {
-    content = document.toJS({ maxAliasCount: 0 });
-  } catch {
-    return {
-      faults: [
-        placed({ where: [], fault: 'uses YAML aliases', remedy: 'Write each value out in its place.' }),
-      ],
-    };
-  }
-  const parsed = ToolSchema.safeParse(content);
-  if (!parsed.success) {
-    const found = parsed.error.issues.map((issue) =>
-      faultOfIssue(issue, fields, (where) => document.hasIn(where)),
-    );
-    return { faults: inOrder(found.map(placed)) };
-  }
-  const tool = parsed.data;
-  const faults = inconsistencies(tool).map(placed);
+export function readTool(path: string, text: string, apis: Apis = new Map()): ReadTool {
+  const read = readDocument(path, text, ToolSchema, 'a tool');
+  if ('faults' in read) return read;
+  const { placed } = read;
+  const api = apiOf(read.value, apis);
+  const tool = api?.auth ? { ...read.value, secret: api.auth.secret } : read.value;
+  const faults = inconsistencies(read.value, { api, known: [...apis.keys()] }).map(placed);
   const check = compiled(tool);
   if (typeof check === 'string') {
     faults.push(
@@ -89,23 +56,24 @@ export function readTool(path: string, text: string): ReadTool {
     }
   }
   if (faults.length > 0 || typeof check === 'string') return { faults: inOrder(faults) };
-  return {
-    tool: Object.freeze({ ...tool, check, pinned: compilePins(tool.pins) }),
-    line: lineOf(document, lines, ['name']),
-  };
+  const { line } = placed({ where: ['name'], fault: '', remedy: '' });
+  return { tool: Object.freeze({ ...tool, check, pinned: compilePins(tool.pins), api }), line };
 }
 
 /**
  * Reads one tool file that has to be good.
  * @throws GatehouseError `GH-CATALOGUE-001` that names file, line and remedy of every fault
  */
-export function parseTool(path: string, text: string): Tool {
-  const read = readTool(path, text);
+export function parseTool(path: string, text: string, apis?: Apis): Tool {
+  const read = readTool(path, text, apis);
   if ('faults' in read) throw unusable(read.faults);
   return read.tool;
 }
 
-const inOrder = (faults: Fault[]): Fault[] => faults.sort((one, other) => one.line - other.line);
+function apiOf({ connector }: ToolFile, apis: Apis): Api | null {
+  if (connector.kind !== 'rest') return null;
+  return typeof connector.api === 'string' ? (apis.get(connector.api) ?? null) : connector.api;
+}
 
 function compiled(tool: ToolFile): ArgumentCheck | string {
   try {
@@ -113,14 +81,4 @@ function compiled(tool: ToolFile): ArgumentCheck | string {
   } catch (error) {
     return error instanceof Error ? error.message.replace(/\.$/, '') : 'not a JSON Schema';
   }
-}
-
-/** The line of the deepest part of `where` that the file has; the first line when it has none of it. */
-function lineOf(document: Document, lines: LineCounter, where: readonly string[]): number {
-  for (let depth = where.length; depth > 0; depth -= 1) {
-    const node = document.getIn(where.slice(0, depth), true) as
-      { range?: [number, number, number] } | undefined;
-    if (node?.range) return lines.linePos(node.range[0]).line;
-  }
-  return 1;
 }

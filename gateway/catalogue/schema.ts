@@ -1,4 +1,7 @@
 import { z } from 'zod';
+import { EgressSchema, HttpConnector } from './http.ts';
+import { argument, fromArgument, secretName } from './names.ts';
+import { RestConnector } from './rest.ts';
 
 /** What a call can do to the world. `unclassified` always needs approval. */
 export const riskClasses = [
@@ -18,37 +21,7 @@ export type RiskClass = (typeof riskClasses)[number];
 export const dataClasses = ['public', 'internal', 'confidential', 'personal'] as const;
 export type DataClass = (typeof dataClasses)[number];
 
-const argument = z
-  .string()
-  .regex(/^[a-z][A-Za-z0-9]{0,39}$/)
-  // Such a name means something to every object of JavaScript.
-  .refine((name) => !(name in {}), 'is a name that programs reserve');
-const secretName = z.string().regex(/^[a-z0-9][a-z0-9-]*(\/[a-z0-9][a-z0-9-]*)*$/);
-// No wildcard, no empty label and no dot at the end: each of them would be another name for a host of the list below.
-const host = z.string().regex(/^([a-z0-9-]+\.)*[a-z0-9-]+(:[0-9]{1,5})?$|^\[[0-9a-f:.]+\](:[0-9]{1,5})?$/);
-const pathPrefix = z.string().regex(/^(\/(?!\.{1,2}(\/|$))[A-Za-z0-9._~@:+$-]+)+\/?$/);
-
-/** A host with the parts of it that may be reached; without `paths`, all of it. */
-const hostEntry = z.preprocess(
-  (entry) => (typeof entry === 'string' ? { host: entry } : entry),
-  z.strictObject({ host, paths: z.array(pathPrefix).min(1).optional() }),
-);
-
-/**
- * What a call may not set: where it goes, how it is framed, what the gateway itself says; what makes another method or
- * address of it than was decided; and what brings the answer back in pieces or packed, where a secret that the host echoes
- * could not be found.
- */
-export const ownHeaders = new RegExp(
-  `^(${[
-    'host|connection|content-length|transfer-encoding|upgrade|te|trailer|expect|idempotency-key|proxy-.*',
-    'x-http-method|x-http-method-override|x-method-override|x-original-url|x-rewrite-url',
-    'range|if-range|accept-encoding|accept-charset',
-  ].join('|')})$`,
-);
-
 const pointer = z.string().regex(/^(\/[^/~]*(~[01][^/~]*)*)+$/, 'is not a JSON Pointer');
-const fromArgument = z.string().regex(/^args\.[a-z][A-Za-z0-9]*$/);
 
 const PostgresConnector = z.strictObject({
   kind: z.literal('postgres'),
@@ -60,20 +33,6 @@ const PostgresConnector = z.strictObject({
 const GatehouseConnector = z.strictObject({
   kind: z.literal('gatehouse'),
   action: z.enum(['help', 'whoami', 'pending', 'cancel', 'reply']),
-});
-const HttpConnector = z.strictObject({
-  kind: z.literal('http'),
-  headers: z
-    .record(
-      z
-        .string()
-        .regex(/^[a-z0-9-]{1,60}$/)
-        .refine((name) => !ownHeaders.test(name), 'is a header that no call may set'),
-      fromArgument,
-    )
-    .default({})
-    .describe('headers that are filled from arguments, and that a call cannot set by itself'),
-  maxResponseBytes: z.number().int().min(1).max(1_048_576).default(65_536),
 });
 const CodeConnector = z.strictObject({
   kind: z.literal('code'),
@@ -91,35 +50,9 @@ export const ConnectorSchema = z.discriminatedUnion('kind', [
   PostgresConnector,
   GatehouseConnector,
   HttpConnector,
+  RestConnector,
   CodeConnector,
 ]);
-
-/** Where a call may go. An empty list blocks everything. */
-const EgressSchema = z.strictObject({
-  hosts: z.array(hostEntry).default([]).describe('hosts reachable without a secret'),
-  methods: z.array(z.enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'])).default(['GET', 'HEAD']),
-  privateNetworks: z
-    .array(z.union([z.cidrv4(), z.cidrv6()]))
-    .default([])
-    .describe('private address ranges that may be reached all the same'),
-  secrets: z
-    .array(
-      z.strictObject({
-        name: secretName,
-        hosts: z.array(hostEntry).min(1).describe('the only hosts that this secret is ever sent to'),
-        header: z
-          .string()
-          .regex(/^[a-z][a-z0-9-]*$/)
-          .default('authorization'),
-        prefix: z.string().max(32).default('Bearer '),
-        plainHttp: z
-          .boolean()
-          .default(false)
-          .describe('may also go out over http, readable on its way: for hosts of a network of your own'),
-      }),
-    )
-    .default([]),
-});
 
 /** How the version of changeable content is fixed. */
 export const pinForms = ['sha256', 'commit', 'version', 'etag'] as const;
@@ -233,10 +166,7 @@ export const ToolSchema = z.strictObject({
 /** A tool as its file declares it. */
 export type ToolFile = z.output<typeof ToolSchema>;
 export type Connector = ToolFile['connector'];
-export type Egress = z.output<typeof EgressSchema>;
 export type ArgumentKind = ToolFile['kinds'][string];
 /** A dry run that can be run. */
 export type PreviewStatement = Extract<NonNullable<ToolFile['preview']>, { statement: string }>;
 export type PinForm = (typeof pinForms)[number];
-/** A host that a call may reach, and the paths of it where it is not all of them. */
-export type HostEntry = Egress['hosts'][number];

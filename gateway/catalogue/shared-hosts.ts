@@ -1,9 +1,9 @@
-import type { HostEntry } from './schema.ts';
+import type { HostEntry } from './http.ts';
 
 /** How a host that many customers share is bound to one of them. */
 type Binding =
-  /** The path names the owner; `:word` stands for one segment that does. */
-  | { by: 'path'; shapes: string[] }
+  /** The path names the owner; `:word` stands for one segment that does. `reads` are safe as long as they are only read. */
+  | { by: 'path'; shapes: string[]; reads?: string[] }
   /** Only the token says whose account is meant, and the host takes it from `authorization` alone. */
   | { by: 'secret' }
   /** A call can carry another account's token past every check, or names its target in the body. */
@@ -18,7 +18,14 @@ const ownTool = 'Reach it through a service of your own that fixes the account.'
 /** Hosts by name; a name that begins with a dot stands for all below it. The longest name that fits decides. */
 const bindings = new Map<string, Binding>([
   // Code
-  ['api.github.com', path('/repos/:owner', '/orgs/:organisation')],
+  [
+    'api.github.com',
+    {
+      by: 'path',
+      shapes: ['/repos/:owner', '/orgs/:organisation'],
+      reads: ['/search/issues', '/search/code'],
+    },
+  ],
   ['uploads.github.com', path('/repos/:owner')],
   ['.github.com', path('/:owner')],
   ['github.com', path('/:owner')],
@@ -49,6 +56,7 @@ const bindings = new Map<string, Binding>([
   ['api.trello.com', path('/1/boards/:board', '/1/lists/:list', '/1/cards/:card')],
   ['api.atlassian.com', path('/ex/jira/:site', '/ex/confluence/:site')],
   ['api.linear.app', secret],
+  ['api.hubapi.com', secret],
   ['app.asana.com', path('/api/1.0/workspaces/:workspace', '/api/1.0/projects/:project')],
   ['.dropboxapi.com', nothing(ownTool)],
   // Microsoft
@@ -110,9 +118,14 @@ const nobody =
 /**
  * What an egress entry lacks where its host is shared by many customers.
  * @param header the header of the secret that is bound to the host; null where none is
+ * @param reads paths of it that are reached by GET alone
  * @returns null for an entry that can be told from every other customer's
  */
-export function unbound(entry: HostEntry, header: string | null): { fault: string; remedy: string } | null {
+export function unbound(
+  entry: HostEntry,
+  header: string | null,
+  reads: readonly string[] = [],
+): { fault: string; remedy: string } | null {
   const name = entry.host.replace(/:\d+$/, '');
   const binding = bindingOf(name);
   if (!binding) return null;
@@ -132,8 +145,11 @@ export function unbound(entry: HostEntry, header: string | null): { fault: strin
             remedy: 'List it under egress.secrets, with the secret whose account is meant as authorization.',
           };
     case 'path': {
+      const bound = (path: string): boolean => binds(path, binding.shapes);
       const good =
-        (entry.paths ?? []).length > 0 && entry.paths?.every((path) => binds(path, binding.shapes));
+        (entry.paths ?? []).length > 0 &&
+        entry.paths?.every(bound) &&
+        reads.every((path) => bound(path) || (binding.reads ?? []).includes(path));
       const example = (binding.shapes[0] ?? '').replace(/:(\w+)/g, '<$1>');
       return good ? null : { fault, remedy: `Write { host: ${entry.host}, paths: ['${example}/'] }.` };
     }

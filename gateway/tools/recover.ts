@@ -1,8 +1,10 @@
+import { renderSentence, type Tool } from '../catalogue/index.ts';
 import { transaction } from '../db/index.ts';
 import { destinationsOf, type RunContext } from '../policy/index.ts';
-import { finishAttempt } from './attempts.ts';
+import { finishAttempt, type Attempt, type Ending } from './attempts.ts';
 import type { ToolsDeps } from './deps.ts';
 import { runCall } from './run-call.ts';
+import type { Caller } from './types.ts';
 
 /** Two tries of the longest time limit in the catalogue's schema, and some more. */
 const longestCall = '15 minutes';
@@ -19,13 +21,15 @@ interface StartedRow {
   principal: string | null;
   actor: RunContext['actor'] | null;
   epoch: number;
+  age_seconds: number;
   /** What the attempt had on loan when the gateway died; its loan ends with its outcome. */
   secret: string | null;
 }
 
 /**
  * Settles attempts that have no outcome because their gateway died: an idempotent call of this epoch runs again under
- * the same attempt id, everything else becomes `unknown`, as does every call that a kill switch stops.
+ * the same attempt id, one that its connector can look for is settled by what it finds, everything else becomes `unknown`,
+ * as does every call that a kill switch stops.
  * @param olderThanSeconds leaves younger attempts of this process alone; those of a gateway that lives are its own
  * @param isRunning says whether this process still works on an attempt
  * @returns how many were settled
@@ -39,7 +43,7 @@ export async function recoverAttempts(
   // longest time that a call can take its attempts are nobody's as well.
   const { rows } = await deps.pool.query<StartedRow>(
     `select a.id, a.decision_id, a.message_id, d.session_key, a.tool, a.digest, d.args, d.run_id, d.principal, r.actor, g.epoch,
-       l.secret
+       l.secret, extract(epoch from now() - a.started_at)::float8 as age_seconds
      from attempts a
      join decisions d on d.id = a.decision_id
      join grants g on g.id = a.grant_id
@@ -62,8 +66,7 @@ export async function recoverAttempts(
   let settled = 0;
   for (const row of rows.filter((entry) => !isRunning(entry.id))) {
     try {
-      await settle(deps, row);
-      settled += 1;
+      if (await settle(deps, row)) settled += 1;
     } catch (error) {
       // Another gateway was faster, or Postgres went away: the next look finds what is left.
       deps.log.warn({ err: error, attempt: row.id }, 'a call could not be settled after a crash');
@@ -72,7 +75,8 @@ export async function recoverAttempts(
   return settled;
 }
 
-async function settle(deps: ToolsDeps, row: StartedRow): Promise<void> {
+/** @returns false for a call that is left for the next look */
+async function settle(deps: ToolsDeps, row: StartedRow): Promise<boolean> {
   const tool = deps.catalogue.get(row.tool);
   const attempt = {
     id: row.id,
@@ -84,32 +88,56 @@ async function settle(deps: ToolsDeps, row: StartedRow): Promise<void> {
     destinations: tool && row.args ? destinationsOf(tool, row.args).map(({ digest }) => digest) : [],
     secret: row.secret,
   };
-  const again =
-    tool?.idempotencyKey === 'attempt' &&
-    row.args &&
-    row.actor &&
-    row.epoch === deps.epoch.current() &&
-    !(await deps.policy.killSwitchOn(row.decision_id))
-      ? { tool, args: row.args, actor: row.actor }
-      : null;
-  const ending = again
-    ? await runCall(deps, {
-        attempt,
-        tool: again.tool,
-        args: again.args,
-        caller: {
-          runId: row.run_id,
-          messageId: row.message_id,
-          principal: row.principal,
-          actor: again.actor,
-        },
-        tried: true,
-      })
-    : interrupted;
-  await transaction(deps.pool, (tx) => finishAttempt(tx, deps.leases, attempt, ending));
+  const mayTouch = row.epoch === deps.epoch.current() && !(await deps.policy.killSwitchOn(row.decision_id));
+  let ending: Ending | null = interrupted;
+  if (mayTouch && tool && row.args && row.actor) {
+    const { run_id: runId, message_id: messageId, principal, actor, args } = row;
+    const call = { attempt, tool, args, caller: { runId, messageId, principal, actor } };
+    ending =
+      tool.idempotencyKey === 'attempt'
+        ? await runCall(deps, { ...call, tried: true })
+        : await lookedFor(deps, call, row.age_seconds);
+  }
+  if (!ending) return false;
+  const settled = ending;
+  await transaction(deps.pool, (tx) => finishAttempt(tx, deps.leases, attempt, settled));
   deps.log.info({ attempt: row.id, tool: row.tool, status: ending.status }, 'settled a call after a crash');
+  return true;
 }
 
+/**
+ * What the system of record says of a call that cannot be repeated.
+ * @returns null where it has not happened and still might: what was sent can be on its way until the call's time is over
+ */
+async function lookedFor(
+  deps: ToolsDeps,
+  {
+    attempt,
+    tool,
+    args,
+    caller,
+  }: { attempt: Attempt; tool: Tool; args: Record<string, unknown>; caller: Caller },
+  ageSeconds: number,
+): Promise<Ending | null> {
+  const connector = deps.connectors[tool.connector.kind];
+  if (!connector.probe) return interrupted;
+  const secret =
+    attempt.secret === null ? undefined : await deps.leases.read(attempt.secret).catch(() => undefined);
+  const signal = AbortSignal.timeout(tool.timeoutSeconds * 1000);
+  const found = await connector.probe({ attempt: attempt.id, tool, args, caller, signal, secret });
+  if (found === 'happened')
+    return { status: 'succeeded', result: {}, text: `${renderSentence(tool.sentence, args)}: it was done.` };
+  if (found === 'unknown') return interrupted;
+  if (ageSeconds < tool.timeoutSeconds) return null;
+  return {
+    status: 'failed',
+    reasons: [{ code: 'interrupted_before', text: notDoneText }],
+    text: notDoneText,
+  };
+}
+
+const notDoneText =
+  'The gateway stopped before this call had its effect, so nothing was done. Ask for it again.';
 const interruptedText =
   'The gateway stopped during this call, and it cannot be repeated safely. Check its effect.';
 const interrupted = {

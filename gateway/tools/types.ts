@@ -55,6 +55,9 @@ export type Outcome =
   | { status: 'succeeded'; result: unknown; commit?: (tx: Transaction) => Promise<void> }
   | { status: 'failed'; reasons: Reason[]; result?: unknown };
 
+/** What a look at the system of record says of a call without a clear end. */
+export type ProbeResult = 'happened' | 'not_happened' | 'unknown';
+
 /**
  * Reaches one kind of system. A returned `failed` and a thrown GatehouseError say that nothing happened; any other
  * exception says that nobody knows.
@@ -63,6 +66,11 @@ export interface Connector {
   run(call: ConnectorCall): Promise<Outcome>;
   /** Name of the secret that this call needs; its lease is opened with the attempt. */
   secretFor?(tool: Tool, args: Record<string, unknown>): string | undefined;
+  /**
+   * Looks whether an earlier try of this very call had its effect; changes nothing and does not throw. `unknown` for a tool
+   * that cannot tell.
+   */
+  probe?(call: ConnectorCall): Promise<ProbeResult>;
   /**
    * Whether all that this tool does is its outcome's `commit`. Its decision, attempt and outcome are then one
    * transaction; a tool that reaches outside has its attempt committed before.

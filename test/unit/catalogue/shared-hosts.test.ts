@@ -137,3 +137,12 @@ test('a host that takes its account from the token alone is bound by the secret 
     message: /egress\.secrets\.0\.hosts\.0: .*<owner>/,
   });
 });
+
+test('private addresses are opened for a host with its port, not for every port', () => {
+  const networks = ['10.0.0.0/8'];
+  assert.throws(
+    () => parseTool('http.yaml', withEgress({ hosts: ['hooks.internal'], privateNetworks: networks })),
+    { message: /egress\.privateNetworks: opens private addresses for no port in particular\. List the host/ },
+  );
+  parseTool('http.yaml', withEgress({ hosts: ['hooks.internal:8443'], privateNetworks: networks }));
+});

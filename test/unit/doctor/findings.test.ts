@@ -194,6 +194,17 @@ describe('tools', () => {
     assert.match(textOf(catalogueFindings({ tools: [web], faults: [] }, [])), /secret set web\/key/);
   });
 
+  it('may be of systems that nobody here has', () => {
+    const unused = {
+      name: 'jira.issue.create',
+      secret: 'jira/api-token',
+      egress: undefined,
+      api: {},
+    } as never;
+    const findings = catalogueFindings({ tools: [unused, tool], faults: [] }, ['tickets/postgres']);
+    assert.deepEqual(brief(findings), ['ok catalogue', 'note tool-secrets']);
+  });
+
   it('have no faults', () => {
     const fault = { file: 'a.yaml', line: 3, field: 'risk', fault: 'is missing', remedy: 'Write it.' };
     const findings = catalogueFindings({ tools: [], faults: [fault] }, []);

@@ -116,7 +116,7 @@ describe('a tool’s file that is put into the folder of a running gateway', { t
     const reach = (path: string): Promise<Execution> => call('/v1/executions', `http://${host}${path}`);
     assert.equal((await reach('/acme/today')).status, 'succeeded');
     for (const path of ['/', '/evil/today', '/acme/../evil', '/acme/..%2fevil'])
-      assert.equal((await reach(path)).reasons?.[0]?.code, 'GH-TOOLS-020', path);
+      assert.equal((await reach(path)).reasons?.[0]?.code, 'GH-EGRESS-004', path);
     assert.deepEqual(asked, ['/acme/today']);
   });
 

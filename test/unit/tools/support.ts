@@ -66,6 +66,7 @@ export async function bench(change: Partial<Connectors> = {}, policies = policie
   const replies: { id: string; text: string }[] = [];
   const connectors = createConnectors({
     catalogue,
+    renewSecret: (name, value) => store.set(name, value),
     delivery: {
       reply(_tx, reply) {
         replies.push({ id: reply.id, text: reply.body.text });

@@ -1,0 +1,3 @@
+export { permit, type Allowed } from './allowlist.ts';
+export { createEgress, type Answer, type EgressClient, type Outgoing } from './client.ts';
+export { EgressRefused } from './refused.ts';
