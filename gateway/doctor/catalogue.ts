@@ -1,4 +1,5 @@
 import { faultLine, type Fault, type Tool } from '../catalogue/index.ts';
+import { secretsInUse } from '../vault/index.ts';
 import { counted, fail, ok, warn, type Finding } from './finding.ts';
 
 type Naming = Pick<Tool, 'name' | 'secret' | 'egress'>;
@@ -8,24 +9,16 @@ export function catalogueFindings(
   { tools, faults }: { tools: readonly Naming[]; faults: readonly Fault[] },
   stored: readonly string[],
 ): Finding[] {
-  const users = Map.groupBy(
-    tools.flatMap((tool) => secretsOf(tool).map((secret) => ({ secret, tool: tool.name }))),
-    ({ secret }) => secret,
-  );
-  const missing = [...users].filter(([secret]) => !stored.includes(secret));
+  const missing = [...secretsInUse(tools)].filter(([secret]) => !stored.includes(secret));
   return [
     ok('catalogue', `The catalogue has ${counted(tools.length, 'good tool')}.`),
     ...faults.map((fault) => fail('catalogue', faultLine(fault), 'npx gatehouse tools lint')),
     ...missing.map(([secret, by]) =>
       warn(
         'tool-secrets',
-        `The secret ${secret} is not set; without it ${by.map(({ tool }) => tool).join(', ')} cannot run.`,
+        `The secret ${secret} is not set; without it ${by.join(', ')} cannot run.`,
         `npx gatehouse secret set ${secret}`,
       ),
     ),
   ];
 }
-
-const secretsOf = ({ secret, egress }: Naming): string[] => [
-  ...new Set([...(secret === undefined ? [] : [secret]), ...(egress?.secrets ?? []).map(({ name }) => name)]),
-];

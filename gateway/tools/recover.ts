@@ -19,8 +19,6 @@ interface StartedRow {
   principal: string | null;
   actor: RunContext['actor'] | null;
   epoch: number;
-  /** What the attempt had on loan when the gateway died; its loan ends with its outcome. */
-  secret: string | null;
 }
 
 /**
@@ -38,13 +36,11 @@ export async function recoverAttempts(
   // A gateway is looked for by its connections. One that was cut off may leave them behind for hours, so after the
   // longest time that a call can take its attempts are nobody's as well.
   const { rows } = await deps.pool.query<StartedRow>(
-    `select a.id, a.decision_id, a.message_id, d.session_key, a.tool, a.digest, d.args, d.run_id, d.principal, r.actor, g.epoch,
-       l.secret
+    `select a.id, a.decision_id, a.message_id, d.session_key, a.tool, a.digest, d.args, d.run_id, d.principal, r.actor, g.epoch
      from attempts a
      join decisions d on d.id = a.decision_id
      join grants g on g.id = a.grant_id
      left join runs r on r.id = d.run_id
-     left join leases l on l.attempt_id = a.id and l.ended_at is null
      where a.state = 'started' and case
        when a.owner = current_setting('application_name') then a.started_at <= now() - make_interval(secs => $1)
        when a.started_at <= now() - $2::interval then true
@@ -82,7 +78,7 @@ async function settle(deps: ToolsDeps, row: StartedRow): Promise<void> {
     tool: row.tool,
     digest: row.digest,
     destinations: tool && row.args ? destinationsOf(tool, row.args).map(({ digest }) => digest) : [],
-    secret: row.secret,
+    lease: await deps.leases.resume(deps.pool, row.id),
   };
   const again =
     tool?.idempotencyKey === 'attempt' &&

@@ -1,7 +1,7 @@
 import { renderSentence, usedTokens, type Tool } from '../catalogue/index.ts';
 import { GatehouseError, type Logger } from '../config/index.ts';
 import type { Policy } from '../policy/index.ts';
-import type { Leases } from '../vault/index.ts';
+import type { Leases, LeaseTarget } from '../vault/index.ts';
 import type { Attempt, Ending } from './attempts.ts';
 import type { Caller, Connectors, Outcome } from './types.ts';
 
@@ -15,7 +15,7 @@ import type { Caller, Connectors, Outcome } from './types.ts';
 export async function runCall(
   deps: {
     connectors: Connectors;
-    leases: Pick<Leases, 'read'>;
+    leases: Pick<Leases, 'lend'>;
     policy: Pick<Policy, 'killSwitchOn'>;
     log: Logger;
   },
@@ -28,15 +28,18 @@ export async function runCall(
     // A look that fails is a no: without Postgres the outcome could not be stored either.
     if (round > 1 && (await deps.policy.killSwitchOn(attempt.decisionId).catch(() => true))) break;
     try {
-      const secret = attempt.secret === null ? undefined : await deps.leases.read(attempt.secret);
-      const outcome = await deps.connectors[tool.connector.kind].run({
-        attempt: attempt.id,
-        tool,
-        args,
-        caller,
-        signal: AbortSignal.timeout(tool.timeoutSeconds * 1000),
-        secret,
-      });
+      const connector = deps.connectors[tool.connector.kind];
+      const target = { tool: tool.name, ...connector.targetFor?.(tool, args) };
+      const outcome = await withSecret(deps.leases, attempt, target, (secret) =>
+        connector.run({
+          attempt: attempt.id,
+          tool,
+          args,
+          caller,
+          signal: AbortSignal.timeout(tool.timeoutSeconds * 1000),
+          secret,
+        }),
+      );
       if (outcome.status === 'succeeded' || !unclear) return ended(outcome, tool, args);
     } catch (error) {
       if (error instanceof GatehouseError && !unclear) {
@@ -51,6 +54,22 @@ export async function runCall(
   }
   const text = 'The outcome is not known: the system stopped answering. Check it there before trying again.';
   return { status: 'unknown', reasons: [{ code: 'outcome_unknown', text }], text };
+}
+
+/** Runs `work` with the secret that the attempt has on loan, and gives it back however that ends. */
+async function withSecret<T>(
+  leases: Pick<Leases, 'lend'>,
+  { lease }: Attempt,
+  target: LeaseTarget,
+  work: (secret: string | undefined) => Promise<T>,
+): Promise<T> {
+  if (lease === null) return work(undefined);
+  const lent = await leases.lend(lease, target);
+  try {
+    return await work(lent.value);
+  } finally {
+    await lent.giveBack();
+  }
 }
 
 function ended(outcome: Outcome, tool: Tool, args: Record<string, unknown>): Ending {

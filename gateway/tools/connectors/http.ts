@@ -31,6 +31,11 @@ export function createHttpConnector(): Connector {
       const wanted = egress && tryPermit(args as unknown as HttpArgs, egress);
       return wanted?.secret?.name;
     },
+    targetFor({ egress }, args) {
+      const { method } = args as unknown as HttpArgs;
+      const wanted = egress && tryPermit(args as unknown as HttpArgs, egress);
+      return wanted ? { method, host: wanted.url.host, path: wanted.url.pathname } : undefined;
+    },
     async run(call) {
       const { connector, egress } = call.tool;
       if (connector.kind !== 'http' || !egress)

@@ -14,7 +14,7 @@ import { diagnosisOf, fail, failure, note, ok, warn, type Finding } from '../../
 import { peopleFindings, type ClassState } from '../../../gateway/doctor/people.ts';
 import { postgresFindings } from '../../../gateway/doctor/postgres.ts';
 import { overridesFindings, rulesFindings } from '../../../gateway/doctor/rules.ts';
-import { filesFindings, secretsFindings, settingsFindings } from '../../../gateway/doctor/setup.ts';
+import { filesFindings, settingsFindings } from '../../../gateway/doctor/setup.ts';
 
 const now = new Date('2026-11-10T12:00:00Z');
 /** Each finding as `state check`, in order. */
@@ -90,14 +90,6 @@ describe('files', () => {
     assert.deepEqual(brief(filesFindings(fresh)), ['note data-folder', 'note key']);
     assert.ok(brief(filesFindings({ ...good, keyMode: null })).includes('fail key'));
     assert.ok(brief(filesFindings({ ...fresh, keyNamed: true })).includes('fail key'));
-  });
-
-  it('hold secrets that open', () => {
-    assert.deepEqual(brief(secretsFindings({ names: ['a'], closed: [] })), ['ok secrets']);
-    assert.deepEqual(brief(secretsFindings({ names: [], closed: [] })), ['ok secrets']);
-    assert.deepEqual(secretsFindings({ names: ['a', 'b'], closed: ['b'] }), [
-      fail('secrets', 'The secret b does not open with this key.', 'npx gatehouse secret set b'),
-    ]);
   });
 });
 
