@@ -9,7 +9,7 @@ import type { Secrets } from '../stores/open.ts';
  */
 export interface VaultSessions {
   /** Notes a session before it is used. An accessor ends a session; it cannot be used as its token. */
-  remember(store: string, accessor: string): Promise<void>;
+  remember: (store: string, accessor: string) => Promise<void>;
   /**
    * Ends the sessions of processes that are gone, and forgets those that ended by themselves.
    * @returns how many were ended

@@ -39,10 +39,10 @@ export interface Secrets extends SecretStore {
 /** The store of an entry of secrets.yaml, spoken to by the name of a secret. */
 interface Routed {
   store: string;
-  read(name: string, version?: number): Promise<string | undefined>;
-  write?(name: string, value: string): Promise<Omit<SecretInfo, 'name'>>;
-  describe(name: string): Promise<Omit<SecretInfo, 'name'> | undefined>;
-  lend?: ((name: string) => Promise<Borrowed>) | undefined;
+  read: (name: string, version?: number) => Promise<string | undefined>;
+  write: ((name: string, value: string) => Promise<Omit<SecretInfo, 'name'>>) | undefined;
+  describe: (name: string) => Promise<Omit<SecretInfo, 'name'> | undefined>;
+  lend: ((name: string) => Promise<Borrowed>) | undefined;
 }
 
 /**
@@ -130,15 +130,18 @@ export async function openSecrets(
       return vault ? vault.revokeSession(accessor) : true;
     },
     async close() {
-      await Promise.all([...opened.values()].map(({ vault }) => vault?.close?.()));
+      for (const { vault } of opened.values()) await vault?.close();
     },
   };
 }
 
+/** Nothing is lent that would have to be ended after a crash. */
+const nobody = (): Promise<void> => Promise.resolve();
+
 interface Opened {
   kind: StoreConfig['kind'];
-  check(): Promise<void>;
-  to(route: Route): Routed;
+  check: () => Promise<void>;
+  to: (route: Route) => Routed;
   vault?: VaultStore;
 }
 
@@ -151,23 +154,17 @@ function openStore(
   const { kind } = config;
   switch (config.kind) {
     case 'vault': {
-      const remember = options.remember && ((accessor: string) => options.remember?.(name, accessor));
-      const vault = createVaultStore({
-        name,
-        config,
-        own,
-        lookOnly: options.lookOnly,
-        log: options.log,
-        remember: remember && (async (accessor) => remember(accessor)),
-      });
-      return { kind, vault, check: () => vault.check(), to: (route) => bound(name, vault, route, inVault) };
+      const { log, lookOnly, remember = nobody } = options;
+      const noted = (accessor: string): Promise<void> => remember(name, accessor);
+      const vault = createVaultStore({ name, config, own, lookOnly, log, remember: noted });
+      return { kind, vault, check: vault.check, to: (route) => bound(name, vault, route, inVault) };
     }
     case 'folder': {
       const folder = createFolderStore(name, config.path);
       const file = (route: Route, secret: string): { file: string } => ({
         file: route.file ?? secret.replaceAll('/', '-'),
       });
-      return { kind, check: () => folder.check(), to: (route) => bound(name, folder, route, file) };
+      return { kind, check: folder.check, to: (route) => bound(name, folder, route, file) };
     }
     case 'environment': {
       if (options.production) throw refusal(name, 'forbidden');
@@ -177,7 +174,7 @@ function openStore(
       const variable = (_route: Route, secret: string): { variable: string } => ({
         variable: variableOf(config.prefix, secret),
       });
-      return { kind, check: () => variables.check(), to: (route) => bound(name, variables, route, variable) };
+      return { kind, check: variables.check, to: (route) => bound(name, variables, route, variable) };
     }
   }
 }
@@ -189,14 +186,13 @@ function bound<Address>(
   address: (route: Route, name: string) => Address,
 ): Routed {
   const { write, lend } = at;
+  const { role } = route;
   return {
     store,
     read: (name, version) => at.read(address(route, name), version),
     describe: (name) => at.describe(address(route, name)),
-    ...(write && route.role === undefined
-      ? { write: (name, value) => write.call(at, address(route, name), value) }
-      : {}),
-    lend: lend && route.role !== undefined ? (name) => lend.call(at, address(route, name)) : undefined,
+    write: write && role === undefined ? (name, value) => write(address(route, name), value) : undefined,
+    lend: lend && role !== undefined ? (name) => lend(address(route, name)) : undefined,
   };
 }
 
@@ -204,6 +200,6 @@ function bound<Address>(
 export function inVault(route: Route, name: string): VaultAddress {
   const { role, url, mount, path = '', field = 'value' } = route;
   if (role !== undefined && url !== undefined) return { mount: mount ?? 'database', role, url };
-  const single = !route.names.endsWith('/') && path !== '';
+  const single = !route.names.endsWith('/') && /[^/]$/.test(path);
   return { mount: mount ?? 'secret', path: single ? path : `${path}${name}`, field };
 }

@@ -15,17 +15,15 @@ export interface Store<Address> {
    * @returns undefined where there is no such secret or version
    * @throws GatehouseError `GH-VAULT-011` to `-014`, `-022` for a store that cannot answer now
    */
-  read(at: Address, version?: number): Promise<string | undefined>;
+  read: (at: Address, version?: number) => Promise<string | undefined>;
   /** Stores a value as the next version. A store without it is written by its owner only. */
-  write?(at: Address, value: string): Promise<Omit<SecretInfo, 'name'>>;
+  write?: (at: Address, value: string) => Promise<Omit<SecretInfo, 'name'>>;
   /** @returns undefined where there is no such secret */
-  describe(at: Address): Promise<Omit<SecretInfo, 'name'> | undefined>;
+  describe: (at: Address) => Promise<Omit<SecretInfo, 'name'> | undefined>;
   /** Where the store makes credentials for one call: makes one. */
-  lend?(at: Address): Promise<Borrowed>;
+  lend?: (at: Address) => Promise<Borrowed>;
   /** Asks whether it could be read from now. @throws GatehouseError as `read` */
-  check(): Promise<void>;
-  /** Signs out, where there is a session. */
-  close?(): Promise<void>;
+  check: () => Promise<void>;
 }
 
 /** A credential that was made for one call. */

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createCipheriv, hkdfSync } from 'node:crypto';
 import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -38,9 +39,14 @@ test('a store of format 1 is read as it is, and brought over whole at the next w
   assert.equal(await again.get('slack/bot-token', 7), canary);
 });
 
-test('what was sealed in the database under format 1 opens after it', async () => {
-  writeFormat1(folder(), old);
-  const sealed = createBox(here()).seal('factor of p-1', canary);
+test('what was sealed in the database under format 1 opens with it and after it', async () => {
+  const master = writeFormat1(folder(), old);
+  const key = Buffer.from(hkdfSync('sha256', master, '', 'gatehouse database values', 32));
+  const iv = Buffer.alloc(12, 1);
+  const cipher = createCipheriv('aes-256-gcm', key, iv).setAAD(Buffer.from('factor of p-1'));
+  const data = Buffer.concat([cipher.update(canary), cipher.final()]);
+  const sealed = Buffer.concat([iv, cipher.getAuthTag(), data]).toString('base64');
+  assert.equal(createBox(here()).open('factor of p-1', sealed), canary);
   await createSecretStore(here()).set('new', 'x');
   assert.equal(createBox(here()).open('factor of p-1', sealed), canary);
 });

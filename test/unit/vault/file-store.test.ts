@@ -10,6 +10,8 @@ const here = (): { dataDir: string } => ({ dataDir: folder() });
 const file = (): string => join(folder(), 'secrets.json');
 
 test('a secret survives a restart, and its value is nowhere on disk', async () => {
+  // What a process that died may have left, readable by all.
+  await writeFile(join(folder(), 'secrets.json.new'), 'half', { mode: 0o644 });
   const info = await createSecretStore(here()).set('slack/bot-token', canary);
   assert.equal(info.version, 1);
   const store = createSecretStore(here());

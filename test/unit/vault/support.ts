@@ -17,11 +17,11 @@ export function dataFolder(): () => string {
   return () => folder;
 }
 
-/** A store as it was written before there were data keys, with its key. */
+/** A store as it was written before there were data keys, with its key. @returns the key */
 export function writeFormat1(
   dataDir: string,
   secrets: Record<string, { value: string; version: number; updatedAt: string }>,
-): void {
+): Buffer {
   const key = randomBytes(32);
   writeFileSync(join(dataDir, 'secrets.key'), `${key.toString('base64')}\n`, { mode: 0o600 });
   const entries = Object.entries(secrets).map(([name, { value, version, updatedAt }]) => {
@@ -35,6 +35,7 @@ export function writeFormat1(
   });
   const file = { format: 1, secrets: Object.fromEntries(entries) };
   writeFileSync(join(dataDir, 'secrets.json'), JSON.stringify(file, null, 2), { mode: 0o600 });
+  return key;
 }
 
 /** A file of the data folder as JSON. */

@@ -42,7 +42,7 @@ export function createSession(parts: {
   mount: string;
   roleId: string;
   secretId: () => Promise<string>;
-  remember?: ((accessor: string) => Promise<void>) | undefined;
+  remember: (accessor: string) => Promise<void>;
   log: Pick<Logger, 'warn' | 'info'>;
 }): Session {
   const { store, transport } = parts;
@@ -75,7 +75,7 @@ export function createSession(parts: {
     });
     const auth = authOf(answer);
     if (!auth) throw refusal(store, 'odd');
-    if (auth.accessor !== '') await parts.remember?.(auth.accessor);
+    if (auth.accessor !== '') await parts.remember(auth.accessor);
     token = keep(auth, auth.lease_duration * 1000);
     return token;
   };

@@ -16,7 +16,9 @@ export type VaultAddress =
 /** A Vault, and what only it can do. */
 export interface VaultStore extends Store<VaultAddress> {
   /** Ends a session of before with everything that it lent. @returns false where it cannot be ended now */
-  revokeSession(accessor: string): Promise<boolean>;
+  revokeSession: (accessor: string) => Promise<boolean>;
+  /** Signs out. */
+  close: () => Promise<void>;
 }
 
 const Metadata = z.object({ version: z.number().int().min(1), created_time: z.string() });
@@ -35,7 +37,7 @@ export function createVaultStore(parts: {
   name: string;
   config: VaultConfig;
   own: Pick<SecretStore, 'get' | 'set'>;
-  remember?: ((accessor: string) => Promise<void>) | undefined;
+  remember: (accessor: string) => Promise<void>;
   lookOnly?: boolean | undefined;
   log: Logger;
 }): VaultStore {

@@ -56,7 +56,7 @@ export function createTransport(config: VaultConfig): VaultTransport {
   return async ({ method, path, body, token }) => {
     try {
       const headers = token === undefined ? {} : { 'X-Vault-Token': token };
-      return (await vault.request({ method, path: `/${path}`, headers, json: body })) as unknown;
+      return await vault.request({ method, path: `/${path}`, headers, json: body });
     } catch (error) {
       throw failureOf(error);
     }
