@@ -4,7 +4,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { glob } from 'node:fs/promises';
+import { glob, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { installN8n, n8nInstalled, repository, terminalReporter } from '../gateway/cli/up/index.ts';
 import { findOpa, installOpa, opaVersion } from '../gateway/policy/index.ts';
@@ -110,7 +110,8 @@ async function testFiles(suite: Suite, filters: string[]): Promise<string[]> {
 /** Whether a test that was asked for runs against a real Vault, and this machine has none. */
 async function needsVault({ suites: asked, filters }: Request): Promise<boolean> {
   const files = await Promise.all(asked.map((suite) => testFiles(suite, filters)));
-  return files.flat().some((file) => file.includes('/unit/vault/')) && !(await findVault());
+  const texts = await Promise.all(files.flat().map((file) => readFile(file, 'utf8')));
+  return texts.some((text) => text.includes('/support/vault-server.ts')) && !(await findVault());
 }
 
 /** What suites need beyond npm, so that nobody takes a skipped test for a passed one. */
