@@ -45,7 +45,13 @@ import {
   type People,
 } from './sessions/index.ts';
 import { createConnectors, createPreviews, createTools } from './tools/index.ts';
-import { createBox, createLeases, createSecretStore, type SecretStore } from './vault/index.ts';
+import {
+  createBox,
+  createLeases,
+  createVaultSessions,
+  openSecrets,
+  type SecretStore,
+} from './vault/index.ts';
 import { acceptor, vendorChannels, vendorWebhooks } from './vendors.ts';
 import { watchFolder } from './watch.ts';
 import { mountWeb, webErrorPages, webNotFound } from './web/index.ts';
@@ -92,7 +98,14 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
   await boss.start();
   stops.push(() => boss.stop({ graceful: false }));
 
-  const store = createSecretStore({ dataDir: settings.dataDir, keyFile: settings.keyFile });
+  const vaultSessions = createVaultSessions(pool, log);
+  const store = await openSecrets({
+    ...settings,
+    production: settings.environment === 'production',
+    log,
+    remember: vaultSessions.remember,
+  });
+  stops.push(() => store.close());
   const signingSecret = await installationSecret(store, 'n8n/signing-secret', 'whsec_');
   const catalogue = loadCatalogue(settings.policiesDir);
   const { policiesDir } = settings;
@@ -205,8 +218,15 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
   stops.push(() => clearInterval(clockWatch));
   await signals.start();
   await tools.recover();
+  const endLostSessions = (): void => {
+    vaultSessions
+      .sweep(store)
+      .catch((error: unknown) => log.warn({ err: error }, 'the sweep of sessions failed'));
+  };
+  endLostSessions();
   const recovery = setInterval(() => {
     tools.recover(600).catch((error: unknown) => log.warn({ err: error }, 'recovery of attempts failed'));
+    endLostSessions();
   }, 60_000);
   stops.push(() => clearInterval(recovery));
   const reload = (): void => void reloader.reload();

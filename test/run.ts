@@ -4,12 +4,13 @@
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { glob } from 'node:fs/promises';
+import { glob, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { installN8n, n8nInstalled, repository, terminalReporter } from '../gateway/cli/up/index.ts';
 import { findOpa, installOpa, opaVersion } from '../gateway/policy/index.ts';
 import { runSuite, type Totals } from './suite.ts';
 import { startTestServer } from './support/server.ts';
+import { findVault, installVault, vaultVersion } from './support/vault-build.ts';
 
 const suites = ['unit', 'contract', 'e2e', 'crash'] as const;
 type Suite = (typeof suites)[number];
@@ -55,6 +56,19 @@ async function main(): Promise<number> {
         );
       else report.warn('NO OPA and NO GO: tests that compile rules are skipped. Install one of them');
     }
+    if (await needsVault(request)) {
+      if (spawnSync('go', ['version']).status === 0) {
+        await report
+          .step(
+            `Vault ${vaultVersion}`,
+            installVault,
+            'built with Go, once for this user; 10 to 20 minutes. Tests only',
+          )
+          .catch((error: unknown) =>
+            report.warn(`NO VAULT, tests against one are skipped: ${String(error)}`),
+          );
+      } else report.warn('NO VAULT and NO GO: tests against a real one are skipped. Install Go');
+    }
     if (request.suites.some((suite) => suite === 'e2e' || suite === 'crash')) {
       const hint = n8nInstalled() ? undefined : '2.8 GB by its lockfile, once for this user; 3 to 10 minutes';
       await report.step('n8n installed', (note) => installN8n(note), hint);
@@ -91,6 +105,13 @@ async function testFiles(suite: Suite, filters: string[]): Promise<string[]> {
       files.push(join(repository, file));
   }
   return files.sort();
+}
+
+/** Whether a test that was asked for runs against a real Vault, and this machine has none. */
+async function needsVault({ suites: asked, filters }: Request): Promise<boolean> {
+  const files = await Promise.all(asked.map((suite) => testFiles(suite, filters)));
+  const texts = await Promise.all(files.flat().map((file) => readFile(file, 'utf8')));
+  return texts.some((text) => text.includes('/support/vault-server.ts')) && !(await findVault());
 }
 
 /** What suites need beyond npm, so that nobody takes a skipped test for a passed one. */

@@ -19,19 +19,17 @@ export function demoCommand(): Command {
           next: 'Set POSTGRES_ADMIN_URL to a role that may create databases and roles.',
         });
       }
-      const { dataDir, keyFile } = commandSettings({ database: false });
-      await prepareDemo({ adminUrl, store: createSecretStore({ dataDir, keyFile }) }).catch(
-        (cause: unknown) => {
-          // A refused connection to a name with several addresses has a code and no message.
-          const { message, code } = cause as { message?: string; code?: string };
-          const said = message || code || 'for no known reason';
-          throw new GatehouseError('GH-CLI-025', `The demo could not be made: ${said}.`, {
-            status: 500,
-            next: 'Check the address, and that its role may create databases and roles.',
-            cause,
-          });
-        },
-      );
+      const store = createSecretStore(commandSettings({ database: false }));
+      await prepareDemo({ adminUrl, store }).catch((cause: unknown) => {
+        // A refused connection to a name with several addresses has a code and no message.
+        const { message, code } = cause as { message?: string; code?: string };
+        const said = message || code || 'for no known reason';
+        throw new GatehouseError('GH-CLI-025', `The demo could not be made: ${said}.`, {
+          status: 500,
+          next: 'Check the address, and that its role may create databases and roles.',
+          cause,
+        });
+      });
       process.stdout.write(
         'The ledger and the customers are in the database gatehouse_demo; its password is the secret demo/postgres.\n',
       );

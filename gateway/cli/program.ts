@@ -14,6 +14,7 @@ import { runnerCommand } from './runner.ts';
 import { secretCommand } from './secret.ts';
 import { toolsCommand } from './tools/index.ts';
 import { upCommand } from './up.ts';
+import { vaultCommand } from './vault.ts';
 import { workflowsCommand } from './workflows.ts';
 
 /** The `gatehouse` command with all that it can do. */
@@ -29,6 +30,7 @@ export function createProgram(): Command {
     workflowsCommand(),
     demoCommand(),
     secretCommand(),
+    vaultCommand(),
     peopleCommand(),
     toolsCommand(),
     policyCommand(),

@@ -14,8 +14,7 @@ export function commandSettings(
   environment: NodeJS.ProcessEnv = process.env,
 ): Settings {
   const { own, started } = sources(environment);
-  const database =
-    own.GATEHOUSE_DATABASE_URL ?? own.GATEHOUSE_DATABASE_URL_FILE ?? started.GATEHOUSE_DATABASE_URL;
+  const database = databaseOf({ own, started });
   if (database === undefined && needs.database) {
     throw new GatehouseError(
       'GH-CLI-001',
@@ -29,6 +28,13 @@ export function commandSettings(
   const nowhere = database === undefined ? { GATEHOUSE_DATABASE_URL: 'postgres://127.0.0.1/gatehouse' } : {};
   return loadSettings({ ...started, ...own, ...nowhere });
 }
+
+/** Whether a database is named. */
+export const hasDatabase = (environment: NodeJS.ProcessEnv = process.env): boolean =>
+  databaseOf(sources(environment)) !== undefined;
+
+const databaseOf = ({ own, started }: ReturnType<typeof sources>): string | undefined =>
+  own.GATEHOUSE_DATABASE_URL ?? own.GATEHOUSE_DATABASE_URL_FILE ?? started.GATEHOUSE_DATABASE_URL;
 
 /**
  * Where the value of a setting comes from.

@@ -24,6 +24,10 @@ const SettingsSchema = z.strictObject({
     .optional()
     .describe('a candidate policies folder or bundle that decides beside the one in force, without effect'),
   keyFile: z.string().optional().describe('32-byte key of the secret store, made in dataDir when absent'),
+  passphraseFile: z
+    .string()
+    .optional()
+    .describe('file whose first line is a passphrase that opens the secret store instead of a key'),
   publicHost: z.string().default('127.0.0.1'),
   publicPort: port.default(8080),
   publicUrl: z
@@ -103,11 +107,14 @@ export function loadSettings(environment: NodeJS.ProcessEnv): Settings {
   const settings = parsed.data;
   return {
     ...settings,
-    keyFile: settings.keyFile?.replace(/^~(?=\/)/, homedir()),
+    keyFile: atHome(settings.keyFile),
+    passphraseFile: atHome(settings.passphraseFile),
     publicUrl: (settings.publicUrl ?? `http://localhost:${settings.publicPort}`).replace(/\/$/, ''),
     internalUrl: (settings.internalUrl ?? `http://127.0.0.1:${settings.internalPort}`).replace(/\/$/, ''),
   };
 }
+
+const atHome = (path: string | undefined): string | undefined => path?.replace(/^~(?=\/)/, homedir());
 
 function collect(environment: NodeJS.ProcessEnv): { values: Record<string, string>; problems: string[] } {
   const values: Record<string, string> = {};

@@ -1,4 +1,5 @@
 import { faultLine, type Fault, type Tool } from '../catalogue/index.ts';
+import { secretsInUse } from '../vault/index.ts';
 import { counted, fail, note, ok, warn, type Finding } from './finding.ts';
 
 type Naming = Pick<Tool, 'name' | 'secret' | 'egress'> & Partial<Pick<Tool, 'api'>>;
@@ -8,25 +9,18 @@ export function catalogueFindings(
   { tools, faults }: { tools: readonly Naming[]; faults: readonly Fault[] },
   stored: readonly string[],
 ): Finding[] {
-  const users = Map.groupBy(
-    tools.flatMap((tool) => secretsOf(tool).map((secret) => ({ secret, tool: tool.name, api: tool.api }))),
-    ({ secret }) => secret,
-  );
-  const missing = [...users].filter(([secret]) => !stored.includes(secret));
+  const missing = [...secretsInUse(tools)].filter(([secret]) => !stored.includes(secret));
+  const shipped = new Set(tools.filter(({ api }) => api).map(({ name }) => name));
   return [
     ok('catalogue', `The catalogue has ${counted(tools.length, 'good tool')}.`),
     ...faults.map((fault) => fail('catalogue', faultLine(fault), 'npx gatehouse tools lint')),
     ...missing.map(([secret, by]) =>
       // Tools of systems that nobody here may have ship all the same.
-      (by.every(({ api }) => api) ? note : warn)(
+      (by.every((name) => shipped.has(name)) ? note : warn)(
         'tool-secrets',
-        `The secret ${secret} is not set; without it ${by.map(({ tool }) => tool).join(', ')} cannot run.`,
+        `The secret ${secret} is not set; without it ${by.join(', ')} cannot run.`,
         `npx gatehouse secret set ${secret}`,
       ),
     ),
   ];
 }
-
-const secretsOf = ({ secret, egress }: Naming): string[] => [
-  ...new Set([...(secret === undefined ? [] : [secret]), ...(egress?.secrets ?? []).map(({ name }) => name)]),
-];

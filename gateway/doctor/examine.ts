@@ -2,7 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { chainState } from '../audit/index.ts';
 import { checkCatalogue, loadCatalogue, riskClasses } from '../catalogue/index.ts';
-import type { Settings } from '../config/index.ts';
+import { createLogger, type Settings } from '../config/index.ts';
 import type { Pool } from '../db/index.ts';
 import { withoutFactor } from '../factors/index.ts';
 import {
@@ -14,7 +14,7 @@ import {
   ruleFiles,
 } from '../policy/index.ts';
 import { createAutomations, createLimits, readPeople } from '../sessions/index.ts';
-import { createSecretStore } from '../vault/index.ts';
+import { openSecrets, rotationWaits, secretsInUse } from '../vault/index.ts';
 import { readExemptions } from '../workflows/index.ts';
 import {
   flowGuardFindings,
@@ -40,7 +40,8 @@ import {
 import { peopleFindings } from './people.ts';
 import { lookAtPostgres, postgresFindings } from './postgres.ts';
 import { overridesFindings, rulesFindings } from './rules.ts';
-import { filesFindings, secretsFindings, settingsFindings, type StoredSecrets } from './setup.ts';
+import { secretsFindings, sharedFindings, type KnownSecrets } from './secrets.ts';
+import { filesFindings, settingsFindings } from './setup.ts';
 
 /** An installation to look at. */
 export interface Subject {
@@ -68,7 +69,10 @@ export async function examine(subject: Subject): Promise<Diagnosis> {
     lookAtSecrets(settings),
   ]);
   const db = postgres && 'pending' in postgres && postgres.pending.length === 0 ? subject.pool : null;
-  const stored = 'names' in secrets ? secrets.names : [];
+  const stored =
+    'secrets' in secrets
+      ? secrets.secrets.flatMap(({ name, info, perCall }) => (info || perCall ? [name] : []))
+      : [];
   const withDb = async (check: string, work: (pool: Pool) => Promise<Finding[]>): Promise<Finding[]> =>
     db ? work(db) : [note(check, 'Not looked at: it needs Postgres with its tables up to date.')];
 
@@ -77,7 +81,7 @@ export async function examine(subject: Subject): Promise<Diagnosis> {
       topic('Settings', () => [ok('settings', 'The settings are valid.'), ...settingsFindings(settings)]),
       topic('Files', () => [
         ...filesFindings(dataFiles(settings)),
-        ...('names' in secrets ? secretsFindings(secrets) : [secrets]),
+        ...('secrets' in secrets ? secretsFindings(secrets, now) : [secrets]),
       ]),
       topic('Postgres', () =>
         postgres
@@ -88,7 +92,8 @@ export async function examine(subject: Subject): Promise<Diagnosis> {
       topic('Overrides', async () => overridesFindings((await readOverrides(policiesDir, now)).list, now)),
       topic('Tools', () => {
         const { tools, faults } = checkCatalogue(policiesDir);
-        return catalogueFindings({ tools: [...tools.values()], faults }, stored);
+        const list = [...tools.values()];
+        return [...catalogueFindings({ tools: list, faults }, stored), ...sharedFindings(secretsInUse(list))];
       }),
       topic('People and approvals', () => people(policiesDir, db, now)),
       topic('Flow guard', async () =>
@@ -189,7 +194,7 @@ const keyOf = ({ dataDir, keyFile }: Settings): string => keyFile ?? join(dataDi
 const hasStore = ({ dataDir }: Settings): boolean => existsSync(join(dataDir, 'secrets.json'));
 
 function dataFiles(settings: Settings): Parameters<typeof filesFindings>[0] {
-  const { dataDir, keyFile } = settings;
+  const { dataDir, keyFile, passphraseFile } = settings;
   return {
     dataDir,
     dataMode: modeOf(dataDir),
@@ -197,19 +202,32 @@ function dataFiles(settings: Settings): Parameters<typeof filesFindings>[0] {
     keyMode: modeOf(keyOf(settings)),
     keyNamed: keyFile !== undefined,
     store: hasStore(settings),
+    passphrase:
+      passphraseFile === undefined ? undefined : { file: passphraseFile, mode: modeOf(passphraseFile) },
   };
 }
 
-/** The names of the secrets, each opened once; values go nowhere. A store without its key is no store yet. */
-async function lookAtSecrets(settings: Settings): Promise<StoredSecrets | Finding> {
+/** The secrets, those of the gateway's own store opened once; values go nowhere. A store without its key is none yet. */
+async function lookAtSecrets(settings: Settings): Promise<KnownSecrets | Finding> {
   // Opening the store would make the key.
-  if (!hasStore(settings) || !existsSync(keyOf(settings))) return { names: [], closed: [] };
+  if (!hasStore(settings) || (settings.passphraseFile === undefined && !existsSync(keyOf(settings))))
+    return { secrets: [], closed: [], stores: [], rotationWaits: false };
   try {
-    const store = createSecretStore(settings);
-    const names = (await store.list()).map(({ name }) => name);
-    const closed: string[] = [];
-    for (const name of names) await store.get(name).catch(() => closed.push(name));
-    return { names, closed };
+    const production = settings.environment === 'production';
+    const all = await openSecrets({ ...settings, production, log: createLogger('silent'), lookOnly: true });
+    try {
+      const { tools } = checkCatalogue(settings.policiesDir);
+      const closed: string[] = [];
+      for (const { name } of await all.list()) await all.get(name).catch(() => closed.push(name));
+      return {
+        secrets: await all.overview([...secretsInUse([...tools.values()]).keys()]),
+        closed,
+        stores: await all.check(),
+        rotationWaits: await rotationWaits(settings),
+      };
+    } finally {
+      await all.close();
+    }
   } catch (error) {
     return failure('secrets', error);
   }

@@ -49,6 +49,8 @@ export interface DataFiles {
   keyNamed: boolean;
   /** Whether there is a secret store, which needs the key. */
   store: boolean;
+  /** The file of a passphrase that stands for the key, and its mode. */
+  passphrase?: { file: string; mode: Mode } | undefined;
 }
 
 const othersMay = (mode: number): boolean => (mode & 0o077) !== 0;
@@ -63,7 +65,14 @@ export function filesFindings(files: DataFiles): Finding[] {
   else if (othersMay(dataMode))
     folder = warn('data-folder', `${dataDir} has mode ${open(dataMode)}.`, `chmod 700 ${dataDir}`);
   else folder = ok('data-folder', `${dataDir} is its owner's alone.`);
-  return [folder, keyFinding()];
+  return [folder, files.passphrase ? passphraseFinding(files.passphrase) : keyFinding()];
+
+  function passphraseFinding({ file, mode }: { file: string; mode: Mode }): Finding {
+    if (mode === null) return fail('key', `The passphrase ${file} is not there.`, 'Restore it.');
+    if (!othersMay(mode)) return ok('key', `The passphrase ${file} is its owner's alone.`);
+    const text = `Others than its owner may use the passphrase ${file}: its mode is ${open(mode)}.`;
+    return warn('key', text, `chmod 600 ${file}`);
+  }
 
   function keyFinding(): Finding {
     if (keyMode === null) {
@@ -75,21 +84,4 @@ export function filesFindings(files: DataFiles): Finding[] {
     const text = `Others than its owner may use the key ${keyFile}: its mode is ${open(keyMode)}.`;
     return (keyNamed ? warn : fail)('key', text, `chmod 600 ${keyFile}`);
   }
-}
-
-/** The secrets of the store by name, and which of them do not open with the key. */
-export interface StoredSecrets {
-  names: readonly string[];
-  closed: readonly string[];
-}
-
-/** Whether what is stored can be used. */
-export function secretsFindings({ names, closed }: StoredSecrets): Finding[] {
-  if (closed.length > 0) {
-    return closed.map((name) =>
-      fail('secrets', `The secret ${name} does not open with this key.`, `npx gatehouse secret set ${name}`),
-    );
-  }
-  if (names.length === 0) return [ok('secrets', 'No secret is stored yet.')];
-  return [ok('secrets', `Secrets opened with the key: ${names.length} of ${names.length}.`)];
 }

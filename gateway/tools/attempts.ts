@@ -2,8 +2,8 @@ import { recordReceipts } from '../audit/index.ts';
 import type { Pool, Transaction } from '../db/index.ts';
 import { uuidv7 } from '../envelope/index.ts';
 import { settleFacts, type Presented, type Reason } from '../policy/index.ts';
-import type { Leases } from '../vault/index.ts';
-import type { Execution } from './types.ts';
+import type { Lease, Leases } from '../vault/index.ts';
+import type { Execution, Reaches } from './types.ts';
 
 /** A call whose grant was spent. */
 export interface Attempt {
@@ -15,8 +15,8 @@ export interface Attempt {
   digest: string;
   /** Digests of where it goes. */
   destinations: string[];
-  /** Name of the secret that it has on loan; null for a call that needs none. */
-  secret: string | null;
+  /** The secret that it has on loan; null for a call that needs none. */
+  lease: Lease | null;
 }
 
 /** How an attempt ended. */
@@ -40,10 +40,17 @@ export function startAttempt(
   tx: Transaction,
   leases: Pick<Leases, 'open'>,
   presented: Omit<Presented, 'channel' | 'principal' | 'args' | 'binding'> & { decisionId: string },
-  call: { step: string; secret: string | null; destinations: string[] },
+  call: {
+    step: string;
+    secret: string | null;
+    /** What the secret is bound to beside the tool. */
+    reaches?: Reaches | undefined;
+    destinations: string[];
+  },
 ): Attempt {
   const { messageId, sessionKey, tool, digest, decisionId } = presented;
-  const { step, secret, destinations } = call;
+  const { step, secret, reaches, destinations } = call;
+  const target = { tool, ...reaches };
   const id = `att_${uuidv7()}`;
   tx.send({
     name: 'start-attempt',
@@ -52,8 +59,8 @@ export function startAttempt(
     values: [id, presented.grant, decisionId, messageId, step, tool, digest],
   });
   recordReceipts(tx, [{ kind: 'attempt', messageId, decisionId, facts: { attempt: id, tool, digest } }]);
-  if (secret !== null) leases.open(tx, { attemptId: id, messageId, secret });
-  return { id, decisionId, messageId, sessionKey, tool, digest, destinations, secret };
+  const lease = secret === null ? null : leases.open(tx, { attemptId: id, messageId, secret, target });
+  return { id, decisionId, messageId, sessionKey, tool, digest, destinations, lease };
 }
 
 /** Whether an error says that this call of this message was started before. */
@@ -85,7 +92,7 @@ export async function finishAttempt(
   const [receipt] = recordReceipts(tx, [
     { kind: 'outcome', messageId: attempt.messageId, decisionId: attempt.decisionId, facts },
   ]);
-  if (attempt.secret !== null) leases.end(tx, attempt.id);
+  if (attempt.lease !== null) leases.end(tx, attempt.lease);
   settleFacts(tx, { ...attempt, tokens }, status);
   tx.send({
     name: 'finish-attempt',

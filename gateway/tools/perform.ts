@@ -76,6 +76,7 @@ export function createPerform(deps: ToolsDeps): Perform {
       {
         step: call.request.step,
         secret: deps.connectors[call.tool.connector.kind].secretFor?.(call.tool, call.args) ?? null,
+        reaches: deps.connectors[call.tool.connector.kind].targetFor?.(call.tool, call.args),
         destinations: destinationsOf(call.tool, call.args).map(({ digest }) => digest),
       },
     );

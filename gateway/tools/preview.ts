@@ -34,10 +34,13 @@ export function createPreviews(deps: {
       return told('unavailable', 'A kill switch is on, so nothing is looked up.');
     const id = `prv_${uuidv7()}`;
     const { messageId, decisionId } = call;
-    await transaction(deps.pool, (tx) => deps.leases.open(tx, { attemptId: id, messageId, secret }));
-    const preview = await run(deps, connections, tool, declared, call, secret);
+    const target = { tool: tool.name };
+    const lease = await transaction(deps.pool, (tx) =>
+      deps.leases.open(tx, { attemptId: id, messageId, secret, target }),
+    );
+    const preview = await run(deps, connections, tool, declared, call, () => deps.leases.lend(lease, target));
     await transaction(deps.pool, (tx) => {
-      deps.leases.end(tx, id);
+      deps.leases.end(tx, lease);
       const facts = { preview: id, tool: tool.name, state: preview.state, found: digest(preview.facts) };
       recordReceipts(tx, [{ kind: 'preview', messageId, decisionId, facts }]);
     });
@@ -51,14 +54,13 @@ async function run(
   tool: Tool,
   declared: PreviewStatement,
   call: PreviewCall,
-  secret: string,
+  lend: () => ReturnType<Leases['lend']>,
 ): Promise<Preview> {
   try {
     const seconds = Math.min(tool.timeoutSeconds, longestSeconds);
-    const [row, another] = await lookUp(connections.to(await deps.leases.read(secret), seconds), declared, {
-      args: call.args,
-      caller: call,
-    });
+    const lent = await lend();
+    const found = lookUp(connections.to(lent.value, seconds), declared, { args: call.args, caller: call });
+    const [row, another] = await found.finally(() => lent.giveBack());
     if (!row) return told('missing', declared.missing ?? 'There is no such record.');
     return { state: 'shown', text: null, facts: factsOf(declared, call, another ? {} : row), at: now() };
   } catch (error) {

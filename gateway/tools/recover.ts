@@ -3,8 +3,9 @@ import { transaction } from '../db/index.ts';
 import { destinationsOf, type RunContext } from '../policy/index.ts';
 import { finishAttempt, type Attempt, type Ending } from './attempts.ts';
 import type { ToolsDeps } from './deps.ts';
+import { targetOf, withLoan } from './loan.ts';
 import { runCall } from './run-call.ts';
-import type { Caller } from './types.ts';
+import type { Caller, ProbeResult } from './types.ts';
 
 /** Two tries of the longest time limit in the catalogue's schema, and some more. */
 const longestCall = '15 minutes';
@@ -22,8 +23,6 @@ interface StartedRow {
   actor: RunContext['actor'] | null;
   epoch: number;
   age_seconds: number;
-  /** What the attempt had on loan when the gateway died; its loan ends with its outcome. */
-  secret: string | null;
 }
 
 /**
@@ -43,12 +42,11 @@ export async function recoverAttempts(
   // longest time that a call can take its attempts are nobody's as well.
   const { rows } = await deps.pool.query<StartedRow>(
     `select a.id, a.decision_id, a.message_id, d.session_key, a.tool, a.digest, d.args, d.run_id, d.principal, r.actor, g.epoch,
-       l.secret, extract(epoch from now() - a.started_at)::float8 as age_seconds
+       extract(epoch from now() - a.started_at)::float8 as age_seconds
      from attempts a
      join decisions d on d.id = a.decision_id
      join grants g on g.id = a.grant_id
      left join runs r on r.id = d.run_id
-     left join leases l on l.attempt_id = a.id and l.ended_at is null
      where a.state = 'started' and case
        when a.owner = current_setting('application_name') then a.started_at <= now() - make_interval(secs => $1)
        when a.started_at <= now() - $2::interval then true
@@ -86,7 +84,7 @@ async function settle(deps: ToolsDeps, row: StartedRow): Promise<boolean> {
     tool: row.tool,
     digest: row.digest,
     destinations: tool && row.args ? destinationsOf(tool, row.args).map(({ digest }) => digest) : [],
-    secret: row.secret,
+    lease: await deps.leases.resume(deps.pool, row.id),
   };
   const mayTouch = row.epoch === deps.epoch.current() && !(await deps.policy.killSwitchOn(row.decision_id));
   let ending: Ending | null = interrupted;
@@ -120,11 +118,14 @@ async function lookedFor(
   ageSeconds: number,
 ): Promise<Ending | null> {
   const connector = deps.connectors[tool.connector.kind];
-  if (!connector.probe) return interrupted;
-  const secret =
-    attempt.secret === null ? undefined : await deps.leases.read(attempt.secret).catch(() => undefined);
+  const probe = connector.probe?.bind(connector);
+  if (!probe) return interrupted;
   const signal = AbortSignal.timeout(tool.timeoutSeconds * 1000);
-  const found = await connector.probe({ attempt: attempt.id, tool, args, caller, signal, secret });
+  const ask = (secret: string | undefined): Promise<ProbeResult> =>
+    probe({ attempt: attempt.id, tool, args, caller, signal, secret });
+  const found = await withLoan(deps.leases, attempt, targetOf(connector, tool, args), ask).catch(
+    (): ProbeResult => 'unknown',
+  );
   if (found === 'happened')
     return { status: 'succeeded', result: {}, text: `${renderSentence(tool.sentence, args)}: it was done.` };
   if (found === 'unknown') return interrupted;

@@ -3,6 +3,7 @@ import { GatehouseError, type Logger } from '../config/index.ts';
 import type { Policy } from '../policy/index.ts';
 import type { Leases } from '../vault/index.ts';
 import type { Attempt, Ending } from './attempts.ts';
+import { targetOf, withLoan } from './loan.ts';
 import type { Caller, Connectors, Outcome } from './types.ts';
 
 /**
@@ -15,7 +16,7 @@ import type { Caller, Connectors, Outcome } from './types.ts';
 export async function runCall(
   deps: {
     connectors: Connectors;
-    leases: Pick<Leases, 'read'>;
+    leases: Pick<Leases, 'lend'>;
     policy: Pick<Policy, 'killSwitchOn'>;
     log: Logger;
   },
@@ -28,15 +29,18 @@ export async function runCall(
     // A look that fails is a no: without Postgres the outcome could not be stored either.
     if (round > 1 && (await deps.policy.killSwitchOn(attempt.decisionId).catch(() => true))) break;
     try {
-      const secret = attempt.secret === null ? undefined : await deps.leases.read(attempt.secret);
-      const outcome = await deps.connectors[tool.connector.kind].run({
-        attempt: attempt.id,
-        tool,
-        args,
-        caller,
-        signal: AbortSignal.timeout(tool.timeoutSeconds * 1000),
-        secret,
-      });
+      const connector = deps.connectors[tool.connector.kind];
+      const target = targetOf(connector, tool, args);
+      const outcome = await withLoan(deps.leases, attempt, target, (secret) =>
+        connector.run({
+          attempt: attempt.id,
+          tool,
+          args,
+          caller,
+          signal: AbortSignal.timeout(tool.timeoutSeconds * 1000),
+          secret,
+        }),
+      );
       if (outcome.status === 'succeeded' || !unclear) return ended(outcome, tool, args);
     } catch (error) {
       if (error instanceof GatehouseError && !unclear) {

@@ -1,6 +1,7 @@
 import type { Tool } from '../catalogue/index.ts';
 import type { Transaction } from '../db/index.ts';
 import type { Reason, RunContext } from '../policy/index.ts';
+import type { LeaseTarget } from '../vault/index.ts';
 
 /** A call that should have its effect now. */
 export interface ExecuteRequest {
@@ -34,6 +35,9 @@ export interface Execution {
 /** The part of a run that a connector may know. */
 export type Caller = Pick<RunContext, 'runId' | 'messageId' | 'principal' | 'actor'>;
 
+/** Where a call goes, as far as its connector knows before it runs. */
+export type Reaches = Omit<LeaseTarget, 'tool'>;
+
 /** One call on its way to its system of record. */
 export interface ConnectorCall {
   /** The idempotency key: the same for every try of this call, and for no other. */
@@ -66,6 +70,8 @@ export interface Connector {
   run(call: ConnectorCall): Promise<Outcome>;
   /** Name of the secret that this call needs; its lease is opened with the attempt. */
   secretFor?(tool: Tool, args: Record<string, unknown>): string | undefined;
+  /** What the secret of this call is bound to beside its tool; the same for the same call, always. */
+  targetFor?(tool: Tool, args: Record<string, unknown>): Reaches | undefined;
   /**
    * Looks whether an earlier try of this very call had its effect; changes nothing and does not throw. `unknown` for a tool
    * that cannot tell.

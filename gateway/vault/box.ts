@@ -1,6 +1,6 @@
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, randomBytes, type KeyObject } from 'node:crypto';
 import { GatehouseError } from '../config/index.ts';
-import { openKey } from './key.ts';
+import { readBoxKey, type KeySource } from './stores/file/index.ts';
 
 /** Seals small values that are kept in the database, so that a copy of it alone opens none. */
 export interface Box {
@@ -14,12 +14,11 @@ const algorithm = 'aes-256-gcm';
 const [ivBytes, tagBytes] = [12, 16];
 
 /**
- * A box under a key of its own, derived from the secret store's.
- * @throws GatehouseError as `openKey`
+ * A box under a key of its own, which the secret store keeps and which stays when the master key changes.
+ * @throws GatehouseError as `createSecretStore`
  */
-export function createBox(options: { dataDir: string; keyFile?: string | undefined }): Box {
-  const master = openKey(options.dataDir, options.keyFile);
-  const key = Buffer.from(hkdfSync('sha256', master, '', 'gatehouse database values', 32));
+export function createBox(source: KeySource): Box {
+  const key: KeyObject = readBoxKey(source);
   return {
     seal(about, value) {
       const iv = randomBytes(ivBytes);

@@ -1,3 +1,18 @@
 export { createBox, type Box } from './box.ts';
-export { createLeases, type Leases, type Loan } from './leases.ts';
-export { createSecretStore, type SecretInfo, type SecretStore } from './store.ts';
+export { lastUses, secretsInUse } from './in-use.ts';
+export { createLeases, type Lease, type Leases, type LeaseTarget, type Loan } from './leases/leases.ts';
+export { createVaultSessions, type VaultSessions } from './leases/sessions.ts';
+export {
+  acceptFile,
+  createSecretStore,
+  finishRotation,
+  rotateKey,
+  rotationWaits,
+  type KeySource,
+  type NextKey,
+  type SecretStore,
+} from './stores/file/index.ts';
+export { openSecrets, type ListedSecret, type Secrets } from './stores/open.ts';
+export { readRoutes, type Routes } from './stores/routes.ts';
+export type { SecretInfo } from './stores/store.ts';
+export { vaultPolicies } from './vault-policy.ts';

@@ -12,6 +12,7 @@ const benches: Record<string, () => Promise<{ bench: Bench }>> = {
   decision: () => import('./decision/bench.ts'),
   n8n: () => import('./n8n/bench.ts'),
   overhead: () => import('./overhead/bench.ts'),
+  vault: () => import('./vault/bench.ts'),
 };
 
 const json = process.argv.includes('--json');

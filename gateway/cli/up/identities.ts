@@ -24,7 +24,7 @@ export async function issueSharedSecrets(settings: Settings): Promise<SharedSecr
   try {
     await migrate(pool);
     const token = await createClients({ pool }).issue('n8n', n8nScopes);
-    const store = createSecretStore({ dataDir: settings.dataDir, keyFile: settings.keyFile });
+    const store = createSecretStore(settings);
     const known = await store.get('n8n/signing-secret');
     if (known) return { token, signingSecret: known };
     const signingSecret = `whsec_${randomBytes(32).toString('base64')}`;

@@ -25,7 +25,13 @@ interface Opening {
  */
 export function createHttpConnector(client: EgressClient): Connector {
   return {
-    secretFor: ({ egress }, args) => lent(args as unknown as HttpArgs, egress),
+    secretFor: ({ egress }, args) => lent(args as unknown as HttpArgs, egress)?.name,
+    targetFor({ egress }, args) {
+      const { method, url } = args as unknown as HttpArgs;
+      if (!lent(args as unknown as HttpArgs, egress)) return undefined;
+      const { host, pathname } = new URL(url);
+      return { method, host, path: pathname };
+    },
     async run(call) {
       const { connector, egress } = call.tool;
       if (connector.kind !== 'http' || !egress)
@@ -47,13 +53,13 @@ export function createHttpConnector(client: EgressClient): Connector {
   };
 }
 
-/** Name of the secret that a call needs. One that will be refused is lent nothing. */
-function lent(args: HttpArgs, egress: Egress | undefined): string | undefined {
-  if (!egress) return undefined;
+/** The secret that a call needs. One that will be refused is lent nothing. */
+function lent(args: HttpArgs, egress: Egress | undefined): Opening['secret'] {
+  if (!egress) return null;
   try {
-    return openedFor(args, egress).secret?.name;
+    return openedFor(args, egress).secret;
   } catch {
-    return undefined;
+    return null;
   }
 }
 

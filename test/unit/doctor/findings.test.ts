@@ -14,7 +14,8 @@ import { diagnosisOf, fail, failure, note, ok, warn, type Finding } from '../../
 import { peopleFindings, type ClassState } from '../../../gateway/doctor/people.ts';
 import { postgresFindings } from '../../../gateway/doctor/postgres.ts';
 import { overridesFindings, rulesFindings } from '../../../gateway/doctor/rules.ts';
-import { filesFindings, secretsFindings, settingsFindings } from '../../../gateway/doctor/setup.ts';
+import { secretsFindings, sharedFindings } from '../../../gateway/doctor/secrets.ts';
+import { filesFindings, settingsFindings } from '../../../gateway/doctor/setup.ts';
 
 const now = new Date('2026-11-10T12:00:00Z');
 /** Each finding as `state check`, in order. */
@@ -91,13 +92,71 @@ describe('files', () => {
     assert.ok(brief(filesFindings({ ...good, keyMode: null })).includes('fail key'));
     assert.ok(brief(filesFindings({ ...fresh, keyNamed: true })).includes('fail key'));
   });
+});
 
-  it('hold secrets that open', () => {
-    assert.deepEqual(brief(secretsFindings({ names: ['a'], closed: [] })), ['ok secrets']);
-    assert.deepEqual(brief(secretsFindings({ names: [], closed: [] })), ['ok secrets']);
-    assert.deepEqual(secretsFindings({ names: ['a', 'b'], closed: ['b'] }), [
+describe('secrets', () => {
+  const now = new Date('2026-11-01T00:00:00Z');
+  const info = (updatedAt: string, version = 1) => ({ version, updatedAt });
+  const one = { name: 'a', store: 'file', perCall: false, info: info('2026-10-01T00:00:00Z') };
+  const none = { secrets: [], closed: [], stores: [], rotationWaits: false };
+  const found = (change: object): ReturnType<typeof secretsFindings> =>
+    secretsFindings({ ...none, secrets: [one], ...change }, now);
+
+  it('open with the key, or are named', () => {
+    assert.deepEqual(brief(found({})), ['ok secrets']);
+    assert.deepEqual(brief(found({ secrets: [] })), ['ok secrets']);
+    assert.deepEqual(found({ closed: ['b'] }), [
       fail('secrets', 'The secret b does not open with this key.', 'npx gatehouse secret set b'),
     ]);
+  });
+
+  it('that are old and were never changed are named, where a store counts', () => {
+    const old = { ...one, info: info('2026-04-01T00:00:00Z') };
+    assert.match(
+      textOf(found({ secrets: [old] })),
+      /a is 214 days old and was never changed\. .*secret set a/,
+    );
+    assert.deepEqual(brief(found({ secrets: [{ ...old, info: info('2026-04-01T00:00:00Z', 2) }] })), [
+      'ok secrets',
+    ]);
+    const elsewhere = { secrets: [{ ...old, store: 'corp' }] };
+    assert.ok(
+      brief(found({ ...elsewhere, stores: [{ store: 'corp', kind: 'vault' }] })).includes('warn secret-age'),
+    );
+    assert.ok(
+      !brief(found({ ...elsewhere, stores: [{ store: 'corp', kind: 'folder' }] })).includes(
+        'warn secret-age',
+      ),
+    );
+  });
+
+  it('are in stores that answer, and not in variables', () => {
+    const problem = new GatehouseError('GH-VAULT-011', 'The secret store corp is sealed.', {
+      next: 'Unseal it.',
+    });
+    const stores = [
+      { store: 'corp', kind: 'vault', problem },
+      { store: 'shell', kind: 'environment' },
+      { store: 'files', kind: 'folder' },
+    ];
+    assert.deepEqual(brief(found({ stores })), [
+      'ok secrets',
+      'fail secret-stores',
+      'warn secret-stores',
+      'ok secret-stores',
+    ]);
+  });
+
+  it('are not open to a former key for long', () => {
+    assert.ok(brief(found({ rotationWaits: true })).includes('warn key'));
+  });
+
+  it('are of one system each', () => {
+    const shared = (secret: string, tools: string[]): string[] =>
+      brief(sharedFindings(new Map([[secret, tools]])));
+    assert.deepEqual(shared('crm/token', ['crm.search', 'crm.merge']), ['ok accounts']);
+    assert.deepEqual(shared('crm/token', ['crm.search', 'jira.search']), ['warn accounts']);
+    assert.deepEqual(shared('demo/postgres', ['ledger.balance', 'customers.note']), ['note accounts']);
   });
 });
 

@@ -8,6 +8,7 @@ import { createTools, type Tools } from '../../../gateway/tools/index.ts';
 import type { Connector } from '../../../gateway/tools/types.ts';
 import { callDigest } from '../../../gateway/policy/index.ts';
 import { runOf } from '../policy/support.ts';
+import { createLeases } from '../../../gateway/vault/index.ts';
 import { approve, bench, storeRun, type Bench } from './support.ts';
 
 let at: Bench;
@@ -245,9 +246,9 @@ test('a system that stops answering leaves an unknown outcome, never a success',
 test('a secret that is not set is a failure that names the command', async () => {
   const bare = createTools({
     ...at.deps,
-    leases: { ...at.deps.leases, read: () => at.deps.leases.read('demo/absent') },
+    leases: createLeases({ get: () => Promise.resolve(undefined) }),
   });
   const answer = await bare.execute(run(), { tool: 'ledger.balance', args: {}, step: 'x' });
   assert.equal(answer.status, 'failed');
-  assert.match(answer.text ?? '', /gatehouse secret set demo\/absent/);
+  assert.match(answer.text ?? '', /gatehouse secret set demo\/postgres/);
 });

@@ -30,6 +30,16 @@ export function createRestConnector(
   };
   return {
     secretFor: (tool) => tool.secret,
+    targetFor({ connector, api }, args) {
+      if (connector.kind !== 'rest' || !api) return undefined;
+      try {
+        const { method, url } = planRequest(api, connector, { args, attempt: '' });
+        return { method, host: url.host, path: url.pathname };
+      } catch {
+        // What no request can be made of is refused when it runs.
+        return undefined;
+      }
+    },
     async run(call) {
       const plan = planOf(call);
       try {
