@@ -190,7 +190,11 @@ describe('Pages', () => {
     vendor.reply = ({ query }) => {
       const page = Number(query.get('page') ?? 1);
       const link = `<${vendor.url}/things/one?page=${page + 1}>; rel="next", <${vendor.url}/x>; rel="last"`;
-      return { status: 200, json: { items: items(page * 10, 2) }, headers: page < 3 ? { link } : {} };
+      return {
+        status: 200,
+        json: { items: items(page * 10, 2) },
+        ...(page < 3 ? { headers: { link } } : {}),
+      };
     };
     assert.deepEqual((await run(list({ by: 'link' }))).result, {
       all: [10, 11, 20, 21, 30, 31],
