@@ -1,7 +1,6 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { Resolver } from 'node:dns';
 import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
 
 /** Like `dns.lookup`, as far as a socket asks for it. */
 type Lookup = typeof import('node:dns').lookup;
@@ -37,7 +36,7 @@ export class FakeDns {
   /** Looks names up at this server and nowhere else. */
   get lookup(): Lookup {
     const resolver = new Resolver({ timeout: 1000, tries: 1 });
-    resolver.setServers([`127.0.0.1:${(this.#socket.address() as AddressInfo).port}`]);
+    resolver.setServers([`127.0.0.1:${this.#socket.address().port}`]);
     const lookup = (
       name: string,
       _options: object,

@@ -50,13 +50,22 @@ test('a secret that its way cannot carry is refused, and nothing is sent', async
 });
 
 describe('OAuth 2', () => {
-  const auth = () => ({ kind: 'oauth2', secret: 's', tokenUrl: `${vendor.url}/token`, clientId: 'me', scope: 'a b' });
+  const auth = () => ({
+    kind: 'oauth2',
+    secret: 's',
+    tokenUrl: `${vendor.url}/token`,
+    clientId: 'me',
+    scope: 'a b',
+  });
   let issued = 0;
   let revoked = '';
   const server = (request: Received, extra: object = {}) => {
     if (request.path === '/token') {
       issued += 1;
-      return { status: 200, json: { access_token: `token-${issued}`, token_type: 'Bearer', expires_in: 3600, ...extra } };
+      return {
+        status: 200,
+        json: { access_token: `token-${issued}`, token_type: 'Bearer', expires_in: 3600, ...extra },
+      };
     }
     const status = request.headers.authorization === `Bearer ${revoked}` ? 401 : 200;
     return { status, json: { echo: request.headers.authorization } };
@@ -72,7 +81,10 @@ describe('OAuth 2', () => {
     const call = callOf(authTool(auth()), 'canary secret');
     const first = await connector.run(call);
     const [asked] = vendor.calls;
-    assert.equal(asked?.headers.authorization, `Basic ${Buffer.from('me:canary%20secret').toString('base64')}`);
+    assert.equal(
+      asked?.headers.authorization,
+      `Basic ${Buffer.from('me:canary%20secret').toString('base64')}`,
+    );
     assert.equal(asked?.raw, 'grant_type=client_credentials&scope=a+b');
     assert.equal(header('authorization'), 'Bearer token-1');
     assert.ok(!JSON.stringify(first).includes('token-1'), 'the token does not come back');
@@ -133,9 +145,17 @@ test('a GitHub App buys a token of its installation with a JWT of ten minutes', 
   const pem = privateKey.export({ type: 'pkcs1', format: 'pem' }).toString();
   vendor.reply = ({ path, headers }) => {
     if (path !== '/app/installations/77/access_tokens') return { status: 200, json: {} };
-    const [head = '', body = '', signature = ''] = String(headers.authorization).replace('Bearer ', '').split('.');
-    const good = createVerify('RSA-SHA256').update(`${head}.${body}`).verify(publicKey, signature, 'base64url');
-    const claims = JSON.parse(Buffer.from(body, 'base64url').toString()) as { iss: string; iat: number; exp: number };
+    const [head = '', body = '', signature = ''] = String(headers.authorization)
+      .replace('Bearer ', '')
+      .split('.');
+    const good = createVerify('RSA-SHA256')
+      .update(`${head}.${body}`)
+      .verify(publicKey, signature, 'base64url');
+    const claims = JSON.parse(Buffer.from(body, 'base64url').toString()) as {
+      iss: string;
+      iat: number;
+      exp: number;
+    };
     if (!good || claims.iss !== 'Iv1.app' || claims.exp - claims.iat > 600) return { status: 401, json: {} };
     return { status: 201, json: { token: 'ghs_canary', expires_at: '2026-11-01T11:00:00Z' } };
   };

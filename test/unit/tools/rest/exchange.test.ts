@@ -18,11 +18,16 @@ const keyed = {
   connector: { repeat: { header: 'x-request-id' } },
 };
 type Change = Parameters<typeof toolFor>[1];
-const run = (change: Change = {}, at = testConnector()) => at.connector.run(callOf(toolFor(vendor.url, change)));
+const run = (change: Change = {}, at = testConnector()) =>
+  at.connector.run(callOf(toolFor(vendor.url, change)));
 
 describe('Tries', () => {
   test('a change of which nobody knows is sent once, and is not called failed', async () => {
-    for (const lose of [() => vendor.loseNextAnswer(), () => vendor.failNext({ status: 502 }), () => vendor.failNext({ status: 408 })]) {
+    for (const lose of [
+      () => vendor.loseNextAnswer(),
+      () => vendor.failNext({ status: 502 }),
+      () => vendor.failNext({ status: 408 }),
+    ]) {
       vendor.calls.splice(0);
       lose();
       await assert.rejects(run(), { name: 'Unclear' });
@@ -33,7 +38,10 @@ describe('Tries', () => {
   test('one with a key is sent again under the same key', async () => {
     vendor.loseNextAnswer();
     assert.equal((await run(keyed)).status, 'succeeded');
-    assert.deepEqual(vendor.calls.map(({ headers }) => headers['x-request-id']), ['att_1', 'att_1']);
+    assert.deepEqual(
+      vendor.calls.map(({ headers }) => headers['x-request-id']),
+      ['att_1', 'att_1'],
+    );
   });
 
   test('what a later try is refused for says nothing of an earlier one', async () => {
@@ -51,10 +59,9 @@ describe('Tries', () => {
   });
 
   test('a host that is not there took nothing', async () => {
-    await assert.rejects(
-      testConnector().connector.run(callOf(toolFor('http://127.0.0.1:1'))),
-      { code: 'GH-EGRESS-010' },
-    );
+    await assert.rejects(testConnector().connector.run(callOf(toolFor('http://127.0.0.1:1'))), {
+      code: 'GH-EGRESS-010',
+    });
   });
 });
 
@@ -72,7 +79,11 @@ describe('Limits', () => {
     const at = testConnector();
     const reset = String(Date.parse('2026-11-01T10:20:00Z') / 1000);
     vendor.failNext(limited({ 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': reset }, 403));
-    await assert.rejects(run({}, at), { code: 'GH-TOOLS-044', retryAfter: 1200, next: 'Try again in 1200 seconds.' });
+    await assert.rejects(run({}, at), {
+      code: 'GH-TOOLS-044',
+      retryAfter: 1200,
+      next: 'Try again in 1200 seconds.',
+    });
     await assert.rejects(run({}, at), { code: 'GH-TOOLS-044' });
     assert.equal(vendor.calls.length, 1);
     at.advance(1_200_001);
@@ -81,7 +92,11 @@ describe('Limits', () => {
 
   test('the last call of a window is done, and the next one waits', async () => {
     const at = testConnector();
-    vendor.failNext({ status: 200, json: {}, headers: { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': '2' } });
+    vendor.failNext({
+      status: 200,
+      json: {},
+      headers: { 'x-ratelimit-remaining': '0', 'x-ratelimit-reset': '2' },
+    });
     assert.equal((await run({}, at)).status, 'succeeded');
     await run({}, at);
     assert.deepEqual(at.pauses, [2000]);
@@ -108,7 +123,9 @@ describe('Answers', () => {
     assert.equal((await run({ connector: { errors } })).status, 'succeeded');
     vendor.failNext({ status: 409, json: { code: 'other' } });
     const locked = await run({ connector: { errors } });
-    assert.deepEqual(locked.status === 'failed' && locked.reasons, [{ code: 'locked', text: 'It is locked.' }]);
+    assert.deepEqual(locked.status === 'failed' && locked.reasons, [
+      { code: 'locked', text: 'It is locked.' },
+    ]);
     vendor.failNext({ status: 404, json: {} });
     const usual = await run({ connector: { errors } });
     assert.equal(usual.status === 'failed' && usual.reasons[0]?.code, 'record_missing');
@@ -141,7 +158,10 @@ describe('Answers', () => {
   });
 
   test('an answer that is no JSON, or too long, is a failure of a read and no failure of a change', async () => {
-    for (const answer of [{ status: 200, text: '<html>' }, { status: 200, text: `"${'x'.repeat(2_000_000)}"` }]) {
+    for (const answer of [
+      { status: 200, text: '<html>' },
+      { status: 200, text: `"${'x'.repeat(2_000_000)}"` },
+    ]) {
       vendor.reply = () => answer;
       await assert.rejects(run(reading), { code: 'GH-TOOLS-045' });
       assert.deepEqual(await run(), { status: 'succeeded', result: {} });
@@ -149,7 +169,11 @@ describe('Answers', () => {
   });
 
   test('what Postgres cannot store does not reach it', async () => {
-    vendor.reply = () => ({ status: 200, headers: { 'content-type': 'application/json' }, text: '{"a":"x\\u0000y"}' });
+    vendor.reply = () => ({
+      status: 200,
+      headers: { 'content-type': 'application/json' },
+      text: '{"a":"x\\u0000y"}',
+    });
     assert.deepEqual((await run()).result, { a: 'x\ufffdy' });
   });
 });
@@ -159,16 +183,28 @@ describe('Pages', () => {
     ...reading,
     connector: { method: 'GET', pages: { items: 'items', most, next }, returns: '{all: items, more: more}' },
   });
-  const items = (from: number, count: number): number[] => Array.from({ length: count }, (_item, at) => from + at);
+  const items = (from: number, count: number): number[] =>
+    Array.from({ length: count }, (_item, at) => from + at);
 
   test('by link, on the same origin alone', async () => {
     vendor.reply = ({ query }) => {
       const page = Number(query.get('page') ?? 1);
       const link = `<${vendor.url}/things/one?page=${page + 1}>; rel="next", <${vendor.url}/x>; rel="last"`;
-      return { status: 200, json: { items: items(page * 10, 2) }, headers: page < 3 ? { link } : {} };
+      return {
+        status: 200,
+        json: { items: items(page * 10, 2) },
+        ...(page < 3 ? { headers: { link } } : {}),
+      };
     };
-    assert.deepEqual((await run(list({ by: 'link' }))).result, { all: [10, 11, 20, 21, 30, 31], more: false });
-    vendor.reply = () => ({ status: 200, json: { items: [1] }, headers: { link: '<https://evil.example/>; rel="next"' } });
+    assert.deepEqual((await run(list({ by: 'link' }))).result, {
+      all: [10, 11, 20, 21, 30, 31],
+      more: false,
+    });
+    vendor.reply = () => ({
+      status: 200,
+      json: { items: [1] },
+      headers: { link: '<https://evil.example/>; rel="next"' },
+    });
     await assert.rejects(run(list({ by: 'link' })), { rule: 'redirect' });
   });
 
@@ -195,4 +231,26 @@ describe('Pages', () => {
     await run(list(cursor, 1000));
     assert.equal(vendor.calls.length, 20);
   });
+});
+
+describe('A look at what became of a call', () => {
+  const probe = { method: 'GET', path: '/things/{thing}', happened: 'status != `200`' };
+  const look = () => {
+    const call = callOf(toolFor(vendor.url, { connector: { probe } }));
+    return testConnector().connector.probe?.(call);
+  };
+
+  test('says what its condition says', async () => {
+    vendor.reply = () => ({ status: 404 });
+    assert.equal(await look(), 'happened');
+    vendor.reply = () => ({ status: 200, json: {} });
+    assert.equal(await look(), 'unknown');
+  });
+
+  for (const status of [401, 403, 429, 500, 503]) {
+    test(`believes nothing that is answered with ${status}`, async () => {
+      vendor.reply = () => ({ status });
+      assert.equal(await look(), 'unknown');
+    });
+  }
 });

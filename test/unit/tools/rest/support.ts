@@ -15,10 +15,7 @@ export class AnyVendor extends VendorFake {
 }
 
 /** A tool with one argument; `connector` and `api` replace what a test is about. */
-export function toolFor(
-  url: string,
-  change: { tool?: object; connector?: object; api?: object } = {},
-): Tool {
+export function toolFor(url: string, change: { tool?: object; connector?: object; api?: object } = {}): Tool {
   return parseTool(
     'a.yaml',
     JSON.stringify({
@@ -57,7 +54,7 @@ export function testConnector(): {
   connector: ReturnType<typeof createRestConnector>;
   pauses: number[];
   renewed: [string, string][];
-  advance(ms: number): void;
+  advance: (ms: number) => void;
 } {
   let now = Date.parse('2026-11-01T10:00:00Z');
   const pauses: number[] = [];
