@@ -46,7 +46,9 @@ const Route = z.strictObject({
     .describe('a secret, or all that begin with this where it ends with /'),
   store: storeName,
   mount: segments.optional().describe('vault: the engine’s mount; `secret`, or `database` with a role'),
-  path: segments.optional().describe('vault: put in front of the name where it ends with /, else the whole path'),
+  path: segments
+    .optional()
+    .describe('vault: put in front of the name where it ends with /, else the whole path'),
   field: z.string().min(1).max(100).optional().describe('vault: key within the secret, `value` by default'),
   role: segments.optional().describe('vault: role of the database engine; each call gets a user of its own'),
   url: z

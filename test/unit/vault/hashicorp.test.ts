@@ -202,8 +202,15 @@ describe('HashiCorp Vault', { skip: withoutVault }, () => {
     proxy.answer = { status: 307, headers: { location: `${elsewhere.address}/v1/secret/data/x` } };
     await assert.rejects(secrets.get('github/token'), { code: 'GH-VAULT-022' });
     assert.deepEqual(elsewhere.seen, []);
-    proxy.answer = { status: 200, body: '<html>' };
-    await assert.rejects(secrets.get('github/token'), { code: 'GH-VAULT-022' });
+    // A proxy's page, or nothing at all, must not look like a secret that is not set.
+    for (const answer of [
+      { status: 200, body: '<html>' },
+      { status: 404, body: '<html>' },
+      { status: 200 },
+    ]) {
+      proxy.answer = answer;
+      await assert.rejects(secrets.get('github/token'), { code: 'GH-VAULT-022' });
+    }
     proxy.answer = null;
   });
 

@@ -67,7 +67,7 @@ async function unwrapped(
     if (typeof secretId !== 'string') throw suspicious(store, 'holds no secret id');
     return secretId;
   } catch (error) {
-    if (error instanceof VaultFailure && [400, 403, 404].includes(error.status ?? 0))
+    if (error instanceof VaultFailure && (error.why === 400 || error.why === 403 || error.why === 404))
       throw suspicious(store, 'was opened before, or has expired');
     throw told(store, error);
   }

@@ -70,7 +70,7 @@ export function createSession(parts: {
       body: { role_id: parts.roleId, secret_id: secretId },
     }).catch((error: unknown) => {
       // A wrong role id or secret id is a 400 here.
-      const wrong = error instanceof VaultFailure && (error.status === 400 || error.status === 403);
+      const wrong = error instanceof VaultFailure && (error.why === 400 || error.why === 403);
       throw wrong ? refusal(store, 'denied') : told(store, error);
     });
     const auth = authOf(answer);
@@ -109,7 +109,7 @@ export function createSession(parts: {
       try {
         return await transport({ ...request, token: held.value });
       } catch (error) {
-        if (!(error instanceof VaultFailure) || error.status !== 403) return absent(store, error);
+        if (!(error instanceof VaultFailure) || error.why !== 403) return absent(store, error);
       }
       // Revoked, or forgotten by a Vault that was restored: a new token tells that from a path that is closed to us.
       if (token === held) token = undefined;
@@ -150,7 +150,7 @@ function authOf(answer: unknown): Auth | undefined {
 
 /** Nothing at a path is an answer; everything else is a refusal. */
 function absent(store: string, error: unknown): undefined {
-  if (error instanceof VaultFailure && error.status === 404) return undefined;
+  if (error instanceof VaultFailure && error.why === 404) return undefined;
   throw told(store, error);
 }
 
@@ -158,9 +158,8 @@ function absent(store: string, error: unknown): undefined {
 export function told(store: string, error: unknown): unknown {
   if (!(error instanceof VaultFailure)) return error;
   const cause = new Error(error.message);
-  switch (error.status) {
-    case null:
-      return refusal(store, error.timedOut ? 'slow' : 'gone', cause);
+  if (typeof error.why === 'string') return refusal(store, error.why, cause);
+  switch (error.why) {
     case 400:
     case 404:
     case 405:
@@ -172,6 +171,6 @@ export function told(store: string, error: unknown): unknown {
     case 503:
       return refusal(store, 'sealed', cause);
     default:
-      return refusal(store, error.status < 500 ? 'odd' : 'gone', cause);
+      return refusal(store, error.why < 500 ? 'odd' : 'gone', cause);
   }
 }

@@ -17,15 +17,13 @@ export type VaultTransport = (request: VaultRequest) => Promise<unknown>;
 
 /** Why a Vault did not do what was asked. It holds nothing of the request. */
 export class VaultFailure extends Error {
-  /** Null where there was no answer. */
-  readonly status: number | null;
-  readonly timedOut: boolean;
+  /** The status of its answer, or why there was none that it could have given. */
+  readonly why: number | 'slow' | 'gone' | 'odd';
 
-  constructor(status: number | null, timedOut = false) {
-    super(status === null ? (timedOut ? 'no answer in time' : 'no answer') : `status ${status}`);
+  constructor(why: VaultFailure['why']) {
+    super(typeof why === 'number' ? `status ${why}` : why);
     this.name = 'VaultFailure';
-    this.status = status;
-    this.timedOut = timedOut;
+    this.why = why;
   }
 }
 
@@ -89,18 +87,21 @@ async function exchange(
     signal: AbortSignal.timeout(timeoutMs),
   });
   const text = await body.text();
-  return { statusCode, body: text === '' ? undefined : parsed(text), request: { path: '' } };
+  return { statusCode, body: parsed(text), request: { path: '' } };
 }
 
+/** What no Vault says, such as the page of a proxy, must not look like a secret that is not set. */
 function parsed(text: string): unknown {
+  if (text === '') return {};
   try {
     return JSON.parse(text) as unknown;
   } catch {
-    return undefined;
+    throw new VaultFailure('odd');
   }
 }
 
 function failureOf(error: unknown): VaultFailure {
+  if (error instanceof VaultFailure) return error;
   const { response, name, code } = error as {
     response?: { statusCode?: unknown };
     name?: string;
@@ -109,7 +110,7 @@ function failureOf(error: unknown): VaultFailure {
   const status = response?.statusCode;
   if (typeof status === 'number') return new VaultFailure(status);
   const timedOut = name === 'TimeoutError' || /TIMEOUT|ETIMEDOUT/.test(code ?? '');
-  return new VaultFailure(null, timedOut);
+  return new VaultFailure(timedOut ? 'slow' : 'gone');
 }
 
 function certificateOf(file: string): Buffer {
