@@ -49,6 +49,10 @@ export const rooms: Readonly<Record<string, Room>> = {
       'test/unit/approvals/{eligible,voter,settle,wait,ballot,edition,closing,tokens-and-clicks,register,vote,edit,together}.test.ts',
     ],
   },
+  cards: {
+    code: approvals('together', 'personal', 'questions', 'escalation', 'standing'),
+    tests: ['test/unit/approvals/{personal,steps,questions,calls,standing,together,escalation}.test.ts'],
+  },
 };
 
 /** Where a room's results are kept from one run to the next. */
