@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import { onceEach, personalCards, readCards } from '../../../gateway/approvals/personal.ts';
-import type { RunContext } from '../../../gateway/policy/index.ts';
 import { everybody, gateOf, openHouse, person, slack, type DecisionOptions, type House } from './support.ts';
 
 let house: House;
