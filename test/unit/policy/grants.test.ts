@@ -201,11 +201,25 @@ test('attack: a grant whose row was moved to another decision is not spent', asy
   );
 });
 
-test('two votes that finish an approval at once give it one grant', async () => {
+/** Whether a statement waits for a lock of another. */
+async function somebodyWaits(): Promise<boolean> {
+  const { rowCount } = await db.pool.query(
+    `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+  );
+  return rowCount === 1;
+}
+
+test('a decision gets one grant, also where two would give it one at once', async () => {
   const { id } = await decide('code.run', code);
-  const issue = () => transaction(db.pool, (tx) => policy.issueGrant(tx, id));
-  const grants = await Promise.all([issue(), issue(), issue()]);
-  assert.equal(new Set(grants).size, 1);
+  const other = Promise.withResolvers<unknown>();
+  const grant = await transaction(db.pool, async (tx) => {
+    const made = await policy.issueGrant(tx, id);
+    transaction(db.pool, (second) => policy.issueGrant(second, id)).then(other.reject, other.resolve);
+    while (!(await somebodyWaits()));
+    return made;
+  });
+  assert.equal(((await other.promise) as { code?: string }).code, '23505');
+  assert.equal(await policy.issueGrant(db.pool, id), grant);
 });
 
 test('the grant of an approval holds for what its approval was bound to', async () => {
