@@ -237,6 +237,17 @@ function seeing(stateFor: (amount: unknown) => Preview['state']): { gateway: App
   return { gateway, looked };
 }
 
+test('where nothing can be looked up, voters read so, and that is part of what they decide', async () => {
+  const { id, run } = await house.decision();
+  await house.approvals.register(run, gateOf([{ id }]));
+  const { preview } = await rowOf(id);
+  assert.deepEqual(
+    { ...preview, at: '' },
+    { state: 'none', text: 'No preview: nothing is looked up here.', facts: [], at: '' },
+  );
+  assert.ok(Math.abs(Date.parse(preview?.at ?? '') - Date.now()) < 60_000);
+});
+
 test('what voters were shown stays what it was when the gate asks again', async () => {
   const { gateway, looked } = seeing(() => 'shown');
   const { id, run } = await house.decision();
