@@ -83,7 +83,7 @@ test('the next look is at the time of the next step, and never without one', asy
   const next = await takeSteps(deps);
   assert.ok(next !== null && next > 50_000 && next <= 60_000);
   assert.equal((await rowOf(id)).stepsDone, 0);
-  await house.database.pool.query('update approvals set next_step_at = null where id = $1', [id]);
+  await house.database.pool.query(`update approvals set state = 'rejected' where id = $1`, [id]);
   assert.equal(await takeSteps(deps), null);
 });
 
@@ -135,10 +135,12 @@ test('a reminder says until when and where, to those alone whose vote is still o
 });
 
 test('a person whose vote came from a stand-in is not reminded, and neither is that stand-in', async () => {
-  await house.setPeople({
-    people: everybody,
-    standIns: [{ for: 'approver-a', by: 'stranger', from: '2020-01-01', until: '2999-01-01' }],
-  });
+  const standIn = { by: 'stranger', from: '2020-01-01', until: '2999-01-01' };
+  const standIns = [
+    { ...standIn, for: 'approver-a' },
+    { ...standIn, for: 'approver-b' },
+  ];
+  await house.setPeople({ people: everybody, standIns });
   const { id } = await due(0, { quorum: 2 });
   await house.approvals.vote({ approvalId: id, principal: 'stranger', verdict: 'approve', channel: 'web' });
   house.seen.notices.length = 0;
@@ -147,6 +149,7 @@ test('a person whose vote came from a stand-in is not reminded, and neither is t
     house.seen.notices.map(({ principal }) => principal),
     ['approver-b'],
   );
+  await house.setPeople({ people: everybody, standIns: standIns.slice(0, 1) });
   // And the other way round: with the vote of the person in, there is no seat left for who stands in for them.
   const other = await due(0, { quorum: 2 });
   await house.approvals.vote({
