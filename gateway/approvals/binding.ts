@@ -56,7 +56,6 @@ export async function bind(tx: Queryable, row: ApprovalRow, preview = noPreview(
 /** Whether an approval still is what it was bound to: neither its call nor anything else of it was changed. */
 export function isIntact(row: ApprovalRow): boolean {
   return (
-    row.binding !== null &&
     row.args !== null &&
     callDigest(row.tool, row.args).digest === row.digest &&
     bindingOf(row) === row.binding

@@ -199,7 +199,7 @@ export async function issueGrant(
   }>(
     `select d.effect, d.policy_version, d.epoch, d.standing, g.id as grant_id,
        d.reasons @> '[{"code": "advisory"}]' as advisory
-     from decisions d left join grants g on g.decision_id = d.id where d.id = $1 for update of d`,
+     from decisions d left join grants g on g.decision_id = d.id where d.id = $1`,
     [decisionId],
   );
   const decision = rows[0];

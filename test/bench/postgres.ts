@@ -1,6 +1,7 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { freePorts, startPostgres } from '../../gateway/cli/up/index.ts';
+import { prepareServer } from '../support/postgres.ts';
 
 /**
  * Starts a Postgres of the bench's own, as `npm start` runs it and as durable, and names it in
@@ -13,6 +14,7 @@ export async function benchPostgres(): Promise<() => Promise<void>> {
   await chmod(folder, 0o755);
   const { postgres: port } = await freePorts();
   const server = await startPostgres({ dir: join(folder, 'postgres'), port });
+  await prepareServer(server.url);
   process.env.GATEHOUSE_TEST_POSTGRES = server.url;
   return async () => {
     await server.stop();

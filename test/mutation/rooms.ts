@@ -46,8 +46,12 @@ export const rooms: Readonly<Record<string, Room>> = {
       'closing',
     ),
     tests: [
-      'test/unit/approvals/{eligible,voter,settle,wait,ballot,edition,closing,tokens-and-clicks,register,vote,edit,together}.test.ts',
+      'test/unit/approvals/{eligible,voter,settle,wait,ballot,edition,closing,tokens-and-clicks,register,vote,edit,edit-votes,together}.test.ts',
     ],
+  },
+  cards: {
+    code: approvals('together', 'personal', 'questions', 'escalation', 'standing'),
+    tests: ['test/unit/approvals/{personal,steps,questions,calls,standing,together,escalation}.test.ts'],
   },
 };
 

@@ -16,17 +16,29 @@ export function testServer(): string {
   return server;
 }
 
+/** The database that those of the tests are copies of: to copy one takes a fraction of what its migrations take. */
+const migrated = 'gatehouse_migrated';
+
+/** Makes a Postgres ready for {@link testDatabase}. @param server the superuser's URL */
+export async function prepareServer(server: string): Promise<void> {
+  await administer(server, `create database ${migrated}`);
+  const pool = openPool(urlOf(server, migrated), 1);
+  await migrate(pool);
+  await pool.end();
+}
+
+const urlOf = (server: string, database: string): string =>
+  Object.assign(new URL(server), { pathname: `/${database}` }).href;
+
 /** @throws when no Postgres was started for the tests */
 export async function testDatabase(): Promise<TestDatabase> {
   const server = testServer();
   const name = `t_${randomBytes(6).toString('hex')}`;
-  await administer(server, `create database ${name}`);
-  const url = new URL(server);
-  url.pathname = `/${name}`;
-  const pool = openPool(url.href, 8);
-  await migrate(pool);
+  await administer(server, `create database ${name} template ${migrated} strategy file_copy`);
+  const url = urlOf(server, name);
+  const pool = openPool(url, 8);
   return {
-    url: url.href,
+    url,
     pool,
     async drop() {
       await pool.end();

@@ -212,6 +212,18 @@ test('a vote by a personal link is said to have come on the form', async () => {
   assert.match(message, /^It was approved by Alex Approver \(“ok”\) on the form/);
 });
 
+test('attack: an account that voted already, for somebody else, fills no second seat and leaves no vote', async () => {
+  const { id } = await asked({ quorum: 2 });
+  await vote(id, 'approver-a');
+  await house.database.pool.query('update votes set identity = $2 where approval_id = $1', [
+    id,
+    JSON.stringify({ channel: 'web', account: 'local', id: 'approver-b' }),
+  ]);
+  await assert.rejects(vote(id, 'approver-b'), { code: 'GH-APPROVAL-043' });
+  assert.equal((await factsOf(id, 'approval.vote')).length, 1);
+  assert.equal((await stateOf(house, id)).state, 'pending');
+});
+
 test('each refused vote is in the log, with its code', async () => {
   const lines: unknown[][] = [];
   const log = { ...house.deps.log, warn: (...line: unknown[]) => lines.push(line) } as never;

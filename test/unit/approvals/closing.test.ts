@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
-import type { ExecutionState } from '../../../gateway/approvals/index.ts';
+import type { ApprovalsDeps, ExecutionState } from '../../../gateway/approvals/index.ts';
 import { closeStopped, expireLate } from '../../../gateway/approvals/closing.ts';
 import { gateOf, openHouse, stateOf, type DecisionOptions, type House } from './support.ts';
 
@@ -102,8 +102,8 @@ test('more late requests than are looked at in one go are looked at again at onc
 });
 
 /** One look at the executions, each of which n8n says this of. */
-const look = (state: ExecutionState) =>
-  closeStopped({ ...house.deps, executionState: () => Promise.resolve(state) });
+const look = (state: ExecutionState, more: Partial<ApprovalsDeps> = {}) =>
+  closeStopped({ ...house.deps, executionState: () => Promise.resolve(state), ...more });
 
 test('an execution that waits, runs or cannot be looked up keeps its requests', async () => {
   const { id } = await asked();
@@ -134,11 +134,16 @@ for (const state of ['gone', 'absent'] as const) {
 }
 
 test('a run that was lost starts over with its requests; where it may not, they end', async () => {
-  const { id, run } = await asked();
+  const { id, run, gate } = await asked();
   await age(id, 60);
-  await look('ended');
+  const lines: unknown[][] = [];
+  const log = { ...house.deps.log, warn: (...line: unknown[]) => lines.push(line) } as never;
+  await look('ended', { log });
   assert.equal((await stateOf(house, id)).state, 'pending');
   assert.deepEqual([house.seen.again, house.seen.done], [[run.runId], []]);
+  assert.deepEqual(lines, [
+    [{ execution: gate.executionId, approvals: [id] }, 'a waiting run was lost and starts over'],
+  ]);
   house.startsOver.allowed = false;
   await look('ended');
   assert.equal((await stateOf(house, id)).state, 'cancelled');

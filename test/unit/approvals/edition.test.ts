@@ -129,6 +129,14 @@ test('where a class asks for one pair of eyes and the amount for two, the editor
   assert.equal((await vote(approvalId, 'approver-b')).state, 'approved');
 });
 
+test('a tool whose class is not known needs four eyes', async () => {
+  const unknown = house.another({ classOf: () => undefined });
+  const first = await asked();
+  const { approvalId } = await unknown.edit(changeOf(first, { amount: '100.00' }));
+  assert.deepEqual((await receiptOf(approvalId))?.withoutVote, ['approver-a']);
+  await assert.rejects(vote(approvalId, 'approver-a'), { code: 'GH-APPROVAL-020' });
+});
+
 test('a request that no person asked is not changed into one that only its requester could confirm', async () => {
   const first = await asked();
   for (const table of ['approvals set requester', 'decisions set principal'])

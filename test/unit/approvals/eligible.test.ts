@@ -5,6 +5,7 @@ import {
   eligible,
   mayAsk,
   mayEdit,
+  maySee,
   quorumOf,
   seatCount,
   seatsOf,
@@ -129,6 +130,18 @@ test('a request is changed by who made it or decides it, and asked about by who 
   assert.deepEqual(may('req', { kind: 'confirm' }), [true, false]);
 });
 
+test('a request is seen by who asked, changed or voted on it or decides it, and by nobody else', () => {
+  const seen = {
+    ...asked,
+    editors: ['dan-before'],
+    votes: [{ principal: 'left' }],
+  } as unknown as ApprovalRow;
+  const sees = (viewer: string, row = seen): boolean => maySee(directory(), row, viewer);
+  for (const viewer of ['req', 'dan-before', 'left', 'ann', 'dan']) assert.equal(sees(viewer), true, viewer);
+  for (const viewer of ['fay', 'eve', '']) assert.equal(sees(viewer), false, viewer);
+  assert.equal(sees('left', { ...seen, votes: [] }), false);
+});
+
 const preview = (state: Preview['state'], text: string | null = null): Preview => ({
   state,
   text,
@@ -185,10 +198,14 @@ test('where it counts, nobody is asked about what cannot be shown', () => {
   for (const risk of ['payment', 'delete', 'prod_write']) {
     assert.equal(blind(risk, 'missing', 'No such customer.'), 'No such customer. (preview_missing)');
     assert.match(blind(risk, 'missing') ?? '', /^There is .*\(preview_missing\)$/);
-    assert.match(
-      blind(risk, 'unavailable', 'It timed out.') ?? '',
-      /It timed out\. \(preview_unavailable\)$/,
-    );
+    for (const [text, said] of [
+      ['It timed out.', ' It timed out.'],
+      [null, ' '],
+    ] as const)
+      assert.equal(
+        blind(risk, 'unavailable', text),
+        `What it would do cannot be looked up, so nobody was asked.${said} (preview_unavailable)`,
+      );
     for (const state of ['shown', 'none', null] as const) assert.equal(blind(risk, state), null);
   }
   for (const risk of ['outbound', 'write', undefined]) assert.equal(blind(risk, 'unavailable'), null);

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
-import { gateOf, openHouse, type DecisionOptions, type House } from './support.ts';
+import { digestOfText } from '../../../gateway/envelope/index.ts';
+import { gateOf, openHouse, slack, tokenFor, type DecisionOptions, type House } from './support.ts';
 
 let house: House;
 before(async () => {
@@ -148,4 +149,164 @@ test('what cannot be seen in a question or an answer is shown', async () => {
   assert.match(house.seen.notices.at(-1)?.text ?? '', /\\u\{202e\}/);
   await answer(id, 'line one\nline\u200b two');
   assert.equal((await firstQuestion(id))?.answer, 'line one\nline\\u{200b} two');
+});
+
+test('what is asked and answered is a message of its own, and no copy of it goes elsewhere', async () => {
+  const { id, run } = await asked();
+  for (const list of Object.values(house.seen)) list.length = 0;
+  await ask(id);
+  const question = (await firstQuestion(id))?.id;
+  assert.deepEqual(
+    house.seen.notices.map(({ id: notice, card, tone }) => [notice, card, tone]),
+    [[`${question}:asked`, question, 'waiting']],
+  );
+  assert.deepEqual(house.seen.replies, [], 'who was reached is not asked where everybody reads');
+  house.seen.notices.length = 0;
+  await answer(id);
+  assert.deepEqual(
+    house.seen.notices.map(({ principal, id: notice, card, tone }) => [principal, notice, card, tone]),
+    [
+      ['requester', `${question}:answered`, question, 'answered'],
+      ...['approver-a', 'approver-b'].map((approver) => [
+        approver,
+        `${id}:answer:${question}:${approver}`,
+        `${id}:${approver}`,
+        'waiting',
+      ]),
+    ],
+  );
+  assert.deepEqual(
+    house.seen.replies.map(({ messageId, id: reply, final }) => [messageId, reply, final]),
+    [[run.messageId, `${question}:answered`, false]],
+  );
+  const token = tokenFor(house.seen, 'approver-a', id);
+  assert.equal((await house.approvals.voteByToken(id, token, 'approve')).state, 'approved');
+});
+
+test('a question where the requester wrote is no last word there', async () => {
+  const { id, run } = await asked();
+  house.unreachable.add('requester');
+  house.seen.replies.length = 0;
+  await ask(id);
+  assert.deepEqual(
+    house.seen.replies.map(({ messageId, id: reply, final }) => [messageId, reply, final]),
+    [[run.messageId, `${(await firstQuestion(id))?.id}:asked`, false]],
+  );
+});
+
+test('the receipts of both name the question and the digest of what was written', async () => {
+  const { id, run } = await asked();
+  await ask(id);
+  await answer(id);
+  const { rows } = await house.database.pool.query(
+    `select message_id as message, facts from receipts
+     where decision_id = $1 and kind in ('approval.question', 'approval.answer') order by arrival`,
+    [id],
+  );
+  const question = (await firstQuestion(id))?.id;
+  assert.deepEqual(rows, [
+    {
+      message: run.messageId,
+      facts: { question, by: 'approver-a', text: digestOfText('Which invoice is it?') },
+    },
+    { message: run.messageId, facts: { question, by: 'requester', text: digestOfText('The one of May.') } },
+  ]);
+});
+
+test('a text is kept without blanks around it and what Postgres cannot hold, up to 1000 characters', async () => {
+  const { id } = await asked();
+  await ask(id, ' a\0b\ud800 ');
+  await answer(id, ` ${'x'.repeat(1000)} `);
+  const question = await firstQuestion(id);
+  assert.deepEqual([question?.question, question?.answer], ['ab\ufffd', 'x'.repeat(1000)]);
+  for (const text of ['', '\0', 'x'.repeat(1001)]) {
+    await assert.rejects(ask(id, text), { code: 'GH-APPROVAL-033', field: 'question' });
+    await assert.rejects(answer(id, text), { code: 'GH-APPROVAL-033', field: 'answer' });
+  }
+});
+
+test('a question counts towards the three only until it is answered', async () => {
+  const { id } = await asked();
+  await ask(id);
+  await answer(id);
+  for (let turn = 0; turn < 3; turn += 1) await ask(id);
+  await assert.rejects(ask(id), { code: 'GH-APPROVAL-031' });
+});
+
+test('an account that speaks for nobody here neither asks nor answers', async () => {
+  const { id } = await asked();
+  await ask(id);
+  const question = (await firstQuestion(id))?.id ?? '';
+  const asking = { approvalId: id, principal: 'approver-a', channel: 'slack', question: 'Why?' };
+  const answering = {
+    approvalId: id,
+    principal: 'requester',
+    channel: 'slack',
+    questionId: question,
+    answer: 'So.',
+  };
+  const strange = { code: 'GH-APPROVAL-041' };
+  await assert.rejects(house.approvals.askBack(asking), strange);
+  await assert.rejects(house.approvals.askBack({ ...asking, identity: slack('approver-b') }), strange);
+  await assert.rejects(house.approvals.answer(answering), strange);
+  await assert.rejects(house.approvals.answer({ ...answering, identity: slack('approver-a') }), strange);
+  assert.equal((await house.approvals.card(id)).questions.length, 1);
+  await house.approvals.answer({ ...answering, identity: slack('requester') });
+  assert.equal((await firstQuestion(id))?.answer, 'So.');
+});
+
+test('nothing is asked about what does not exist, is late, or waits for nobody any more', async () => {
+  await assert.rejects(ask('dec_none'), { code: 'GH-APPROVAL-001' });
+  await assert.rejects(answer((await asked()).id), { code: 'GH-APPROVAL-032' });
+  await assert.rejects(
+    house.approvals.answer({
+      approvalId: 'dec_none',
+      questionId: 'q',
+      principal: 'requester',
+      channel: 'web',
+      answer: 'x',
+    }),
+    { code: 'GH-APPROVAL-001' },
+  );
+  for (const [change, code] of [
+    [`deadline = now() - interval '1 s'`, 'GH-APPROVAL-010'],
+    ['stale = true', 'GH-APPROVAL-008'],
+    [`state = 'expired'`, 'GH-APPROVAL-004'],
+  ] as const) {
+    const { id } = await asked();
+    await ask(id);
+    await house.database.pool.query(`update approvals set ${change} where id = $1`, [id]);
+    await assert.rejects(ask(id), { code });
+    await assert.rejects(answer(id), { code });
+  }
+  const nobody = await asked();
+  await house.database.pool.query('update approvals set requester = null where id = $1', [nobody.id]);
+  await assert.rejects(ask(nobody.id), { code: 'GH-APPROVAL-030' });
+});
+
+test('an answer goes to those alone whose vote is still out, and to nobody once the requester only confirms', async () => {
+  const { id, digest } = await asked({ quorum: 2 });
+  await ask(id);
+  await house.approvals.vote({ approvalId: id, principal: 'approver-a', verdict: 'approve', channel: 'web' });
+  house.seen.notices.length = 0;
+  await answer(id);
+  const cards = () => house.seen.notices.filter((notice) => notice.id.includes(':answer:'));
+  assert.deepEqual(
+    cards().map(({ principal }) => principal),
+    ['approver-b'],
+  );
+  const other = await asked();
+  await ask(other.id);
+  house.policy.effect = 'confirm';
+  await house.approvals.edit({
+    approvalId: other.id,
+    principal: 'requester',
+    args: { amount: '9.00', currency: 'EUR', payee: 'ACME', reference: 'invoice-42' },
+    channel: 'web',
+    shownDigest: digest,
+  });
+  house.seen.notices.length = 0;
+  await answer(other.id);
+  assert.deepEqual(cards(), []);
+  assert.equal(house.seen.notices.length, 1);
 });

@@ -61,6 +61,10 @@ test('an end is kept with its reason and its receipt, and wakes whoever brings i
   const heard: string[] = [];
   const stop = house.deps.signals.on(settledSignal, (payload) => heard.push(payload));
   try {
+    await house.database.pool.query(
+      `update approvals set next_attempt_at = now() + interval '1 h' where id = $1`,
+      [id],
+    );
     const settled = await endOne(id, { state: 'cancelled', reason: 'It is not needed.' });
     assert.deepEqual([settled?.id, settled?.state], [id, 'cancelled']);
     await until(() => heard.includes(id));
@@ -70,6 +74,11 @@ test('an end is kept with its reason and its receipt, and wakes whoever brings i
   const { state, reason, decidedAt, deliveredAt } = await rowOf(id);
   assert.deepEqual([state, reason, deliveredAt], ['cancelled', 'It is not needed.', null]);
   assert.ok(decidedAt);
+  const { rows: due } = await house.database.pool.query(
+    'select from approvals where id = $1 and next_attempt_at <= now()',
+    [id],
+  );
+  assert.equal(due.length, 1, 'its run is told at once');
   assert.deepEqual(await outcomes(id), [{ state: 'cancelled', digest, by: ['approve:approver-a'] }]);
 });
 
@@ -112,6 +121,8 @@ test('only what was settled before can turn out not to have arrived', async () =
 });
 
 test('of several approvals each gets its grant, or none where one may not have it', async () => {
+  const before = await asked();
+  await endOne(before.id, { state: 'approved' });
   const both = [await asked(), await asked()];
   const ids = both.map(({ id }) => id).sort();
   const rows = await Promise.all(ids.map(rowOf));
@@ -125,6 +136,7 @@ test('of several approvals each gets its grant, or none where one may not have i
     await assert.rejects(settleAll(deps, tx, rows, { state: 'approved' }), /The rules changed/);
   });
   assert.deepEqual(await grants(ids), []);
+  assert.deepEqual(await grants([before.id]), [before.id], 'what was granted before is not taken back');
   for (const id of ids) assert.equal((await stateOf(house, id)).state, 'pending');
   house.policy.refusal = null;
   await end(rows, { state: 'approved' });

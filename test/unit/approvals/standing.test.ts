@@ -3,11 +3,18 @@ import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
-import type { Approvals } from '../../../gateway/approvals/index.ts';
+import type { Approvals, ApprovalsDeps } from '../../../gateway/approvals/index.ts';
+import { revokeStanding, standingOf } from '../../../gateway/approvals/standing.ts';
 import { loadCatalogue } from '../../../gateway/catalogue/index.ts';
-import { createPolicy, openEpoch, type Policy, type RunContext } from '../../../gateway/policy/index.ts';
+import {
+  createPolicy,
+  openEpoch,
+  type Policy,
+  type RunContext,
+  type Standing,
+} from '../../../gateway/policy/index.ts';
 import { policiesDir } from '../policy/support.ts';
-import { gateOf, openHouse, type House } from './support.ts';
+import { gateOf, openHouse, slack, type House } from './support.ts';
 
 let dir: string;
 let house: House;
@@ -167,4 +174,120 @@ test('an edited call is decided without standing grants', async () => {
     'its new value is nobody’s word',
   );
   assert.equal((await vote(edited.approvalId, 'approver-b')).state, 'approved');
+});
+
+const kept = (more: Partial<Standing> = {}): Standing => ({
+  id: 'std_1',
+  approvalId: 'dec_1',
+  tool: 'ledger.transfer',
+  destinations: { payee: 'ACME' },
+  principal: 'requester',
+  groups: ['approvers'],
+  grantedBy: ['approver-a'],
+  left: '3 of 5 calls',
+  createdAt: new Date('2026-11-02T10:00:00Z'),
+  expiresAt: new Date('2026-11-02T12:00:00Z'),
+  ...more,
+});
+
+/** A house whose policy holds these grants, and which of them it was told to end. */
+function holding(...list: Standing[]): { deps: ApprovalsDeps; ended: string[][] } {
+  const ended: string[][] = [];
+  const rules: ApprovalsDeps['policy']['standing'] = {
+    ...house.deps.policy.standing,
+    list: () => Promise.resolve(list),
+    revoke: async (_tx, id, by) => {
+      ended.push([id, by]);
+    },
+  };
+  return { deps: { ...house.deps, policy: { ...house.deps.policy, standing: rules } }, ended };
+}
+
+test('a standing grant is shown with all that it covers, and nothing hides in it', async () => {
+  const { deps } = holding(
+    kept(),
+    kept({
+      id: 'std_2',
+      tool: 'gone.tool',
+      destinations: { replyTo: 'a\u202eb', lists: ['x', 1] },
+      principal: 'someone.else',
+      grantedBy: ['approver-a', 'left.since'],
+    }),
+  );
+  assert.deepEqual(await standingOf(deps), [
+    {
+      id: 'std_1',
+      approvalId: 'dec_1',
+      tool: 'ledger.transfer',
+      title: 'Pay',
+      user: 'Robin Requester',
+      destinations: [{ label: 'Payee', value: 'ACME' }],
+      left: '3 of 5 calls',
+      grantedBy: ['Alex Approver'],
+      expiresAt: '2026-11-02T12:00:00.000Z',
+    },
+    {
+      id: 'std_2',
+      approvalId: 'dec_1',
+      tool: 'gone.tool',
+      title: 'gone.tool',
+      user: 'someone.else',
+      destinations: [
+        { label: 'Reply to', value: 'a\\u{202e}b' },
+        { label: 'Lists', value: '["x",1]' },
+      ],
+      left: '3 of 5 calls',
+      grantedBy: ['Alex Approver', 'left.since'],
+      expiresAt: '2026-11-02T12:00:00.000Z',
+    },
+  ]);
+});
+
+test('it is seen and ended by who uses it, who gave it, and who could give it now', async () => {
+  const { deps } = holding(
+    kept({ id: 'used', principal: 'stranger', grantedBy: [], groups: [] }),
+    kept({ id: 'given', grantedBy: ['stranger'], groups: [] }),
+    kept({ id: 'of the group', principal: 'x', grantedBy: [] }),
+  );
+  const seen = async (viewer?: string) => (await standingOf(deps, viewer)).map(({ id }) => id);
+  assert.deepEqual(await seen(), ['used', 'given', 'of the group']);
+  assert.deepEqual(await seen('stranger'), ['used', 'given']);
+  assert.deepEqual(await seen('approver-b'), ['of the group']);
+  assert.deepEqual(await seen('requester'), ['given']);
+  assert.deepEqual(await seen(''), []);
+});
+
+test('who ends one is written down, and who used it reads by whom and what now', async () => {
+  const { deps, ended } = holding(kept(), kept({ id: 'std_2', tool: 'gone.tool' }));
+  await revokeStanding(deps, 'std_1', { principal: 'approver-b', channel: 'web' });
+  await revokeStanding(deps, 'std_2', { principal: 'approver-b', channel: 'web' });
+  assert.deepEqual(ended, [
+    ['std_1', 'approver-b'],
+    ['std_2', 'approver-b'],
+  ]);
+  assert.deepEqual(
+    house.seen.notices.map(({ principal, id, card, tone, text }) => [principal, id, card, tone, text]),
+    [
+      ['std_1', 'Pay'],
+      ['std_2', 'gone.tool'],
+    ].map(([id, title]) => [
+      'requester',
+      `${id}:revoked`,
+      id,
+      'info',
+      `Blake Approver ended the standing grant for ${title}. From now on each call is asked about again.`,
+    ]),
+  );
+});
+
+test('an account that is not theirs ends nothing', async () => {
+  const { deps, ended } = holding(kept());
+  const end = (actor: Parameters<typeof revokeStanding>[2]) => revokeStanding(deps, 'std_1', actor);
+  const asApprover = { principal: 'approver-a', channel: 'slack' };
+  await assert.rejects(end(asApprover), { code: 'GH-APPROVAL-041' });
+  await assert.rejects(end({ ...asApprover, identity: slack('stranger') }), { code: 'GH-APPROVAL-041' });
+  await assert.rejects(end({ principal: 'stranger', channel: 'web' }), { code: 'GH-APPROVAL-034' });
+  assert.deepEqual([ended, house.seen.notices], [[], []]);
+  await end({ ...asApprover, identity: slack('approver-a') });
+  assert.deepEqual(ended, [['std_1', 'approver-a']]);
 });

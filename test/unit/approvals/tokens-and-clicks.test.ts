@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
+import { holderOf, personalLink } from '../../../gateway/approvals/tokens.ts';
+import type { Identity } from '../../../gateway/sessions/index.ts';
 import { gateOf, openHouse, slack, stateOf, tokenFor, type DecisionOptions, type House } from './support.ts';
 
 let house: House;
@@ -125,4 +127,27 @@ test('a confirmation in a group conversation shows no personal link there', asyn
   assert.equal(house.seen.replies[0]?.link, undefined);
   assert.equal(house.seen.replies[0]?.buttons.length, 2);
   assert.equal(house.seen.notices[0]?.principal, 'requester');
+});
+
+test('newer links end older ones of the same account to the same request, and no others', async () => {
+  const [one, other] = [await asked(), await asked()];
+  const { pool } = house.database;
+  const link = async (id: string, principal: string, identity: Identity) => {
+    const url = await personalLink(house.deps, pool, { id, resumePath: '/w' }, { principal, identity });
+    assert.ok(url.startsWith('https://gate.example.com/w#vote_'));
+    return url.slice(url.indexOf('#') + 1);
+  };
+  const account = slack('approver-a');
+  const first = await link(one.id, 'approver-a', account);
+  const works = async () => (await holderOf(pool, one.id, first)) !== null;
+  for (let turn = 0; turn < 5; turn += 1) {
+    await link(other.id, 'approver-a', account);
+    await link(one.id, 'approver-b', account);
+    await link(one.id, 'approver-a', { ...account, account: 'T2' });
+  }
+  assert.deepEqual(await holderOf(pool, one.id, first), { principal: 'approver-a', identity: account });
+  for (let turn = 0; turn < 3; turn += 1) await link(one.id, 'approver-a', account);
+  assert.equal(await works(), true);
+  await link(one.id, 'approver-a', account);
+  assert.equal(await works(), false);
 });

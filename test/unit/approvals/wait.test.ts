@@ -88,6 +88,47 @@ test('registrations of one step at once leave one request open', async () => {
   ]);
 });
 
+test('what a newer request of its step replaced is told to nobody, and waits again once it is asked for again', async () => {
+  const [one, two] = await decisions(2);
+  assert.ok(one && two);
+  const gate = gateOf([one]);
+  await house.approvals.register(one.run, gate);
+  await house.approvals.register(one.run, gateOf([two], gate.executionId));
+  assert.deepEqual(await stateOf(house, one.id), { state: 'superseded', delivered: true });
+  assert.equal((await rowOf(one.id)).stale, true);
+  await house.approvals.register(one.run, gateOf([one]));
+  assert.equal((await rowOf(one.id)).stale, false);
+});
+
+test('a wait that is registered anew is tried anew, for the latest edition alone', async () => {
+  const first = await house.decision();
+  await house.approvals.register(first.run, gateOf([first]));
+  const { approvalId } = await house.approvals.edit({
+    approvalId: first.id,
+    principal: 'requester',
+    args: { amount: '9.00', currency: 'EUR', payee: 'ACME', reference: 'invoice-42' },
+    channel: 'web',
+    shownDigest: first.digest,
+  });
+  const { pool } = house.database;
+  await pool.query(
+    `update approvals set delivered_at = now(), delivery_attempts = 3, refused_since = now(),
+       next_attempt_at = now() + interval '1 h' where root = $1`,
+    [first.id],
+  );
+  await house.approvals.register(first.run, gateOf([first]));
+  const { rows } = await pool.query(
+    `select id, delivered_at is not null as delivered, delivery_attempts as attempts, refused_since as refused,
+       next_attempt_at <= now() as due from approvals where root = $1 order by edition`,
+    [first.id],
+  );
+  const anew = { attempts: 0, refused: null, due: true };
+  assert.deepEqual(rows, [
+    { id: first.id, delivered: true, ...anew },
+    { id: approvalId, delivered: false, ...anew },
+  ]);
+});
+
 test('another step, and another execution, replace nothing', async () => {
   const all = await decisions(3);
   const run = all[0]?.run as RunContext;
@@ -196,6 +237,17 @@ function seeing(stateFor: (amount: unknown) => Preview['state']): { gateway: App
   return { gateway, looked };
 }
 
+test('where nothing can be looked up, voters read so, and that is part of what they decide', async () => {
+  const { id, run } = await house.decision();
+  await house.approvals.register(run, gateOf([{ id }]));
+  const { preview } = await rowOf(id);
+  assert.deepEqual(
+    { ...preview, at: '' },
+    { state: 'none', text: 'No preview: nothing is looked up here.', facts: [], at: '' },
+  );
+  assert.ok(Math.abs(Date.parse(preview?.at ?? '') - Date.now()) < 60_000);
+});
+
 test('what voters were shown stays what it was when the gate asks again', async () => {
   const { gateway, looked } = seeing(() => 'shown');
   const { id, run } = await house.decision();
@@ -241,6 +293,10 @@ test('a conversation asks no more at once than it may; others, and what it asks 
     others.id,
   ]);
   assert.equal((await gateway.register(elsewhere, gateOf([others]))).approvals[0]?.state, 'pending');
+  await house.database.pool.query(`update approvals set requester = 'stranger' where id = $1`, [all[0]?.id]);
+  const own = await house.decision({ run });
+  const asked = await gateway.register(run, gateOf([own]));
+  assert.equal(asked.approvals[0]?.state, 'pending', 'another person asks in the same conversation');
   const automatic = await house.decision();
   const nobody = { ...automatic.run, principal: null };
   assert.equal((await gateway.register(nobody, gateOf([automatic]))).approvals[0]?.state, 'pending');

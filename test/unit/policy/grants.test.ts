@@ -190,3 +190,47 @@ test('a call that only advises is approved without a grant', async () => {
   const asked = await policy.decide(run, { tool: 'code.run', args: code, step: 'advice', advisory: true });
   assert.equal(await policy.issueGrant(db.pool, asked.id), null);
 });
+
+test('attack: a grant whose row was moved to another decision is not spent', async () => {
+  const call = await fresh();
+  const other = await decide('code.run', code);
+  await update(call.grant, `decision_id = '${other.id}'`);
+  await assert.rejects(
+    transaction(db.pool, (tx) => Promise.resolve(policy.consumeGrant(tx, call))),
+    missedItsRow,
+  );
+});
+
+/** Whether a statement waits for a lock of another. */
+async function somebodyWaits(): Promise<boolean> {
+  const { rowCount } = await db.pool.query(
+    `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`,
+  );
+  return rowCount === 1;
+}
+
+test('a decision gets one grant, also where two would give it one at once', async () => {
+  const { id } = await decide('code.run', code);
+  const other = Promise.withResolvers<unknown>();
+  const grant = await transaction(db.pool, async (tx) => {
+    const made = await policy.issueGrant(tx, id);
+    transaction(db.pool, (second) => policy.issueGrant(second, id)).then(other.reject, other.resolve);
+    while (!(await somebodyWaits()));
+    return made;
+  });
+  assert.equal(((await other.promise) as { code?: string }).code, '23505');
+  assert.equal(await policy.issueGrant(db.pool, id), grant);
+});
+
+test('the grant of an approval holds for what its approval was bound to', async () => {
+  const { id } = await decide('code.run', code);
+  await db.pool.query(
+    `insert into approvals (id, root, kind, groups, quorum, run_id, execution_id, node_id, item_index, resume_path,
+       deadline, binding)
+     values ($1, $1, 'approve', '{approvers}', 1, gen_random_uuid(), '1', 'n', 0, '/', now(), 'sha256:shown')`,
+    [id],
+  );
+  const grant = await policy.issueGrant(db.pool, id);
+  const { rows } = await db.pool.query('select binding from grants where id = $1', [grant]);
+  assert.deepEqual(rows, [{ binding: 'sha256:shown' }]);
+});

@@ -227,6 +227,23 @@ test('revoked, it allows nothing more, and what it allowed and was not carried o
   assert.equal(rows.length, 1);
 });
 
+test('what is being revoked this moment grants nothing: whoever comes second waits for the first', async () => {
+  const id = await grant('500.00');
+  const confirmed = await decide({ reference: 'at once' }, { command: null, text: 'Please see to it.' });
+  assert.equal(confirmed.effect, 'confirm');
+  const revoking = await db.pool.connect();
+  try {
+    await revoking.query('begin');
+    await revoking.query('update standing_grants set revoked_at = now() where id = $1', [id]);
+    const issued = assert.rejects(policy.issueGrant(db.pool, confirmed.id), { reason: 'grant_revoked' });
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    await revoking.query('commit');
+    await issued;
+  } finally {
+    revoking.release();
+  }
+});
+
 test('revoked while calls are decided, no unspent grant is left that could still be used', async () => {
   const id = await grant('999.99');
   const deciding = Array.from({ length: 20 }, () => decide({ amount: '1.00' }));
