@@ -149,6 +149,7 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
     delivery,
     preview,
     people,
+    automations,
     settings,
     signingSecret,
     clock,
@@ -203,7 +204,7 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
     tools.recover(600).catch((error: unknown) => log.warn({ err: error }, 'recovery of attempts failed'));
   }, 60_000);
   stops.push(() => clearInterval(recovery));
-  const reload = (): void => void reloader.reload();
+  const reload = (): void => void reloader.reload().then(() => approvals.rulesReloaded());
   process.on('SIGHUP', reload);
   stops.push(() => process.off('SIGHUP', reload));
   stops.push(watchFolder(settings.policiesDir, reload, log));

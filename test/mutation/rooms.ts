@@ -44,9 +44,10 @@ export const rooms: Readonly<Record<string, Room>> = {
       'tokens',
       'binding',
       'closing',
+      'old-rules',
     ),
     tests: [
-      'test/unit/approvals/{eligible,voter,settle,wait,ballot,edition,closing,tokens-and-clicks,register,vote,edit,together}.test.ts',
+      'test/unit/approvals/{eligible,voter,settle,wait,ballot,edition,closing,tokens-and-clicks,register,vote,edit,together,old-rules,lost-factor,owner-confirms}.test.ts',
     ],
   },
 };

@@ -14,6 +14,7 @@ import {
   type GatewayProcess,
 } from '../../support/gateway.ts';
 import { testDatabase, type TestDatabase } from '../../support/postgres.ts';
+import { storeWaiting } from './waiting.ts';
 
 interface Fault {
   file: string;
@@ -202,6 +203,20 @@ describe('a running gateway that is asked to read its policy files again', { tim
     await Promise.all(files.map((path, index) => writeFile(path, newer[index] ?? '')));
     gateway.reload();
     await gateway.readiness('the newer ones', good('people'));
+  });
+
+  it('ends at once what people were asked under the rules before', async () => {
+    const { id } = await storeWaiting(database);
+    const limits = join(folder.policiesDir, 'limits.yaml');
+    await writeFile(limits, replace('calls: 200', 'calls: 199')(await readFile(limits, 'utf8')));
+    gateway.reload();
+    await until('an end of the request', 10_000, async () => {
+      const { rows } = await database.pool.query<{ state: string }>(
+        'select state from approvals where id = $1',
+        [id],
+      );
+      return rows[0]?.state === 'cancelled';
+    });
   });
 
   it('takes what is good: a tool, a person and a limit of one message', async () => {
