@@ -162,6 +162,7 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
     delivery,
     preview,
     people,
+    automations,
     settings,
     signingSecret,
     clock,
@@ -229,7 +230,7 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
     endLostSessions();
   }, 60_000);
   stops.push(() => clearInterval(recovery));
-  const reload = (): void => void reloader.reload();
+  const reload = (): void => void reloader.reload().then(() => approvals.rulesReloaded());
   process.on('SIGHUP', reload);
   stops.push(() => process.off('SIGHUP', reload));
   stops.push(watchFolder(settings.policiesDir, reload, log));

@@ -22,7 +22,7 @@ export interface Reloader {
  */
 export function together(
   policy: Pick<Policy, 'reload' | 'checkPeople'>,
-  people: Pick<People, 'read' | 'use' | 'byGroups'>,
+  people: Pick<People, 'read' | 'use' | 'byGroups' | 'get'>,
 ): { policy: Readable; people: Readable } {
   return {
     policy: {

@@ -9,6 +9,7 @@ import { editByForm, editForm, type EditField } from './edit-form.ts';
 import { maySee } from './eligible.ts';
 import { takeSteps } from './escalation.ts';
 import { inbox, type Inbox, type InboxWish } from './inbox.ts';
+import { closeOutdated } from './old-rules.ts';
 import { outdate } from './outdate.ts';
 import { answer, askBack } from './questions.ts';
 import { refusals } from './refusals.ts';
@@ -101,7 +102,9 @@ export interface Approvals {
   outdate(decisionId: string, changes: readonly string[]): Promise<boolean>;
   /** Handles a click that a channel proved; register it with delivery's `onAction`. @returns what the clicker is shown */
   click(click: Click): Promise<Outgoing | null>;
-  /** Starts the resumer and the deadline job. */
+  /** Ends, in turns, what was asked under other rules than those in force now. Call it after each reload of the policy. */
+  rulesReloaded(): void;
+  /** Starts the resumer, the deadline job, and the look at what was asked under other rules. */
   start(): Promise<void>;
   /** Stops them and waits for what is under way. */
   stop(): Promise<void>;
@@ -114,6 +117,9 @@ export function createApprovals(deps: ApprovalsDeps): Approvals {
   const times = { ...timing, ...deps.timing };
   const resumer = new Resumer(deps, times);
   let lookedAt = 0;
+  // The start counts as one: the rules may have changed, or the database been restored, while no gateway ran.
+  let reloads = 1;
+  let reloadsSwept = 0;
   const worker = new Worker(
     async () => {
       const deadline = await expireLate(deps);
@@ -123,6 +129,11 @@ export function createApprovals(deps: ApprovalsDeps): Approvals {
       }
       const delivery = await resumer.run();
       const step = await takeSteps(deps);
+      const reload = reloads;
+      if (reloadsSwept < reload) {
+        if (await closeOutdated(deps)) return 0;
+        reloadsSwept = reload;
+      }
       return Math.min(times.poll, deadline ?? times.poll, step ?? times.poll, delivery ?? times.poll);
     },
     times.poll,
@@ -173,6 +184,10 @@ export function createApprovals(deps: ApprovalsDeps): Approvals {
     revokeStanding: (id, actor) => revokeStanding(deps, id, actor),
     outdate: (decisionId, changes) => outdate(deps, decisionId, changes),
     click: (click) => handleClick(deps, click),
+    rulesReloaded() {
+      reloads += 1;
+      worker.wake();
+    },
     start() {
       unlisten = deps.signals.on(settledSignal, () => worker.wake());
       worker.start();

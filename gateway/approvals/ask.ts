@@ -22,7 +22,9 @@ export async function ask(
 ): Promise<void> {
   const cards = byCard(rows);
   // Nobody but the requester reads a direct conversation; elsewhere the link would show others their token.
-  const inReply = cards.length === 1 && cards[0]?.[0].kind === 'confirm' && run.channel.visibility === 'dm';
+  const [only] = cards.length === 1 ? (cards[0] ?? []) : [];
+  const inReply =
+    only?.kind === 'confirm' && only.confirmer === only.requester && run.channel.visibility === 'dm';
   const asked: OnCard[] = [];
   for (const card of cards) {
     const [row] = card;

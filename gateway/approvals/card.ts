@@ -124,8 +124,7 @@ function whyNotVote(row: ApprovalRow, approvers: string[], viewer: string | unde
     return 'You asked for this, so your own vote does not count.';
   }
   if (row.proposers.includes(viewer)) return 'You changed this request, so your own vote does not count.';
-  if (!approvers.includes(viewer)) return 'You are not among the people who may decide this.';
-  return row.votes.some((vote) => vote.principal === viewer) ? 'You have voted.' : null;
+  return approvers.includes(viewer) ? null : 'You are not among the people who may decide this.';
 }
 
 function actionsOf(

@@ -6,7 +6,7 @@ import { callDigest, type Decision, type Preview, type RunContext } from '../pol
 import { ask } from './ask.ts';
 import { bind, blindness } from './binding.ts';
 import { displayOf } from './card.ts';
-import { mayEdit, quorumOf, seatCount, seatsOf } from './eligible.ts';
+import { confirmerOf, mayEdit, quorumOf, seatCount, seatsOf } from './eligible.ts';
 import { stepsOf } from './escalation.ts';
 import { refusals } from './refusals.ts';
 import { settle } from './settle.ts';
@@ -112,6 +112,7 @@ async function replace(
     kind: asksOthers ? ('approve' as const) : ('confirm' as const),
     groups: asksOthers ? [...new Set([...(decision.approvers?.groups ?? []), ...escalated])] : [],
     requester: row.requester,
+    confirmer: asksOthers ? null : confirmerOf(deps, row.requester),
     proposers,
     now: row.now,
   };
@@ -126,10 +127,11 @@ async function replace(
   });
   await tx.query(
     `insert into approvals (id, root, edition, kind, groups, quorum, requester, edited_by, proposers, editable, run_id,
-       execution_id, node_id, item_index, resume_path, created_at, deadline, requester_identities, steps_done, next_step_at)
+       execution_id, node_id, item_index, resume_path, created_at, deadline, requester_identities, steps_done, next_step_at,
+       confirmer)
      select $2, root, edition + 1, $3, $4, $5, requester, $6, $7, editable, run_id,
        execution_id, node_id, item_index, resume_path, created_at, deadline, requester_identities, steps_done,
-       created_at + (deadline - created_at) * $8::float8 from approvals where id = $1`,
+       created_at + (deadline - created_at) * $8::float8, $9 from approvals where id = $1`,
     [
       row.id,
       decision.id,
@@ -139,6 +141,7 @@ async function replace(
       change.principal,
       proposers,
       steps[row.stepsDone]?.after ?? null,
+      next.confirmer,
     ],
   );
   await bind(tx, await storedEdition(tx, decision.id), preview);

@@ -2,11 +2,11 @@ import type { Person } from '../sessions/index.ts';
 import type { ApprovalRow } from './store.ts';
 import type { ApprovalsDeps } from './types.ts';
 
-type Asked = Pick<ApprovalRow, 'kind' | 'groups' | 'requester' | 'proposers' | 'now'>;
+type Asked = Pick<ApprovalRow, 'kind' | 'groups' | 'requester' | 'confirmer' | 'proposers' | 'now'>;
 type Directory = Pick<ApprovalsDeps['people'], 'get' | 'byGroups' | 'standIns'>;
 
 /**
- * Who may decide an approval now. A confirmation is the requester's alone. Otherwise the members of the named groups
+ * Who may decide an approval now. A confirmation is its confirmer's alone. Otherwise the members of the named groups
  * and, on their days, those who stand in for them; never the requester, nor who stands in for the requester, nor who
  * changed the request. No group means nobody. It is asked again at each vote, so that somebody who left a group decides
  * nothing any more.
@@ -17,16 +17,24 @@ export function eligible(people: Directory, approval: Asked): Person[] {
     .filter((person) => person !== undefined);
 }
 
+/** Who confirms what this principal asks for: they themselves or, for an automation, the person who answers for it. */
+export function confirmerOf(
+  { automations }: Pick<ApprovalsDeps, 'automations'>,
+  requester: string | null,
+): string | null {
+  return automations?.list().find(({ principal }) => principal === requester)?.owner ?? requester;
+}
+
 /**
  * The seats that each person may fill: a member their own, a stand-in those of the members they stand in for. A member
  * who also stands in has one vote, their own.
  * @returns by principal, members first
  */
 export function seatsOf(people: Directory, approval: Asked): Map<string, string[]> {
-  const { kind, requester, proposers } = approval;
+  const { kind, requester, confirmer, proposers } = approval;
   if (kind === 'confirm') {
-    const known = requester !== null && people.get(requester) !== undefined;
-    return new Map(known ? [[requester, [requester]]] : []);
+    const known = confirmer !== null && people.get(confirmer) !== undefined;
+    return new Map(known ? [[confirmer, [confirmer]]] : []);
   }
   const standIns = people.standIns(approval.now);
   const own = [...(requester === null ? [] : [requester]), ...proposers];

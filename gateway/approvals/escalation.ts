@@ -7,6 +7,7 @@ import { reminderNotice, waitingCard } from './notices.ts';
 import { reminderCard } from './settle.ts';
 import { findApprovals, lockApprovals, type ApprovalRow } from './store.ts';
 import type { ApprovalsDeps } from './types.ts';
+import { givenVote } from './voter.ts';
 
 /** What is done at a share of the time until the deadline: more groups are asked, or those asked are reminded. */
 interface Step {
@@ -84,7 +85,9 @@ async function escalate(
 
 /** Whoever was not asked yet, such as somebody who stands in since this morning, gets the card itself. */
 async function remind(deps: ApprovalsDeps, tx: Transaction, row: ApprovalRow): Promise<void> {
-  const given = new Set(row.votes.flatMap((vote) => [vote.principal, vote.seat]));
+  const given = new Set<string | null>();
+  for (const { principal, seat } of row.votes)
+    if (await givenVote(deps, tx, row, principal)) given.add(principal).add(seat);
   const silent = [...seatsOf(deps.people, row)]
     .filter(([principal, seats]) => !given.has(principal) && seats.some((seat) => !given.has(seat)))
     .map(([principal]) => principal);

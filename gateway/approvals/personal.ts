@@ -4,7 +4,7 @@ import { identityKey, type People } from '../sessions/index.ts';
 import { findApprovals, type ApprovalRow } from './store.ts';
 import { byCard, cardIdOf, cardOf, type OnCard } from './together.ts';
 import type { ApprovalsDeps, Card } from './types.ts';
-import { countedVotes, freeSeat, voterOf } from './voter.ts';
+import { countedVotes, freeSeat, givenVote, voterOf } from './voter.ts';
 
 /**
  * Cards as one person is shown them on our own pages. Whether they may vote is asked of the same functions that count
@@ -50,6 +50,8 @@ async function mayVote(
   row: ApprovalRow,
   viewer: string,
 ): Promise<Pick<Card, 'mayVote' | 'mayApprove' | 'whyNot'>> {
+  if (await givenVote(deps, db, row, viewer))
+    return { mayVote: false, mayApprove: false, whyNot: 'You have voted.' };
   const ballot = { approvalId: row.id, principal: viewer, channel: 'web' };
   const voter = await voterOf(deps, db, row, { ...ballot, verdict: 'reject' });
   if (voter instanceof GatehouseError) return { mayVote: false, mayApprove: false, whyNot: voter.message };

@@ -5,8 +5,9 @@ import type { Identity } from '../sessions/index.ts';
 import { ask } from './ask.ts';
 import { bind, blindness, takePreviews } from './binding.ts';
 import { outcomeOf } from './card.ts';
-import { eligible, quorumOf } from './eligible.ts';
+import { confirmerOf, eligible, quorumOf } from './eligible.ts';
 import { stepsOf } from './escalation.ts';
+import { endOutdated } from './old-rules.ts';
 import { refusals } from './refusals.ts';
 import { findLatest, latest, lockApprovals, lockLatest, senderOf, type ApprovalRow } from './store.ts';
 import { settle, settleAll } from './settle.ts';
@@ -118,9 +119,9 @@ async function upsert(
     const first = decision.effect === 'approve' ? stepsOf(deps, decision.tool)[0] : undefined;
     await tx.query(
       `insert into approvals (id, root, kind, groups, quorum, requester, run_id, execution_id, node_id, item_index,
-         resume_path, deadline, requester_identities, next_step_at)
+         resume_path, deadline, requester_identities, next_step_at, confirmer)
        values ($1, $1, $7, $8, $9, $10, $2, $3, $4, $5, $6, $11, $12,
-         clock_timestamp() + ($11 - clock_timestamp()) * $13::float8)
+         clock_timestamp() + ($11 - clock_timestamp()) * $13::float8, $14)
        on conflict (id) do nothing`,
       [
         decision.id,
@@ -132,6 +133,7 @@ async function upsert(
         clock[0]?.deadline,
         identities,
         first?.after ?? null,
+        decision.effect === 'confirm' ? confirmerOf(deps, decision.principal) : null,
       ],
     );
     // Every edition of a request waits where the first one waits; only the latest has an outcome to deliver.
@@ -198,14 +200,17 @@ async function askAnew(
       },
     })),
   );
-  const blind = new Set<string>();
+  const closed = new Set<string>();
   for (const row of fresh) {
     const reason = blindness(deps, row);
-    if (reason === null) continue;
-    blind.add(row.id);
-    await settle(deps, tx, row, { state: 'cancelled', reason });
+    // Decided before the rules were read again, and asked about after.
+    if (await endOutdated(deps, tx, [row])) closed.add(row.id);
+    else if (reason !== null) {
+      closed.add(row.id);
+      await settle(deps, tx, row, { state: 'cancelled', reason });
+    }
   }
-  const open = rows.filter((row) => row.state === 'pending' && !blind.has(row.id));
+  const open = rows.filter((row) => row.state === 'pending' && !closed.has(row.id));
   const cards = await withinLimit(deps, tx, run, byCard(await shareCards(deps, tx, open)), known);
   // A repeated call of the same wait asks nobody twice; a redispatched run brings new links, another call a new card.
   const moved = cards.filter((card) =>

@@ -1,3 +1,4 @@
+import { heldNow } from '../factors/index.ts';
 import type { ApprovalsDeps } from './types.ts';
 
 /** Who a person is to approvals. */
@@ -28,11 +29,15 @@ export function scopeOf(
 }
 
 /** They may decide it: `eligible` in SQL, which says the same about each row once more. */
-const decides = `case a.kind when 'confirm' then a.requester = $1
+const decides = `case a.kind when 'confirm' then a.confirmer = $1
   else a.groups && $2::text[] and not coalesce(a.requester = any($3::text[]), false)
     and not a.proposers && $3::text[] end`;
 
 const voted = 'exists (select from votes v where v.approval_id = a.id and v.principal = $1)';
+
+/** As `givenVote` says of one request. Only what is strict is voted on with an authenticator. */
+const stands = `exists (select from votes v where v.approval_id = a.id and v.principal = $1
+  and (v.authenticator is null or ${heldNow('v.principal', 'v.authenticator')}))`;
 
 /** They decide it or took part in it. */
 const concerned = `(${decides} or ${voted} or $1 = any(a.proposers))`;
@@ -51,8 +56,8 @@ const ended = `${first} and a.state not in ('pending', 'superseded') and ${latel
 
 /** The lists of the inbox, as conditions over `a` (approvals) with the parameters of `parametersOf` in front. */
 export const lists = {
-  /** Open, theirs to decide, and without their vote. */
-  needed: `${open} and ${decides} and not ${voted}`,
+  /** Open, theirs to decide, and without a vote of theirs that stands. */
+  needed: `${open} and ${decides} and not ${stands}`,
   /** Open and their business. */
   open: `${open} and ${concerned}`,
   /** Asked by them. */

@@ -30,6 +30,8 @@ export interface ApprovalRow {
   /** The card that it shares with other calls, by the first of them; null for one that stands alone. */
   card: string | null;
   requester: string | null;
+  /** Whose confirmation it takes: the requester's, or that of an automation's owner. Null where others approve. */
+  confirmer: string | null;
   requesterDisplay: string | null;
   /** The accounts of the requester when it was asked. */
   requesterIdentities: Identity[];
@@ -101,7 +103,7 @@ export interface ApprovalRow {
 const iso = `'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'`;
 /** What is read of an approval, over `a` (approvals) and `d` (decisions). */
 export const columns = `
-  a.id, a.state, a.kind, a.groups, a.quorum, a.card, a.requester, a.run_id as "runId", a.execution_id as "executionId",
+  a.id, a.state, a.kind, a.groups, a.quorum, a.card, a.requester, a.confirmer, a.run_id as "runId", a.execution_id as "executionId",
   a.node_id as "nodeId", a.item_index as "itemIndex", a.resume_path as "resumePath", a.stale, a.reason,
   a.root, a.edition, a.editable, a.edited_by as "editedBy", a.proposers,
   array(select distinct e.edited_by from approvals e where e.root = a.root and e.edition <= a.edition

@@ -11,7 +11,7 @@ import type {
   StandingOffer,
   TakePreview,
 } from '../policy/index.ts';
-import type { Identity, People } from '../sessions/index.ts';
+import type { Automations, Identity, People } from '../sessions/index.ts';
 
 export type ApprovalState =
   | 'pending'
@@ -33,9 +33,11 @@ export type ExecutionState = 'waiting' | 'running' | 'gone' | 'ended' | 'absent'
 export interface ApprovalsDeps {
   pool: Pool;
   signals: Pick<Signals, 'on'>;
-  policy: Pick<Policy, 'issueGrant' | 'decideWithin' | 'standing'>;
+  policy: Pick<Policy, 'issueGrant' | 'binding' | 'decideWithin' | 'standing'>;
   catalogue: Pick<Catalogue, 'get' | 'list'>;
   people: Pick<People, 'get' | 'list' | 'byGroups' | 'holder' | 'identitiesOf' | 'standIns'>;
+  /** Whose automations ask; without it, nobody confirms what one of them asks for. */
+  automations?: Pick<Automations, 'list'>;
   delivery: Pick<
     Delivery,
     'reply' | 'notify' | 'notifyAll' | 'runContext' | 'runWaiting' | 'runResumed' | 'runAgain' | 'runDone'

@@ -12,7 +12,7 @@ import { findApprovals, type ApprovalRow, type StoredVote } from './store.ts';
 import { bindingOfCard, cardOf, findCard, lockCard, type OnCard } from './together.ts';
 import { holderOf } from './tokens.ts';
 import type { ApprovalsDeps, Ballot, Card, Verdict, VoteResult } from './types.ts';
-import { countedVotes, freeSeat, provenBy, relayed, voterOf, type Voter } from './voter.ts';
+import { countedVotes, freeSeat, givenVote, provenBy, relayed, voterOf, type Voter } from './voter.ts';
 
 /** What one transaction found: a counted vote, or a refusal that is thrown once what it wrote is committed. */
 type Counted = { result: VoteResult } | { refusal: GatehouseError };
@@ -69,7 +69,8 @@ async function count(deps: ApprovalsDeps, tx: Transaction, rows: OnCard, ballot:
     voters.push(voter);
   }
   if (!wasShown(rows, ballot)) return { refusal: refusals.changed() };
-  const earlier = rows.map((row) => row.votes.find((entry) => entry.principal === ballot.principal));
+  const earlier: (StoredVote | undefined)[] = [];
+  for (const row of rows) earlier.push(await givenVote(deps, tx, row, ballot.principal));
   if (earlier.every((given) => given?.verdict === ballot.verdict)) {
     return { result: progress(deps, rows, await countedVotes(deps, tx, rows[0]), ballot.principal) };
   }
@@ -126,7 +127,13 @@ async function store(
   seat: string,
 ): Promise<void> {
   const comment = ballot.comment?.replaceAll('\0', '').toWellFormed().trim().slice(0, 2000) ?? '';
-  await tx.query(
+  // One person, one vote: whoever may vote again has this one instead.
+  const before = row.votes.find((entry) => entry.principal === ballot.principal);
+  const removed = before
+    ? tx.query('delete from votes where approval_id = $1 and principal = $2', [row.id, ballot.principal])
+    : null;
+  // Sent at once: whoever called reads the votes right after.
+  const added = tx.query(
     `insert into votes (approval_id, principal, verdict, comment, channel, shown_digest, seat, identity, authenticator,
        standing, voted_at)
      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, clock_timestamp())`,
@@ -143,6 +150,7 @@ async function store(
       ballot.standing ? JSON.stringify(ballot.standing) : null,
     ],
   );
+  await Promise.all([removed, added]);
   recordReceipts(tx, [
     {
       kind: 'approval.vote',
@@ -158,6 +166,7 @@ async function store(
         shown: row.binding,
         commented: comment !== '',
         standing: Boolean(ballot.standing),
+        ...(before ? { replaces: before.at } : {}),
       },
     },
   ]);
@@ -184,9 +193,11 @@ async function conclude(
     return allowed ? { ...result, message: `${result.message} Calls like it are allowed for now.` } : result;
   }
   tx.send({ text: 'select pg_notify($1, $2)', values: [changedSignal, row.id] });
+  // A vote that replaces another one of the same person is news of its own.
+  const by = ballot.authenticator === undefined ? [] : [digest(ballot.authenticator).slice(7, 19)];
   await deps.delivery.reply(tx, {
     message: { messageId: row.messageId },
-    id: `${row.id}:vote:${ballot.principal}`,
+    id: [row.id, 'vote', ballot.principal, ...by].join(':'),
     body: waitingCard([openCard(deps, rows, ofFirst)]),
     final: false,
   });

@@ -55,6 +55,20 @@ export async function provenBy(
 }
 
 /**
+ * The vote that somebody gave and that keeps them from another one. One that their second factor does not confirm any
+ * more is none: it was replaced or taken away, and whoever voted by it may vote again.
+ */
+export async function givenVote(
+  deps: Pick<ApprovalsDeps, 'isStrict' | 'factors'>,
+  db: Queryable,
+  row: ApprovalRow,
+  principal: string,
+): Promise<StoredVote | undefined> {
+  const vote = row.votes.find((entry) => entry.principal === principal);
+  return vote && (await provenBy(deps, db, row, vote)) ? vote : undefined;
+}
+
+/**
  * Why somebody may not act on an approval as who they say, or null: what is done besides voting needs as much proof as a
  * vote. What they may do is asked apart.
  */
@@ -115,10 +129,12 @@ export function freeSeat(
 ): string | GatehouseError {
   const { identity, seats } = voter;
   const { authenticator } = ballot;
+  // The voter's own earlier vote is one that does not stand, or they would not be asked for a seat.
   const used = row.votes.some(
     (vote) =>
-      (vote.identity !== null && keyOf(vote.identity) === keyOf(identity)) ||
-      vote.authenticator === authenticator,
+      vote.principal !== ballot.principal &&
+      ((vote.identity !== null && keyOf(vote.identity) === keyOf(identity)) ||
+        vote.authenticator === authenticator),
   );
   if (used) return refusals.sourceVoted();
   const [first = ballot.principal] = seats;

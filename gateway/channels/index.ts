@@ -9,6 +9,7 @@ export type {
   Route,
 } from './adapter.ts';
 export { parseJson } from './json.ts';
+export { channelSecrets } from './secrets.ts';
 export { createSlack, type SlackOptions } from './slack/index.ts';
 export { createTelegram, type TelegramOptions } from './telegram/index.ts';
 export { createWeb, type WebChannel } from './web/index.ts';

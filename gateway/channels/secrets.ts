@@ -1,6 +1,18 @@
 import type { AdapterContext } from './adapter.ts';
 import { missingSecret } from './failures.ts';
 
+/** The secrets that a channel does not start without, by its mode. */
+export const channelSecrets = {
+  slack: {
+    socket: ['slack/bot-token', 'slack/app-token'],
+    events: ['slack/bot-token', 'slack/signing-secret'],
+  },
+  telegram: {
+    polling: ['telegram/bot-token'],
+    webhook: ['telegram/bot-token', 'telegram/webhook-secret'],
+  },
+} as const;
+
 /** A rotated secret is used this much later at most. */
 const cacheMs = 5000;
 

@@ -13,7 +13,7 @@ import {
   readOverrides,
   ruleFiles,
 } from '../policy/index.ts';
-import { createAutomations, createLimits, readPeople } from '../sessions/index.ts';
+import { createAutomations, readPeople } from '../sessions/index.ts';
 import { openSecrets, rotationWaits, secretsInUse } from '../vault/index.ts';
 import { readExemptions } from '../workflows/index.ts';
 import {
@@ -27,6 +27,7 @@ import {
   type Readiness,
 } from './around.ts';
 import { catalogueFindings } from './catalogue.ts';
+import { channelsFindings } from './channels.ts';
 import {
   codeOf,
   diagnosisOf,
@@ -38,6 +39,7 @@ import {
   type Topic,
 } from './finding.ts';
 import { peopleFindings } from './people.ts';
+import { readPolicyFiles } from './policy-files.ts';
 import { lookAtPostgres, postgresFindings } from './postgres.ts';
 import { overridesFindings, rulesFindings } from './rules.ts';
 import { secretsFindings, sharedFindings, type KnownSecrets } from './secrets.ts';
@@ -95,6 +97,11 @@ export async function examine(subject: Subject): Promise<Diagnosis> {
         const list = [...tools.values()];
         return [...catalogueFindings({ tools: list, faults }, stored), ...sharedFindings(secretsInUse(list))];
       }),
+      topic('Channels', () =>
+        'names' in secrets
+          ? channelsFindings(settings, stored)
+          : [note('channels', 'Not looked at: the secrets cannot be read.')],
+      ),
       topic('People and approvals', () => people(policiesDir, db, now)),
       topic('Flow guard', async () =>
         flowGuardFindings(settings.flowGuard, await readExemptions(policiesDir), now),
@@ -133,20 +140,17 @@ async function topic(name: string, work: () => Finding[] | Promise<Finding[]>): 
 /** Loads all that decides as a start does, for nothing but its version and its faults. */
 async function rules({ settings, pool, inUse }: Subject, now: Date): Promise<Finding[]> {
   const { policiesDir, opaUrl } = settings;
-  const [people, automations, limits] = await Promise.all([
-    readPeople(policiesDir),
-    createAutomations({ policiesDir }),
-    createLimits({ policiesDir }),
-  ]);
+  const { faults, people, beside } = await readPolicyFiles(policiesDir, now);
+  if (faults.length > 0) return faults.map((fault) => failure('rules', fault));
   const policy = await createPolicy({
     pool,
     policiesDir,
     catalogue: loadCatalogue(policiesDir),
     clock: () => now,
     epoch: { current: () => 0, bump: () => 0 },
-    people,
+    people: people ?? undefined,
     settings: { ...settings, opaUrl: undefined },
-    beside: () => [people.version, automations.version, limits.version],
+    beside: () => beside,
   });
   const findings = rulesFindings({
     own: await ruleFiles(policiesDir, 'local'),
@@ -162,7 +166,11 @@ async function rules({ settings, pool, inUse }: Subject, now: Date): Promise<Fin
 }
 
 async function people(policiesDir: string, db: Pool | null, now: Date): Promise<Finding[]> {
-  const [draft, approvals] = await Promise.all([readPeople(policiesDir), readApprovalClasses(policiesDir)]);
+  const [draft, approvals, automations] = await Promise.all([
+    readPeople(policiesDir),
+    readApprovalClasses(policiesDir),
+    createAutomations({ policiesDir }),
+  ]);
   const classes = riskClasses.flatMap((risk) => {
     const entry = approvals.get(risk);
     if (!entry) return [];
@@ -184,6 +192,7 @@ async function people(policiesDir: string, db: Pool | null, now: Date): Promise<
     classes,
     withoutFactor: db ? await withoutFactor(db, [...new Set(strict)]) : null,
     standIns: draft.file.standIns,
+    ownerless: automations.list().filter(({ owner }) => draft.get(owner) === undefined),
     now,
   });
 }

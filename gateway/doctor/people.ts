@@ -1,5 +1,5 @@
 import type { ApprovalClass } from '../policy/index.ts';
-import type { StandIn } from '../sessions/index.ts';
+import type { Automation, StandIn } from '../sessions/index.ts';
 import { note, ok, warn, type Finding } from './finding.ts';
 
 /** One risk class, and who its groups are. */
@@ -19,6 +19,8 @@ export function peopleFindings(state: {
   /** Deciders of strict classes without a second factor that decides; null where that could not be asked. */
   withoutFactor: readonly string[] | null;
   standIns: readonly StandIn[];
+  /** Automations whose owner is nobody of people.yaml. */
+  ownerless: readonly Pick<Automation, 'principal' | 'owner'>[];
   now: Date;
 }): Finding[] {
   const today = state.now.toISOString().slice(0, 10);
@@ -27,6 +29,13 @@ export function peopleFindings(state: {
     ok('people', `People in people.yaml: ${state.count}.`),
     ...quorumFindings(state.classes),
     ...factorFindings(strict, state.withoutFactor),
+    ...state.ownerless.map(({ principal, owner }) =>
+      warn(
+        'automations',
+        `${owner} answers for ${principal} and is not in people.yaml, so nobody can confirm what it asks for.`,
+        'Name somebody who is there in policies/automations.yaml.',
+      ),
+    ),
     ...state.standIns
       .filter(({ until }) => until < today)
       .map((entry) =>

@@ -6,7 +6,7 @@ import { addCode, addPasskey, startCode, startPasskey } from './enrolment.ts';
 import { relyingParty } from './passkeys.ts';
 import { challenge, proveByCode, proveByPasskey } from './proofs.ts';
 import { refusals } from './refusals.ts';
-import { factorsOf, lockPerson, shown } from './store.ts';
+import { factorsOf, heldNow, lockPerson, shown } from './store.ts';
 import { Tries } from './tries.ts';
 import type { FactorNews, Factors, SessionStanding } from './types.ts';
 
@@ -35,8 +35,11 @@ export function createFactors(options: { pool: Pool; box: Box; publicUrl: string
     remove: (principal, session, id) => remove(pool, principal, session, id),
 
     async holds(db, principal, authenticator) {
-      const rows = await factorsOf(db, principal);
-      return rows.some((row) => row.authenticator === authenticator && row.mayVote);
+      const { rows } = await db.query<{ held: boolean }>(`select ${heldNow('$1', '$2')} as held`, [
+        principal,
+        authenticator,
+      ]);
+      return rows[0]?.held === true;
     },
 
     async takeNews(tx) {

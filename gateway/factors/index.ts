@@ -1,4 +1,4 @@
 export { createFactors, resetFactors } from './factors.ts';
-export { withoutFactor } from './store.ts';
+export { heldNow, withoutFactor } from './store.ts';
 export { changing, voting } from './purpose.ts';
 export { type Factor, type FactorNews, type Factors, type Proof } from './types.ts';

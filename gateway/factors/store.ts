@@ -25,14 +25,17 @@ export async function factorsOf(db: Queryable, principal: string): Promise<Facto
   return rows;
 }
 
+const decides = `f.confirmed_at is not null and f.removed_at is null and f.votes_from <= clock_timestamp()`;
+
+/** SQL: whether an authenticator is somebody's at this moment, and decides. Both are given as SQL. */
+export const heldNow = (principal: string, authenticator: string): string =>
+  `exists (select from factors f where f.principal = ${principal} and f.authenticator = ${authenticator} and ${decides})`;
+
 /** @returns who of these people has no factor that decides now */
 export async function withoutFactor(db: Queryable, principals: readonly string[]): Promise<string[]> {
   const { rows } = await db.query<{ principal: string }>(
     `select principal from unnest($1::text[]) with ordinality as asked (principal, place)
-     where not exists (
-       select from factors f where f.principal = asked.principal
-         and confirmed_at is not null and removed_at is null and votes_from <= clock_timestamp()
-     ) order by place`,
+     where not exists (select from factors f where f.principal = asked.principal and ${decides}) order by place`,
     [principals],
   );
   return rows.map(({ principal }) => principal);

@@ -58,8 +58,9 @@ const fourEyed: readonly string[] = ['payment', 'prod_write'];
 /** Who is asked for one risk class. */
 export type ApprovalClass = z.output<typeof ClassSchema> & { quorum: number; fourEyes: boolean };
 
-/** Who belongs to which group. */
+/** Who is there, and who belongs to which group. */
 export interface Members {
+  get(principal: string): unknown;
   byGroups(groups: readonly string[]): readonly unknown[];
 }
 
@@ -73,7 +74,7 @@ export interface ApprovalClasses {
    * Holds the classes against the people: a group without a member, or a quorum that its groups cannot reach.
    * @throws GatehouseError `GH-POLICY-011` that names file, line and fault
    */
-  check(people: Members): void;
+  check(people: Pick<Members, 'byGroups'>): void;
 }
 
 /**
@@ -128,7 +129,7 @@ interface Fault {
   text: string;
 }
 
-function faultsOf(risk: string, entry: ApprovalClass, people: Members): Fault[] {
+function faultsOf(risk: string, entry: ApprovalClass, people: Pick<Members, 'byGroups'>): Fault[] {
   const at = ['classes', risk];
   const lists = [
     { at: [...at, 'groups'], groups: entry.groups },

@@ -25,7 +25,7 @@ export async function readPolicyData(
 ): Promise<PolicyData> {
   const classes = await readApprovalClasses(policiesDir);
   const limits = await readLimits(policiesDir);
-  const overrides = await readOverrides(policiesDir, now);
+  const overrides = await readOverrides(policiesDir, now, catalogue);
   return {
     classes,
     limits,

@@ -31,8 +31,14 @@ const refusals = {
     'GH-GRANT-005',
     'The call is not the one that was decided: its tool or an argument differs.',
   ],
-  grant_old_rules: ['GH-GRANT-006', 'The rules changed after this call was decided.'],
-  grant_old_epoch: ['GH-GRANT-007', 'The call was decided before the database was restored.'],
+  grant_old_rules: [
+    'GH-GRANT-006',
+    'The rules changed after this call was decided, so it has to be asked for again.',
+  ],
+  grant_old_epoch: [
+    'GH-GRANT-007',
+    'The call was decided before the database was restored, so it has to be asked for again.',
+  ],
   grant_revoked: ['GH-GRANT-011', 'The standing grant that this call was allowed by was revoked.'],
   kill_switch: ['GH-GRANT-008', 'The kill switch is on: no tool runs.'],
   clock_backward: ['GH-GRANT-009', 'The clock of the database went back, so no expiry can be trusted.'],
@@ -129,6 +135,15 @@ export function consumeGrant(
   return decisionId;
 }
 
+/** Why what was decided so serves no more: the rules or the epoch changed since. Null where it does. */
+export function outdatedBy(
+  decided: { policyVersion: string; epoch: number },
+  binding: GrantBinding,
+): GrantRefused | null {
+  if (decided.epoch !== binding.epoch) return new GrantRefused('grant_old_epoch');
+  return decided.policyVersion === binding.version ? null : new GrantRefused('grant_old_rules');
+}
+
 /** Whether a transaction failed because a statement of it did not touch what it had to: see `consumeGrant`. */
 export const missedItsRow = (error: unknown): boolean => (error as { code?: unknown }).code === '22012';
 
@@ -166,8 +181,8 @@ export async function checkGrant(
   if (grant.tool !== presented.tool || grant.digest !== presented.digest)
     throw new GrantRefused('grant_other_call');
   if (grant.consumed) throw new GrantRefused('grant_spent');
-  if (grant.epoch !== binding.epoch) throw new GrantRefused('grant_old_epoch');
-  if (grant.policy_version !== binding.version) throw new GrantRefused('grant_old_rules');
+  const outdated = outdatedBy({ policyVersion: grant.policy_version, epoch: grant.epoch }, binding);
+  if (outdated) throw outdated;
   if (grant.behind !== false) throw new GrantRefused('clock_backward');
   if (grant.late) throw new GrantRefused('grant_late');
   if (presented.binding !== undefined && grant.binding !== presented.binding)
@@ -207,8 +222,8 @@ export async function issueGrant(
   if (!decision || (!asks && decision.grant_id === null))
     throw new GatehouseError('GH-POLICY-030', 'This decision does not wait for anybody.', { status: 409 });
   if (decision.grant_id) return decision.grant_id;
-  if (decision.epoch !== binding.epoch) throw new GrantRefused('grant_old_epoch');
-  if (decision.policy_version !== binding.version) throw new GrantRefused('grant_old_rules');
+  const outdated = outdatedBy({ policyVersion: decision.policy_version, epoch: decision.epoch }, binding);
+  if (outdated) throw outdated;
   // Locked, so that a revocation waits for this grant and then finds it.
   const held = await tx.query<{ revoked: boolean }>(
     'select revoked_at is not null as revoked from standing_grants where id = $1 for share',

@@ -1,6 +1,9 @@
 import { join } from 'node:path';
 import { z } from 'zod';
+import type { NextCatalogue } from '../catalogue/index.ts';
 import { GatehouseError, readYamlFile } from '../config/index.ts';
+import type { Members } from './approval-classes.ts';
+import { liftableCodes } from './rule-notes.ts';
 
 /**
  * Rules that no override lifts. Without one of them, a gate that people rely on would not be there at all:
@@ -55,17 +58,28 @@ export interface Override {
 export interface Overrides {
   list: readonly Override[];
   data: Record<string, unknown>;
+  /**
+   * Holds those in force against the people: somebody has to answer for each.
+   * @throws GatehouseError `GH-POLICY-017` that names file, line and fault
+   */
+  check(people: Pick<Members, 'get'>): void;
 }
 
 /**
- * Reads what is lifted. Without the file nothing is.
+ * Reads what is lifted. Without the file nothing is. One that names what is not there would lift nothing, and whoever
+ * wrote it would not know; once it has expired, it does no harm, and the doctor shows it.
  * @param now an override may last a year from here, no longer
+ * @param catalogue whose tools may be named; without it, nobody looks whether rules and tools are there
  * @throws GatehouseError `GH-POLICY-017` that names file, line and fault
  */
-export async function readOverrides(policiesDir: string, now: Date): Promise<Overrides> {
+export async function readOverrides(
+  policiesDir: string,
+  now: Date,
+  catalogue?: Pick<NextCatalogue, 'data'>,
+): Promise<Overrides> {
   const path = join(policiesDir, 'overrides.yaml');
   const file = await readYamlFile(path, OverridesFile);
-  if (file === null) return overridesOf([]);
+  if (file === null) return { list: [], data: {}, check: () => undefined };
   if (file.faults) throw unusable(file.faults);
   const list = file.value.overrides.map(({ rule, tools, owner, expires, reason }) => ({
     rule,
@@ -74,21 +88,68 @@ export async function readOverrides(policiesDir: string, now: Date): Promise<Ove
     reason,
     until: new Date(Date.parse(expires) + day).toISOString().replace('.000Z', 'Z'),
   }));
-  const tooLong = list.flatMap(({ until }, index) =>
-    Date.parse(until) > now.getTime() + longestDays * day
-      ? [
-          `${path}:${file.lineOf(['overrides', index, 'expires'])}: expires: at most a year from now; renew it then`,
-        ]
-      : [],
-  );
-  if (tooLong.length > 0) throw unusable(tooLong);
-  return overridesOf(list);
+  const inForce = ({ until }: Override): boolean => Date.parse(until) > now.getTime();
+  const refuse = (faultsOf: (one: Override) => Fault[]): void => {
+    const faults = list.flatMap((one, index) =>
+      faultsOf(one).map(({ at, text }) => ({ at: ['overrides', index, ...at], text })),
+    );
+    if (faults.length === 0) return;
+    throw unusable(faults.map(({ at, text }) => `${path}:${file.lineOf(at)}: ${at.join('.')}: ${text}`));
+  };
+  const known = catalogue && {
+    rules: await liftableCodes(policiesDir),
+    tools: new Set(Object.keys(catalogue.data)),
+  };
+  refuse((one) => [...tooLong(one, now), ...(known && inForce(one) ? strangers(one, known) : [])]);
+  return {
+    list,
+    data: dataOf(list),
+    check: (people) => refuse((one) => (inForce(one) && !people.get(one.owner) ? [nobody(one)] : [])),
+  };
 }
 
-function overridesOf(list: Override[]): Overrides {
+interface Fault {
+  at: (string | number)[];
+  text: string;
+}
+
+const tooLong = ({ until }: Override, now: Date): Fault[] =>
+  Date.parse(until) > now.getTime() + longestDays * day
+    ? [{ at: ['expires'], text: 'at most a year from now; renew it then' }]
+    : [];
+
+/** What an override can name. */
+interface Known {
+  /** Codes. */
+  rules: ReadonlySet<string>;
+  tools: ReadonlySet<string>;
+}
+
+const strangers = ({ rule, tools }: Override, known: Known): Fault[] => [
+  ...(known.rules.has(rule)
+    ? []
+    : [
+        {
+          at: ['rule'],
+          text: 'no shipped rule that asks or denies has this code; docs/policy.md lists them',
+        },
+      ]),
+  ...(tools ?? []).flatMap((tool, index) =>
+    known.tools.has(tool)
+      ? []
+      : [{ at: ['tools', index], text: `there is no tool ${tool}; npx gatehouse tools list names them` }],
+  ),
+];
+
+const nobody = ({ owner }: Override): Fault => ({
+  at: ['owner'],
+  text: `there is no ${owner} in people.yaml; name the principal of somebody who answers for it`,
+});
+
+function dataOf(list: readonly Override[]): Overrides['data'] {
   const data: Record<string, { tools: string[] | null; owner: string; until: string }[]> = {};
   for (const { rule, tools, owner, until } of list) (data[rule] ??= []).push({ tools, owner, until });
-  return { list, data };
+  return data;
 }
 
 function unusable(faults: string[]): GatehouseError {

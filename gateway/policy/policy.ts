@@ -32,6 +32,7 @@ import { judgeAll } from './judge-all.ts';
 import type { Judgement } from './judge.ts';
 import type { PolicyLimits } from './limits.ts';
 import { readResults } from './provenance/results.ts';
+import type { Overrides } from './overrides.ts';
 import { whoMayWhat, type PolicyOverview } from './overview.ts';
 import { questionOf, type Question } from './question.ts';
 import { exceededBudget, shortBudgets } from './reservations.ts';
@@ -73,6 +74,8 @@ export interface StandingGrants {
 export interface Policy {
   /** Digest of all that decides: rules, tools, approval classes, and the files `beside` them. Grants are bound to it. */
   readonly version: string;
+  /** What a grant that is made now is bound to: this version, and the epoch. */
+  binding(): GrantBinding;
   /** Asks the rules alone; never throws. */
   evaluate(input: PolicyInput): Promise<Verdict>;
   /**
@@ -118,11 +121,11 @@ export interface Policy {
   watchClock(): Promise<boolean>;
   /** Whether a kill switch stops a decided call that would be tried again; spending a grant asks by itself. */
   killSwitchOn(decisionId: string): Promise<boolean>;
-  /** Holds the approval classes in use against these people. @throws GatehouseError `GH-POLICY-011` */
+  /** Holds the approval classes and overrides in use against these people. @throws GatehouseError `GH-POLICY-011`, `-017` */
   checkPeople(people: Members): void;
   /**
    * Reads catalogue, approval classes, limits and rules again. Where one is broken, all of the last good ones stay.
-   * @param people against whom the approval classes are held
+   * @param people against whom the approval classes and overrides are held
    * @throws GatehouseError as `createPolicy`
    */
   reload(people?: Members): Promise<void>;
@@ -139,12 +142,13 @@ interface Loaded {
   /** Digest of the overrides. */
   lifted: string;
   limits: PolicyLimits;
+  overrides: Overrides;
   notes: RuleNote[];
 }
 
 /**
  * Loads the rules and starts deciding.
- * @param deps.people against whom the approval classes are held; without them nobody looks whether a group is empty
+ * @param deps.people against whom approval classes and overrides are held; without them nobody looks whether a group is empty
  * @param deps.policiesDir folder with `rego/`, `policy.wasm`, `policy.wasm.json` and `approvals.yaml`
  * @param deps.beside digests of the other files that the version covers, as they are in use
  * @param deps.admit asked before a part is used; see createRevisions
@@ -248,6 +252,7 @@ export async function createPolicy(deps: {
     get version() {
       return version(current);
     },
+    binding,
     evaluate: (input) => askPolicy(current.engine, input),
     async judge(db, run, call) {
       const [judgement] = await ask(db, current, [questionOf(catalogue, run, call)]);
@@ -307,7 +312,7 @@ export async function createPolicy(deps: {
     },
     watchClock: () => watchClock(pool),
     killSwitchOn: (decisionId) => killSwitchOn(pool, decisionId),
-    checkPeople: (people) => current.classes.check(people),
+    checkPeople: (people) => holdAgainst(current, people),
     async reload(people = deps.people) {
       const before = current;
       const next = await load(source, people);
@@ -335,7 +340,7 @@ async function load(
   const { policiesDir, admit } = source;
   const catalogue = source.catalogue.read();
   const { classes, limits, overrides, data } = await readPolicyData(policiesDir, source.clock(), catalogue);
-  if (people) classes.check(people);
+  if (people) holdAgainst({ classes, overrides }, people);
   const { engine, wasm } = await loadEngine(policiesDir, data, source.opaUrl);
   const notes = await readRuleNotes(policiesDir);
   const lifted = digestOfText(JSON.stringify(overrides.data));
@@ -344,7 +349,12 @@ async function load(
   await admit('tools')(catalogue.version);
   // That nothing is lifted any more is no step back.
   if (overrides.list.length > 0) await admit('overrides')(lifted);
-  return { catalogue, engine, classes, limits, rules: wasm, lifted, notes };
+  return { catalogue, engine, classes, limits, overrides, rules: wasm, lifted, notes };
+}
+
+function holdAgainst({ classes, overrides }: Pick<Loaded, 'classes' | 'overrides'>, people: Members): void {
+  classes.check(people);
+  overrides.check(people);
 }
 
 /** A pure function that is asked the same thing again and again. */

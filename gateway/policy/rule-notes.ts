@@ -1,5 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { riskClasses, type RiskClass } from '../catalogue/index.ts';
 
 /** One reason that a rule can give, as its source says. */
 export interface RuleNote {
@@ -26,6 +27,24 @@ export async function readRuleNotes(policiesDir: string): Promise<RuleNote[]> {
   );
   return notes.flat();
 }
+
+/** Risk classes that nobody is asked about for the class alone. */
+const unasked: readonly RiskClass[] = ['read', 'write'];
+
+/** @returns the codes of all rules that ask or deny; what only permits cannot be lifted */
+export async function liftableCodes(policiesDir: string): Promise<Set<string>> {
+  const notes = await readRuleNotes(policiesDir);
+  return new Set(
+    notes.flatMap(({ set, code }) => {
+      if (set === 'permissions') return [];
+      const suffix = ofTheClass.exec(code)?.[1];
+      if (suffix === undefined) return [code];
+      return riskClasses.filter((risk) => !unasked.includes(risk)).map((risk) => `${risk}_${suffix}`);
+    }),
+  );
+}
+
+const ofTheClass = /^concat\("_", \[input\.tool\.risk, "(\w+)"\]\)$/;
 
 function notesOf(file: string, source: string): RuleNote[] {
   const lines = source.split('\n');

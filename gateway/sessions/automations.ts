@@ -30,6 +30,8 @@ export interface Automations {
   readonly version: string;
   /** @returns the automation, or undefined when it is not declared or belongs to another workflow */
   get(name: string, workflow: string): Automation | undefined;
+  /** @returns all that are declared, in the order of the file */
+  list(): Automation[];
   reload(): Promise<void>;
 }
 
@@ -44,6 +46,19 @@ export async function createAutomations(options: {
   const load = (): Promise<Versioned<z.output<typeof AutomationsFileSchema>>> =>
     readVersioned(join(options.policiesDir, 'automations.yaml'), AutomationsFileSchema, options.admit);
   let declared = await load();
+  const automationOf = ({
+    name,
+    display,
+    owner,
+  }: {
+    name: string;
+    display: string;
+    owner: string;
+  }): Automation => ({
+    principal: `automation:${name}`,
+    display,
+    owner,
+  });
   return {
     get version() {
       return declared.version;
@@ -52,8 +67,9 @@ export async function createAutomations(options: {
       const found = declared.data.automations.find(
         (entry) => entry.name === name && entry.workflow === workflow,
       );
-      return found && { principal: `automation:${name}`, display: found.display, owner: found.owner };
+      return found && automationOf(found);
     },
+    list: () => declared.data.automations.map(automationOf),
     async reload() {
       declared = await load();
     },

@@ -22,6 +22,8 @@ export interface Resolution {
 
 /** A people.yaml that was read and is not in use yet. */
 export interface PeopleDraft {
+  /** @returns the person, or undefined for a principal that people.yaml does not name */
+  get(principal: string): Person | undefined;
   /** @returns everybody in at least one of `groups`; nobody for an empty list */
   byGroups(groups: readonly string[]): Person[];
   readonly file: PeopleFile;
@@ -80,7 +82,8 @@ const pairingCacheSize = 10_000;
  */
 export async function readPeople(policiesDir: string): Promise<PeopleDraft> {
   const { data: file, version } = await readVersioned(join(policiesDir, 'people.yaml'), PeopleFileSchema);
-  return { file, version, byGroups: byGroupsOf(file.people) };
+  const { people, byGroups } = index(file);
+  return { file, version, get: (principal) => people.get(principal), byGroups };
 }
 
 /**

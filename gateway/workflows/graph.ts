@@ -3,7 +3,7 @@ import type { Workflow, WorkflowNode } from './workflow.ts';
 
 const subWorkflowStart = 'n8n-nodes-base.executeWorkflowTrigger';
 const review = 'n8n-nodes-gatehouse.approvalGateHitlTool';
-/** Policy Check: Blocked, Allowed, Needs Approval. Approval Gate: Blocked, Approved. */
+/** Policy Check: Blocked, Allowed, Ask. Approval Gate: Blocked, Approved. */
 const allowedOutput = 1;
 
 /** A node in its workflow, and where control can go from it. */

@@ -71,7 +71,7 @@ function faultOf(items: INodeExecutionData[], item: INodeExecutionData, index: n
     return {
       code: 'decision_missing',
       text: 'The item holds no decision that needs an approval.',
-      next: 'Connect Needs Approval of a Policy Check to this gate.',
+      next: 'Connect the output Ask of a Policy Check to this gate.',
     };
   }
   if (items.findIndex((other) => decisionOf(other) === id) !== index) {

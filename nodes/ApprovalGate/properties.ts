@@ -35,7 +35,7 @@ export const properties: INodeProperties[] = [
   },
   {
     displayName:
-      'Connect it to <b>Needs Approval</b> of a Policy Check. Who is asked, how many must agree and until when is the policy’s to say, not this node’s: a confirmation goes to the person who asked, an approval to others. What was rejected, withdrawn, or not decided in time leaves on <b>Blocked</b>.',
+      'Connect it to the output <b>Ask</b> of a Policy Check. Who is asked, how many must agree and until when is the policy’s to say, not this node’s: a confirmation goes to the person who asked or to the automation’s owner, an approval to others. What was rejected, withdrawn, or not decided in time leaves on <b>Blocked</b>.',
     name: 'stepNotice',
     type: 'notice',
     default: '',

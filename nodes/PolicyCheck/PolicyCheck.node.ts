@@ -20,7 +20,7 @@ export class PolicyCheck implements INodeType {
     defaults: { name: 'Policy Check' },
     inputs: [NodeConnectionTypes.Main],
     outputs: [NodeConnectionTypes.Main, NodeConnectionTypes.Main, NodeConnectionTypes.Main],
-    outputNames: ['Blocked', 'Allowed', 'Needs Approval'],
+    outputNames: ['Blocked', 'Allowed', 'Ask'],
     usableAsTool: undefined,
     credentials: [{ name: CREDENTIAL, required: true }],
     properties,

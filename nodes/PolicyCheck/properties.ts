@@ -53,7 +53,7 @@ export const properties: INodeProperties[] = [
   runFromNormaliser,
   {
     displayName:
-      'What leaves on <b>Allowed</b> carries a grant for one call with exactly these arguments. What leaves on <b>Needs Approval</b> belongs into an Approval Gate: it asks the person who wrote to confirm, or others to approve, as the policy says. <b>Blocked</b> holds the reason, ready to be shown.',
+      'What leaves on <b>Allowed</b> carries a grant for one call with exactly these arguments. What leaves on <b>Ask</b> belongs into an Approval Gate: it asks the person who wrote (or an automation’s owner) to confirm, or others to approve, as the policy says. <b>Blocked</b> holds the reason, ready to be shown.',
     name: 'outputsNotice',
     type: 'notice',
     default: '',

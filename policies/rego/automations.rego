@@ -52,7 +52,8 @@ denials contains {"code": "automation_limited", "text": "An automation may only 
 	not is_reply
 }
 
-approvals contains {"code": "automation_outside", "text": "This is not within what the automation may do by itself."} if {
+# Its owner confirms that; where the class of the call asks others, they decide in the owner's place.
+confirmations contains {"code": "automation_outside", "text": "This is not within what the automation may do by itself."} if {
 	is_automation
 	declared
 	not inside_declaration

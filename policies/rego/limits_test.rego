@@ -122,6 +122,8 @@ test_an_automation_keeps_to_its_declaration if {
 	answers("allow", {"automation_declared"}, rent, outbound({}))
 	answers("approve", {"automation_outside", "outbound_needs_approval"}, object.union(rent, {"args": {"to": "b@acme.example"}}), outbound({}))
 	answers("deny", {"automation_limited"}, object.union(rent, {"tool": {"name": "mail.forward"}}), outbound({}))
+	stray_write := {"args": {"to": "b@acme.example"}, "tool": {"risk": "write"}}
+	answers("confirm", {"automation_outside"}, object.union(rent, stray_write), outbound({}))
 }
 
 test_a_read_above_the_clearance_is_refused if {

@@ -21,12 +21,15 @@ const declared = `automations:
           currency: { const: EUR }
           reference: { pattern: 'rent-[0-9]{4}-[0-9]{2}' }
         limits: { calls: 5, spend: { currency: EUR, amount: '1500.00' } }
+      - tool: customers.note
+        args: { customer: { const: '7' } }
 `;
 const rent = { amount: '900', currency: 'EUR', payee: 'Landlord', reference: 'rent-2026-11' };
 
 let stack: TestStack;
 let builder: Builder;
 let approvers: Person[];
+let owner: Person;
 before(
   async () => {
     const env: NodeJS.ProcessEnv = {};
@@ -41,6 +44,7 @@ before(
     });
     builder = await builderOf(stack);
     approvers = await Promise.all((['approver-a', 'approver-b'] as const).map((one) => person(stack, one)));
+    owner = await person(stack, 'requester');
   },
   { timeout: 600_000 },
 );
@@ -149,6 +153,26 @@ describe('an automation', { timeout: 600_000 }, () => {
     }
     await eventually('a payment', 30_000, async () => {
       const count = await paid('rent-2026-12');
+      return { done: count === 1, seen: String(count) };
+    });
+  });
+
+  it('has its owner confirm what strays and needs no approval of others, and does it on their word alone', async () => {
+    await runOnce('customers.note', { customer: '8', note: 'Rings at nine' });
+    const [decision] = await decided('customers.note');
+    assert.deepEqual([decision?.effect, decision?.codes], ['confirm', ['automation_outside']]);
+    const id = decision?.id ?? '';
+    const noted = async (): Promise<number> =>
+      (await stack.demo('select from customer_notes where note = $1', ['Rings at nine'])).length;
+    assert.match((await owner.read('/approvals')).text, /Morning balance asks to note about customer 8/);
+    for (const other of approvers) {
+      assert.doesNotMatch((await other.read('/approvals')).text, /note about customer 8/);
+      assert.notEqual((await other.vote(id, 'approve')).status, 303);
+    }
+    assert.equal(await noted(), 0);
+    assert.equal((await owner.vote(id, 'approve')).status, 303);
+    await eventually('a note', 30_000, async () => {
+      const count = await noted();
       return { done: count === 1, seen: String(count) };
     });
   });

@@ -44,9 +44,10 @@ export const rooms: Readonly<Record<string, Room>> = {
       'tokens',
       'binding',
       'closing',
+      'old-rules',
     ),
     tests: [
-      'test/unit/approvals/{eligible,voter,settle,wait,ballot,edition,closing,tokens-and-clicks,register,vote,edit,edit-votes,together}.test.ts',
+      'test/unit/approvals/{eligible,voter,settle,wait,ballot,edition,closing,tokens-and-clicks,register,vote,edit,edit-votes,together,old-rules,lost-factor,owner-confirms}.test.ts',
     ],
   },
   cards: {

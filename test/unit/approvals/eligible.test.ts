@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { blindness, isIntact } from '../../../gateway/approvals/binding.ts';
 import {
+  confirmerOf,
   eligible,
   mayAsk,
   mayEdit,
@@ -60,10 +61,22 @@ test('who asked, who changed the request, and who stands in for one of them, dec
   assert.deepEqual(seats({ requester: null }, asking), { ann: ['ann'], bob: ['bob'], cy: ['cy'] });
 });
 
-test('a confirmation is the requester’s alone, and nobody’s where that person is gone', () => {
-  assert.deepEqual(seats({ kind: 'confirm' }), { req: ['req'] });
-  assert.deepEqual(seats({ kind: 'confirm', requester: 'gone' }), {});
-  assert.deepEqual(seats({ kind: 'confirm', requester: null }), {});
+test('a confirmation is its confirmer’s alone, and nobody’s where that person is gone', () => {
+  assert.deepEqual(seats({ kind: 'confirm', confirmer: 'req' }), { req: ['req'] });
+  assert.deepEqual(seats({ kind: 'confirm', requester: 'automation:rent', confirmer: 'ann' }), {
+    ann: ['ann'],
+  });
+  assert.deepEqual(seats({ kind: 'confirm', confirmer: 'gone' }), {});
+  assert.deepEqual(seats({ kind: 'confirm', confirmer: null }), {});
+});
+
+test('who asks confirms, and for an automation the person who answers for it', () => {
+  const automations = { list: () => [{ principal: 'automation:rent', display: 'Rent', owner: 'ann' }] };
+  assert.equal(confirmerOf({ automations }, 'req'), 'req');
+  assert.equal(confirmerOf({ automations }, 'automation:rent'), 'ann');
+  assert.equal(confirmerOf({ automations }, 'automation:other'), 'automation:other');
+  assert.equal(confirmerOf({ automations }, null), null);
+  assert.equal(confirmerOf({}, 'automation:rent'), 'automation:rent');
 });
 
 test('somebody who left decides nothing, whatever a group still says', () => {

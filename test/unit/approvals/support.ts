@@ -63,6 +63,8 @@ export interface House {
     refusal: Error | null;
     effect: 'allow' | 'confirm' | 'approve' | 'deny';
     quorum: number;
+    /** What is in force; decisions are stored under version `v1` in epoch 0. */
+    rules: { version: string; epoch: number };
   };
   /** Whether delivery dispatches a lost run again. */
   startsOver: { allowed: boolean };
@@ -116,7 +118,12 @@ export async function openHouse(more: Partial<ApprovalsDeps> = {}): Promise<Hous
   await writePeople({ people: everybody });
   const people = await createPeople({ pool: database.pool, policiesDir });
   const unreachable = new Set<string>();
-  const policy: House['policy'] = { refusal: null, effect: 'approve', quorum: 1 };
+  const policy: House['policy'] = {
+    refusal: null,
+    effect: 'approve',
+    quorum: 1,
+    rules: { version: 'v1', epoch: 0 },
+  };
   const runs = new Map<string, RunContext>();
   const startsOver = { allowed: true };
   const seen: Seen = { replies: [], notices: [], waiting: [], resumed: [], again: [], done: [], grants: [] };
@@ -172,6 +179,7 @@ export async function openHouse(more: Partial<ApprovalsDeps> = {}): Promise<Hous
     pool: database.pool,
     signals,
     policy: {
+      binding: () => policy.rules,
       async issueGrant(tx, decisionId) {
         if (policy.refusal) throw policy.refusal;
         seen.grants.push(decisionId);

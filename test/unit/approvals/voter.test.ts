@@ -174,7 +174,7 @@ test('an account on the web stands for a session there, and for a terminal that 
 test('who may decide is refused with the reason that comes first', async () => {
   const refusal = async (ballot: Ballot, change: Partial<ApprovalRow> = {}, deps = house()) =>
     codeOf(await voterOf(deps, db, { ...row, ...change }, ballot));
-  const confirm = { kind: 'confirm' } as const;
+  const confirm = { kind: 'confirm', confirmer: 'req' } as const;
   assert.equal(await refusal(ballotOf('ann', { identity: account('bob') })), 'GH-APPROVAL-041');
   assert.equal(await refusal(ballotOf('nobody')), 'GH-APPROVAL-041');
   assert.equal(await refusal(ballotOf('req')), 'GH-APPROVAL-003');

@@ -165,12 +165,12 @@ test('without a database or usable settings it says so', async () => {
 
 test('overrides are shown with owner and last day, in force and expired', async () => {
   const day = (days: number): string => new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10);
-  const entry = (rule: string, expires: string, tools = 'tools: [tickets.close], '): string =>
+  const entry = (rule: string, expires: string, tools = 'tools: [customers.note], '): string =>
     `  - { rule: ${rule}, ${tools}owner: approver-a, expires: ${expires}, reason: they close the old tickets }\n`;
   const file = join(policies, 'overrides.yaml');
   writeFileSync(
     file,
-    `overrides:\n${entry('role_reads_only', day(60))}${entry('export_forbidden', day(5))}${entry('first_time', day(-2))}${entry('own_rule', day(60), '')}`,
+    `overrides:\n${entry('role_reads_only', day(60))}${entry('export_forbidden', day(5))}${entry('first_time', day(-2))}${entry('delete_needs_approval', day(60), '')}`,
   );
   try {
     const { lines, code } = await found();
@@ -180,7 +180,7 @@ test('overrides are shown with owner and last day, in force and expired', async 
     told('note', 'role_reads_only', 'is lifted, its last day is', day(60));
     told('warn', 'export_forbidden', 'is lifted, its last day is', day(5));
     told('warn', 'first_time', 'expired, its last day was', day(-2));
-    told('warn', 'own_rule', 'is lifted, its last day is', day(60));
+    told('warn', 'delete_needs_approval', 'is lifted, its last day is', day(60));
   } finally {
     rmSync(file);
   }

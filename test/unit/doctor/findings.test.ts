@@ -280,10 +280,28 @@ describe('people', () => {
     deciders: ['a', 'b', 'c'],
   };
   const found = (change: Partial<Parameters<typeof peopleFindings>[0]>): Finding[] =>
-    peopleFindings({ count: 4, classes: [payment], withoutFactor: [], standIns: [], now, ...change });
+    peopleFindings({
+      count: 4,
+      classes: [payment],
+      withoutFactor: [],
+      standIns: [],
+      ownerless: [],
+      now,
+      ...change,
+    });
   const withClass = (approvals: object): ClassState => ({
     ...payment,
     approvals: { ...payment.approvals, ...approvals },
+  });
+
+  it('hold somebody who confirms what each automation asks for', () => {
+    const ownerless = [{ principal: 'automation:rent', owner: 'gone' }];
+    const findings = found({ ownerless });
+    assert.deepEqual(brief(findings), ['ok people', 'warn automations']);
+    assert.match(
+      textOf(findings),
+      /gone answers for automation:rent and is not in people\.yaml.*automations\.yaml/,
+    );
   });
 
   it('are enough for the highest quorum, and one more who asks', () => {

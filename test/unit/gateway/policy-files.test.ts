@@ -14,6 +14,7 @@ import {
   type GatewayProcess,
 } from '../../support/gateway.ts';
 import { testDatabase, type TestDatabase } from '../../support/postgres.ts';
+import { storeWaiting } from './waiting.ts';
 
 interface Fault {
   file: string;
@@ -204,6 +205,20 @@ describe('a running gateway that is asked to read its policy files again', { tim
     await gateway.readiness('the newer ones', good('people'));
   });
 
+  it('ends at once what people were asked under the rules before', async () => {
+    const { id } = await storeWaiting(database);
+    const limits = join(folder.policiesDir, 'limits.yaml');
+    await writeFile(limits, replace('calls: 200', 'calls: 199')(await readFile(limits, 'utf8')));
+    gateway.reload();
+    await until('an end of the request', 10_000, async () => {
+      const { rows } = await database.pool.query<{ state: string }>(
+        'select state from approvals where id = $1',
+        [id],
+      );
+      return rows[0]?.state === 'cancelled';
+    });
+  });
+
   it('takes what is good: a tool, a person and a limit of one message', async () => {
     const { policiesDir } = folder;
     const balance = join(policiesDir, 'tools/ledger.balance.yaml');
@@ -226,8 +241,11 @@ describe('a running gateway that is asked to read its policy files again', { tim
     gateway.reload();
     const link = await createSignIn({ pool: database.pool, demo: true }).issueLogin('newcomer', 600);
     await until('the new risk', 10_000, async () => (await tools())['ledger.balance'] === 'delete');
-    // The people are read last.
-    await gateway.readiness('an end of the reading', (seen) => seen.checks.people?.state === 'ok');
+    // The people are read last, and one reading follows another.
+    const readings = (): number => gateway.said().split('the policy files were read again').length;
+    const before = readings();
+    gateway.reload();
+    await until('an end of the reading', 20_000, async () => readings() > before);
     const links = { requester: `${gateway.publicUrl}/login?token=${link}` };
     const newcomer = await person({ links }, 'requester');
     await newcomer.say('the first');

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { gatewayUrl } from '../../../gateway/cli/terminal.ts';
 import { repository } from '../../../gateway/cli/up/index.ts';
+import { openEpoch } from '../../../gateway/policy/index.ts';
 import { createClients, createSignIn } from '../../../gateway/sessions/index.ts';
 import { person, type Person } from '../../e2e/support/person.ts';
 import { gatewayFolder, startGateway, until, type GatewayProcess } from '../../support/gateway.ts';
@@ -238,12 +239,15 @@ describe('the terminal', { timeout: 170_000 }, () => {
   it('sends strict requests to the page, whatever the terminal says', async () => {
     const file = join(folder.policiesDir, 'approvals.yaml');
     const before = await readFile(file, 'utf8');
-    const { id, binding } = await storeWaiting(database);
+    const inForce = async (): Promise<string> =>
+      /sha256:[0-9a-f]{64}/.exec(await (await people['approver-a'].open('/policy')).text())?.[0] ?? '';
+    const earlier = await inForce();
     await writeFile(file, before.replace(/(payment:[\s\S]*?)strict: false/, '$1strict: true'));
     gateway.reload();
-    await until('the class to be strict', 20_000, async () =>
-      (await people['approver-a'].read(`/approvals/${id}`)).text.includes('second factor'),
-    );
+    await until('the class to be strict', 20_000, async () => (await inForce()) !== earlier);
+    const rules = { policy: await inForce(), epoch: openEpoch(folder.dataDir).current() };
+    const { id, binding } = await storeWaiting(database, 'requester', args, rules);
+    assert.match((await people['approver-a'].read(`/approvals/${id}`)).text, /second factor/);
     const run = await gatehouse('alex', 'approvals', 'approve', id, '--yes').ended;
     assert.match(run.said, new RegExp(`/approvals/${id}`));
     assert.match(run.said, /GH-CLI-417/);

@@ -6,11 +6,16 @@ import type { TestDatabase } from '../../support/postgres.ts';
 export const args = { amount: '5000.00', currency: 'EUR', payee: 'ACME', reference: 'invoice-42' };
 const { digest } = callDigest('ledger.transfer', args);
 
-/** Stores a payment that somebody asked for and that waits for two approvers. @returns its id, and what a vote carries */
+/**
+ * Stores a payment that somebody asked for and that waits for two approvers.
+ * @param rules under which it was asked; a gateway ends it when it reads its files again, unless they are those in force
+ * @returns its id, and what a vote carries
+ */
 export async function storeWaiting(
   { pool }: Pick<TestDatabase, 'pool'>,
   requester = 'requester',
   payment: typeof args = args,
+  rules = { policy: 'v1', epoch: 0 },
 ): Promise<{ id: string; binding: string }> {
   const [id, runId] = [newToken('dec'), uuidv7()];
   const messageId = `web:local:${requester}:${runId}:0`;
@@ -27,18 +32,17 @@ export async function storeWaiting(
   );
   await pool.query(
     `insert into decisions (id, message_id, run_id, session_key, principal, step, tool, args, digest, effect, reasons,
-       provenance, policy_version, expires_at)
+       provenance, policy_version, epoch, expires_at)
      values ($1, $2, $3, 's', $4, $1, 'ledger.transfer', $6, $5,
-       'approve', '[]', '[]', 'v1', now() + interval '1 h')`,
-    [id, messageId, runId, requester, call, JSON.stringify(payment)],
+       'approve', '[]', '[]', $7, $8, now() + interval '1 h')`,
+    [id, messageId, runId, requester, call, JSON.stringify(payment), rules.policy, rules.epoch],
   );
   const deadline = new Date(Date.now() + 3_600_000);
   const binding = bindingDigest({
     call,
     actor: requester,
     session: 's',
-    policy: 'v1',
-    epoch: 0,
+    ...rules,
     preview: null,
     deadline,
   });

@@ -54,7 +54,7 @@ describe('Policy Check', () => {
   });
 
   for (const effect of ['confirm', 'approve']) {
-    it(`sends a call whose effect is ${effect} to Needs Approval without a grant, even if one came along`, async () => {
+    it(`sends a call whose effect is ${effect} to Ask without a grant, even if one came along`, async () => {
       const [blocked, allowed, asks] = await decide(call, { ...decision, effect });
       assert.deepEqual([blocked, allowed], [[], []]);
       assert.equal(asks?.[0]?.grant, null);

@@ -110,9 +110,8 @@ const table: Case[] = [
     says: 'a value that it declares and leaves out is outside: another default is another call',
     run,
     call: ['gatehouse.cancel', {}],
-    effect: 'approve',
+    effect: 'confirm',
     codes: ['automation_outside'],
-    quorum: 1,
   },
   { says: 'it may read', run, call: ['ledger.balance', {}], effect: 'allow', codes: ['read_allowed'] },
   {

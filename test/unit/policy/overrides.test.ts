@@ -3,6 +3,7 @@ import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
+import { loadCatalogue, riskClasses } from '../../../gateway/catalogue/index.ts';
 import { loadEngine } from '../../../gateway/policy/engine.ts';
 import { askPolicy } from '../../../gateway/policy/fail-closed.ts';
 import { readPolicyData, type PolicyInput, type Verdict } from '../../../gateway/policy/index.ts';
@@ -23,7 +24,7 @@ const lift = (rule: string, more = ''): Promise<void> =>
     `overrides:\n  - rule: ${rule}\n    owner: approver-a\n    expires: 2026-11-05\n    reason: while the ledger is moved\n${more}`,
   );
 const viewer = inputOf({
-  tool: { ...inputOf().tool, name: 'crm.note', risk: 'write' },
+  tool: { ...inputOf().tool, name: 'customers.note', risk: 'write' },
   actor: { ...runOf().actor, roles: ['viewer'] },
 });
 const remove: Partial<PolicyInput> = {
@@ -70,11 +71,11 @@ test('a question that is lifted is answered by whoever answers for it', async ()
 
 test('only the tools that are named are lifted, and two overrides of one rule stand side by side', async () => {
   const second =
-    '  - rule: role_reads_only\n    tools: [crm.other]\n    owner: approver-b\n    expires: 2026-11-10\n    reason: also for the other one\n';
-  await lift('role_reads_only', `    tools: [crm.note]\n${second}`);
+    '  - rule: role_reads_only\n    tools: [prices.update]\n    owner: approver-b\n    expires: 2026-11-10\n    reason: also for the other one\n';
+  await lift('role_reads_only', `    tools: [customers.note]\n${second}`);
   assert.deepEqual(await ask(), ['allow', 'write_allowed']);
   assert.deepEqual(await ask({ tool: { ...viewer.tool, name: 'crm.third' } }), ['deny', 'role_reads_only']);
-  const other = { ...viewer.tool, name: 'crm.other' };
+  const other = { ...viewer.tool, name: 'prices.update' };
   assert.deepEqual(await ask({ tool: other, now: '2026-11-09T00:00:00Z' }), ['allow', 'write_allowed']);
 });
 
@@ -99,6 +100,69 @@ for (const rule of [
     });
   });
 }
+
+const shipped = loadCatalogue(policiesDir).read();
+
+test('an override of a rule that there is not is refused, and so is one of what only permits', async () => {
+  for (const rule of ['role_read_only', 'read_allowed', 'read_needs_approval', 'own_rule']) {
+    await lift(rule);
+    await assert.rejects(readPolicyData(folder, now), {
+      code: 'GH-POLICY-017',
+      message: /overrides\.yaml:2: overrides\.0\.rule: no shipped rule .* docs\/policy\.md/,
+    });
+  }
+});
+
+test('one of a tool that there is not is refused with the line of the tool', async () => {
+  await lift('role_reads_only', '    tools:\n      - customers.note\n      - customer.note\n');
+  await assert.rejects(readPolicyData(folder, now), {
+    code: 'GH-POLICY-017',
+    message: /overrides\.yaml:8: overrides\.0\.tools\.1: there is no tool customer\.note; .*tools list/,
+  });
+});
+
+test('one for which nobody answers is refused', async () => {
+  await lift('role_reads_only');
+  const { overrides } = await readPolicyData(folder, now);
+  overrides.check({ get: (principal) => (principal === 'approver-a' ? {} : undefined) });
+  assert.throws(() => overrides.check({ get: () => undefined }), {
+    code: 'GH-POLICY-017',
+    message: /overrides\.yaml:3: overrides\.0\.owner: there is no approver-a in people\.yaml/,
+  });
+});
+
+test('all of it is told at once', async () => {
+  await lift('no_such_rule', '    tools: [none]\n');
+  await assert.rejects(readPolicyData(folder, now), {
+    message: /overrides\.0\.rule.*\n.*overrides\.0\.tools\.0/,
+  });
+});
+
+test('what expired names what it likes: it lifts nothing, and does not keep the others from being read', async () => {
+  await lift('gone_rule', '    tools: [gone.tool]\n');
+  const later = new Date('2026-11-06T00:00:00Z');
+  const { overrides } = await readPolicyData(folder, later);
+  assert.equal(overrides.list.length, 1);
+  overrides.check({ get: () => undefined });
+  await assert.rejects(readPolicyData(folder, new Date(later.getTime() - 1000)), { code: 'GH-POLICY-017' });
+});
+
+test('an override can name the gate of each class that has one, and of no other', async () => {
+  const { engine } = await loadEngine(folder, (await readPolicyData(folder, now)).data);
+  const money = { cents: 100, currency: 'EUR' };
+  const gates = [];
+  for (const risk of riskClasses) {
+    const input = { ...viewer, ...remove, money, tool: { ...inputOf().tool, name: 'x', risk } };
+    const { reasons } = await askPolicy(engine, input, () => 0);
+    const gate = `${risk}_needs_approval`;
+    const asks = reasons.some(({ code }) => code === gate);
+    if (asks) gates.push(gate);
+    await lift(gate);
+    const read = readOverrides(folder, now, shipped);
+    await (asks ? read : assert.rejects(read, { code: 'GH-POLICY-017' }));
+  }
+  assert.equal(gates.length, riskClasses.length - 2, 'all but reads and writes of one’s own work');
+});
 
 const entry = { rule: 'role_reads_only', owner: 'a', expires: '2026-11-05', reason: 'because of the move' };
 const broken: [says: string, change: Record<string, unknown>, message: RegExp][] = [

@@ -287,8 +287,8 @@ test('an answer that was given to a question stays, though approvers allowed the
 });
 
 test('people are held against the classes when it starts, when it reloads and when they change', async (context) => {
-  const nobody = { byGroups: () => [] };
-  const somebody = { byGroups: () => ['a', 'b'] };
+  const nobody = { get: () => undefined, byGroups: () => [] };
+  const somebody = { get: () => ({}), byGroups: () => ['a', 'b'] };
   await assert.rejects(at.open({ people: nobody }), { code: 'GH-POLICY-011' });
   const folder = await policiesWith({}, context);
   const policy = await at.open({ people: somebody, policiesDir: folder });
@@ -303,12 +303,28 @@ test('people are held against the classes when it starts, when it reloads and wh
   assert.equal(policy.mostAsks(), 7);
   assert.equal((await policy.decide(fresh(), balance)).policy.version, policy.version);
   let changed = false;
-  const leaving = { byGroups: () => (changed ? [] : ['a', 'b']) };
+  const leaving = { get: () => ({}), byGroups: () => (changed ? [] : ['a', 'b']) };
   const other = await at.open({ people: leaving });
   changed = true;
   await assert.rejects(other.reload(), { code: 'GH-POLICY-011' });
   assert.equal((await at.open()).approvalClass('payment')?.quorum, 1);
   assert.equal((await at.open()).approvalClass('read'), undefined);
+});
+
+test('whoever answers for an override is among the people, when it starts and when they change', async (context) => {
+  const folder = await policiesWith({ 'overrides.yaml': override }, context);
+  const people = {
+    get: (principal: string) => (principal === owner ? {} : undefined),
+    byGroups: () => ['a', 'b'],
+  };
+  let owner = 'somebody-else';
+  await assert.rejects(at.open({ clock, people, policiesDir: folder }), { code: 'GH-POLICY-017' });
+  owner = 'approver-a';
+  const policy = await at.open({ clock, people, policiesDir: folder });
+  policy.checkPeople(people);
+  owner = 'somebody-else';
+  assert.throws(() => policy.checkPeople(people), { code: 'GH-POLICY-017' });
+  await assert.rejects(policy.reload(), { code: 'GH-POLICY-017' });
 });
 
 test('an overview says what each role may do with each tool, under which rules', async () => {

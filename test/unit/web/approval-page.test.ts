@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { GatehouseError } from '../../../gateway/config/index.ts';
-import { editFields, paymentCard, startWeb, type WebStandIn } from './stand-in.ts';
+import { editFields, paymentCard } from './cards.ts';
+import { startWeb, type WebStandIn } from './stand-in.ts';
 import { asNew, visits } from './visit.ts';
 
 let web: WebStandIn;

@@ -2,14 +2,11 @@ import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { launchBrowser, noBrowser } from '../../e2e/support/browser.ts';
+import { launchBrowser } from '../../e2e/support/browser.ts';
 import { violations } from '../../support/axe.ts';
 import { gateOf, type DecisionOptions } from '../approvals/support.ts';
+import { shots, skip } from './browser.ts';
 import { openInbox, type InboxHouse } from './inbox-house.ts';
-
-const shots = process.env.GATEHOUSE_TEST_SHOTS;
-// A machine that checks the project must not pass by skipping.
-const skip = process.env.CI ? false : noBrowser;
 
 describe('the inbox in a browser', { skip }, () => {
   let inbox: InboxHouse;

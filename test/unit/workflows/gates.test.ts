@@ -9,7 +9,7 @@ describe('what the flow guard counts as governed', () => {
       [],
     ],
     [
-      'so is one on Approved, which Needs Approval leads to',
+      'so is one on Approved, which Ask leads to',
       flow('a', { W: 'webhook', P: 'policy', A: 'approval', H: 'http' }, [
         'W > P',
         'P:1 > H',
@@ -65,7 +65,7 @@ describe('what the flow guard counts as governed', () => {
       ['GH-FLOW-002 H'],
     ],
     [
-      'nor one on Needs Approval',
+      'nor one on Ask',
       flow('a', { W: 'webhook', P: 'policy', H: 'http' }, ['W > P', 'P:2 > H']),
       ['GH-FLOW-002 H'],
     ],
