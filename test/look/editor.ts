@@ -83,7 +83,7 @@ async function openCanvas(page: Page, address: string): Promise<void> {
 /** Opens a node's panel on the canvas as a builder does; its lists are asked of the gateway and come a moment later. */
 async function openPanel(page: Page, name: string): Promise<void> {
   const panel = page.locator('[data-test-id=ndv]');
-  await page.keyboard.press('Escape');
+  if (await panel.isVisible()) await page.locator('[data-test-id=ndv-close-button]').click();
   await panel.waitFor({ state: 'hidden' });
   await page.locator(`.vue-flow__node[data-id="${nodeId(name)}"]`).dblclick({ force: true });
   await panel.waitFor();
