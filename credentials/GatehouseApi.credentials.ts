@@ -6,6 +6,7 @@ import type {
   IHttpRequestOptions,
   INodeProperties,
 } from 'n8n-workflow';
+import { whoami } from './whoami';
 
 /** How the Gatehouse nodes reach the gateway. Production secrets stay in the gateway; this only opens its door. */
 export class GatehouseApi implements ICredentialType {
@@ -60,7 +61,5 @@ export class GatehouseApi implements ICredentialType {
     headers: { ...options.headers, Authorization: `Bearer ${String(credentials.token)}` },
   });
 
-  test: ICredentialTestRequest = {
-    request: { baseURL: '={{ $credentials.baseUrl }}', url: '/v1/whoami' },
-  };
+  test: ICredentialTestRequest = whoami;
 }

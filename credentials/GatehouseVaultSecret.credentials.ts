@@ -9,6 +9,7 @@ import type {
   IHttpRequestOptions,
   INodeProperties,
 } from 'n8n-workflow';
+import { whoami } from './whoami';
 
 /**
  * Lets n8n's own HTTP Request node call a host with a secret of the gateway. The request is aimed at the gateway, which
@@ -27,7 +28,7 @@ export class GatehouseVaultSecret implements ICredentialType {
   properties: INodeProperties[] = [
     {
       displayName:
-        'The request goes to the gateway as a call of the tool http.request. Only hosts that its file in policies/tools lists can be reached.',
+        'The request goes to the gateway as a call of the tool http.request. Only hosts that its file in policies/tools lists can be reached. n8n does not test a credential whose Run and Grant come from an item: the first request shows whether it works.',
       name: 'notice',
       type: 'notice',
       default: '',
@@ -76,12 +77,7 @@ export class GatehouseVaultSecret implements ICredentialType {
 
   authenticate: IAuthenticate = async (credentials, options) => aimAtGateway(credentials, options);
 
-  test: ICredentialTestRequest = {
-    request: {
-      baseURL: '={{ $credentials.baseUrl }}',
-      url: '/v1/whoami',
-    },
-  };
+  test: ICredentialTestRequest = whoami;
 }
 
 /** The request as n8n's HTTP Request node builds it; version 4 still uses the older field names. */

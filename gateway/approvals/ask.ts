@@ -76,6 +76,7 @@ async function askAbout(
 
 /**
  * Gives each of these people a card of their own, with a link that is theirs alone.
+ * @param later whether they are asked because those before them did not decide
  * @returns those who could be reached
  */
 export async function sendCards(
@@ -83,6 +84,7 @@ export async function sendCards(
   tx: Transaction,
   rows: OnCard,
   people: readonly string[],
+  later = false,
 ): Promise<string[]> {
   const card = cardOf(deps, rows);
   const routes = await deps.delivery.notifyAll(
@@ -97,6 +99,7 @@ export async function sendCards(
           principal,
           await linkFor(deps, tx, rows[0], { principal, identity }),
           pageOf(deps, card.id),
+          later,
         ),
     })),
   );

@@ -233,7 +233,10 @@ export function previewText({ preview, void: outdated, state }: ApprovalRow): st
   if (!preview) return state === 'pending' ? 'No preview.' : 'The preview was deleted after its retention.';
   if (preview.state !== 'shown') return visible(preview.text ?? 'No preview.');
   const varies = preview.facts.some((fact) => !fact.bound);
-  return `Looked up at ${preview.at.slice(11, 16)} UTC, and again before it is done: if ${varies ? 'what counts of it' : 'it'} differs, nothing is done and you are asked again.`;
+  const looked = `Looked up at ${moment(preview.at)}`;
+  if (state !== 'pending') return `${looked}.`;
+  const differs = `if ${varies ? 'what counts of it' : 'it'} differs, nothing is done and it has to be approved again`;
+  return `${looked}, and again before it is done: ${differs}.`;
 }
 
 /** A value of a call that its requester did not type, with its source in words. Texts are written for them anyway. */
@@ -252,8 +255,13 @@ function sourceOf(catalogue: Readers['catalogue'], { origin, source }: TracedLea
   if (origin === 'mentioned') return 'a part of the request that says something else';
   if (!source) return 'somewhere else than the request';
   const title = visible(catalogue.get(source.tool)?.title ?? source.tool);
-  const result = `the result of “${title}” at ${source.at.slice(11, 16)} UTC`;
+  const result = `the result of “${title}” at ${moment(source.at)}`;
   return origin === 'tool' ? result : `${result}, asked with words of the request`;
+}
+
+/** An instant as texts have it; pages write it in their reader's zone. */
+export function moment(iso: string): string {
+  return `${iso.slice(0, 16).replace('T', ' ')} UTC`;
 }
 
 /** An argument's name in words. */

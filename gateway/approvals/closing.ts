@@ -23,7 +23,9 @@ export async function expireLate(deps: ApprovalsDeps): Promise<number | null> {
     await transaction(deps.pool, async (tx) => {
       // What was decided while its lock was waited for stays decided.
       const rows = await lockCard(tx, id);
-      await settleAll(deps, tx, rows, { state: 'expired', reason: 'Nobody decided it in time.' });
+      const some = rows.some((row) => row.votes.length > 0);
+      const reason = some ? 'Too few people approved it in time.' : 'Nobody decided it in time.';
+      await settleAll(deps, tx, rows, { state: 'expired', reason });
     });
   }
   return rows.find((row) => row.ms > 0)?.ms ?? (rows.length === batch ? 0 : null);

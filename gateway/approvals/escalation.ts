@@ -1,7 +1,7 @@
 import { recordReceipts } from '../audit/index.ts';
 import { transaction, type Transaction } from '../db/index.ts';
 import { sendCards } from './ask.ts';
-import { buildCard } from './card.ts';
+import { buildCard, displayOf } from './card.ts';
 import { seatsOf } from './eligible.ts';
 import { reminderNotice, waitingCard } from './notices.ts';
 import { reminderCard } from './settle.ts';
@@ -72,13 +72,18 @@ async function escalate(
   );
   const row = (await findApprovals(tx, 'a.id = $1', [before.id]))[0] ?? before;
   const fresh = [...seatsOf(deps.people, row).keys()].filter((principal) => !row.asked.includes(principal));
-  const reached = await sendCards(deps, tx, [row], fresh);
+  const reached = await sendCards(deps, tx, [row], fresh, true);
   attest(tx, row, 'approval.escalated', { groups: [...groups], people: reached });
   if (reached.length === 0) deps.log.error({ approval: row.id, groups }, 'an escalation reached nobody');
+  const body = waitingCard([buildCard(deps, row)]);
+  if (reached.length > 0) {
+    const names = reached.map((principal) => displayOf(deps, principal)).join(', ');
+    body.text = `${body.text}\nIt was not decided so far, so these are asked too: ${names}.`;
+  }
   await deps.delivery.reply(tx, {
     message: { messageId: row.messageId },
     id: `${row.id}:step:${row.stepsDone}`,
-    body: waitingCard([buildCard(deps, row)]),
+    body,
     final: false,
   });
 }

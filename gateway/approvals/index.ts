@@ -1,6 +1,7 @@
 export { createApprovals, openCards, type Approvals, type OpenCards, type OpenWish } from './approvals.ts';
 export type { EditField } from './edit-form.ts';
 export type { Inbox, InboxGroup, InboxGrouping, InboxItem, InboxWish } from './inbox.ts';
+export { placeOf } from './notices.ts';
 export { fewestTimes, type ApprovalReport } from './report.ts';
 export type { ReportRow } from './report-rows.ts';
 export { listedDays, type ListName } from './scope.ts';

@@ -1,17 +1,19 @@
 import type { Outgoing } from '../channels/index.ts';
 import { digestOfText } from '../envelope/index.ts';
-import { visible } from './card.ts';
+import { moment, visible } from './card.ts';
 import { endedAs } from './refusals.ts';
 import type { Card } from './types.ts';
 
-/** Where somebody voted, in words. */
 const places: Record<string, string> = {
-  web: ' on the approvals page',
-  'n8n-form': ' on the form',
-  terminal: ' in the terminal',
-  slack: ' in Slack',
-  telegram: ' in Telegram',
+  web: 'on the approvals page',
+  'n8n-form': 'on the form',
+  terminal: 'in the terminal',
+  slack: 'in Slack',
+  telegram: 'in Telegram',
 };
+
+/** Where somebody voted, in words. */
+export const placeOf = (channel: string): string => places[channel] ?? `over ${visible(channel)}`;
 
 /** Hex digits of the binding that a button carries; Telegram leaves 64 bytes for all of a button's value. */
 const shownDigits = 8;
@@ -25,12 +27,14 @@ export function buttonValue(verdict: 'approve' | 'reject', card: Pick<Card, 'id'
 /**
  * The request as each approver gets it.
  * @param page the request's own page, where it can be changed and asked about
+ * @param later whether they are asked because those before them did not decide
  */
 export function askingNotice(
   card: Card,
   viewer: string,
   link: { label: string; url: string },
   page: string,
+  later = false,
 ): Outgoing {
   const others = card.approvers
     .filter((person) => person.principal !== viewer)
@@ -40,6 +44,7 @@ export function askingNotice(
       `${card.sentence}.`,
       editText(card),
       whyText(card),
+      later ? 'It was not decided so far, so you are asked too.' : '',
       card.preview,
       provenanceText(card),
       quotedText(card),
@@ -68,7 +73,7 @@ export function reminderNotice(card: Card, url: string): Outgoing {
   };
 }
 
-/** The requester's card once people were asked. `votable` draws the buttons of a confirmation on it. */
+/** The requester's card once people were asked. A confirmation that stands alone has its buttons on it. */
 export function waitingCard(cards: readonly Card[]): Outgoing {
   const confirm = cards.length === 1 && cards[0]?.kind === 'confirm' ? cards[0] : undefined;
   return {
@@ -80,9 +85,11 @@ export function waitingCard(cards: readonly Card[]): Outgoing {
   };
 }
 
-/** How a request that was not approved is shown: that its requester withdrew or somebody changed it is nobody's refusal. */
-export const endedTone = (state: string): 'cancelled' | 'refused' =>
-  state === 'cancelled' || state === 'superseded' ? 'cancelled' : 'refused';
+/** How a request that was not approved is shown: only what somebody rejected was refused. */
+export function endedTone(state: string): 'cancelled' | 'expired' | 'refused' {
+  if (state === 'expired') return 'expired';
+  return state === 'cancelled' || state === 'superseded' ? 'cancelled' : 'refused';
+}
 
 /** What becomes of a request that was approved and would do something else by now. */
 export function outdatedNotice(card: Card, changes: readonly string[]): Outgoing {
@@ -106,7 +113,7 @@ export function outcomeText(card: Card): string {
     .filter((vote) => vote.verdict === (card.state === 'rejected' ? 'reject' : 'approve'))
     .map(
       (vote) =>
-        `${vote.display}${vote.comment === null ? '' : ` (“${shorten(vote.comment)}”)`}${places[vote.channel] ?? ` over ${visible(vote.channel)}`}`,
+        `${vote.display}${vote.comment === null ? '' : ` (“${shorten(vote.comment)}”)`} ${placeOf(vote.channel)}`,
     );
   const people =
     (card.state === 'approved' || card.state === 'rejected') && by.length > 0
@@ -209,7 +216,3 @@ const sizeOf = (text: string): string =>
 
 /** At most so many characters, and no half of one. */
 const startOf = (text: string, most: number): string => text.slice(0, most).replace(/[\ud800-\udbff]$/, '');
-
-function moment(iso: string): string {
-  return `${iso.slice(0, 16).replace('T', ' ')} UTC`;
-}

@@ -82,7 +82,8 @@ export interface Outgoing {
   /** Further links, each as small as can be. */
   links?: { label: string; url: string }[];
   /** How far a request is, or how it ended; `unknown` is an effect of which nobody knows whether it happened. */
-  tone?: 'info' | 'answered' | 'done' | 'waiting' | 'refused' | 'cancelled' | 'failed' | 'unknown';
+  tone?:
+    'info' | 'answered' | 'done' | 'waiting' | 'refused' | 'expired' | 'cancelled' | 'failed' | 'unknown';
 }
 
 /** One way to talk with people. Everything that only a vendor knows stays behind this. */

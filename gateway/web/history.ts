@@ -90,9 +90,14 @@ function entryOf(row: Row): Entry {
 function statusOfRow({ asked, state, body }: Row): Status {
   const tone = body?.tone;
   if (tone === 'refused' || state === 'refused' || state === 'dead') return 'refused';
-  if (tone === 'failed' || tone === 'unknown' || tone === 'cancelled' || tone === 'answered') return tone;
+  if (isEnd(tone)) return tone;
   if (!asked) return tone === 'waiting' ? 'needs-you' : 'done';
   if (state === 'done' || state === 'handled' || tone === 'done') return 'done';
   if (state === 'waiting') return 'waiting';
   return state === 'running' ? 'deciding' : 'received';
 }
+
+/** Tones that say by themselves how it ended. */
+const ends = ['failed', 'unknown', 'expired', 'cancelled', 'answered'] as const;
+const isEnd = (tone: string | undefined): tone is (typeof ends)[number] =>
+  (ends as readonly (string | undefined)[]).includes(tone);

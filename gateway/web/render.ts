@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { Router, type Response } from 'express';
 import { Eta } from 'eta';
+import { placeOf } from '../approvals/index.ts';
 import * as format from './format.ts';
 import type { Viewer } from './session.ts';
 
@@ -44,6 +45,7 @@ export function assetRoutes(): Router {
 
 const helpers = {
   ...format,
+  placeOf,
   asset: (name: string) => `/assets/${name}?v=${versions[name] ?? ''}`,
 };
 

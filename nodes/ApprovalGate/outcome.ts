@@ -7,13 +7,17 @@ import { blockedJson, type Refusal } from '../shared/refusal';
 const BLOCKED = 0;
 const APPROVED = 1;
 
-const TEXTS: Record<Exclude<Outcome['state'], 'approved'>, string> = {
-  rejected: 'The request was rejected.',
-  expired: 'Nobody decided in time, so nothing was done.',
-  cancelled: 'The request was withdrawn.',
-  superseded: 'A newer request took its place, so nothing was done.',
-  undeliverable: 'The decision could not be delivered, so nothing was done.',
-  error: 'The request failed, so nothing was done.',
+/** What the requester reads of each end that is not an approval. */
+const ENDS: Record<Exclude<Outcome['state'], 'approved'>, Omit<Refusal, 'code'>> = {
+  rejected: { text: 'The request was rejected.' },
+  expired: {
+    text: 'It was not decided in time, so nothing was done.',
+    next: 'Ask again if it is still needed.',
+  },
+  cancelled: { text: 'The request was withdrawn.' },
+  superseded: { text: 'A newer request took its place, so nothing was done.' },
+  undeliverable: { text: 'The request could not be delivered, so nothing was done.' },
+  error: { text: 'The request failed, so nothing was done.' },
 };
 
 /** The parts of a Policy Check's item that a gate passes on. */
@@ -68,16 +72,23 @@ export function leaveBy(waiting: IDataObject, outcome: Outcome | undefined): Lea
   return { output: BLOCKED, json: { ...waiting, approval, ...blockedJson(refusalOfOutcome(outcome)) } };
 }
 
-/** Why an outcome is not an approval, with the approver's own words where there are some. */
+/** Why an outcome is not an approval: who rejected it and in which words, or what else the gateway says of its end. */
 export function refusalOfOutcome(outcome: Outcome): Refusal {
   const refusal = refusalOfState(outcome.state);
   const votes = Array.isArray(outcome.by) ? outcome.by : [];
-  const comment = votes.find((vote) => vote.verdict === 'reject' && vote.comment)?.comment;
-  const why = comment ?? outcome.reason;
-  return why ? { ...refusal, text: `${refusal.text} ${String(why)}` } : refusal;
+  const rejection = votes.find((vote) => vote.verdict === 'reject');
+  if (rejection) {
+    const who = typeof rejection.display === 'string' ? rejection.display : 'An approver';
+    const why = rejection.comment ? `: ${String(rejection.comment)}` : '.';
+    return { ...refusal, text: `${who} rejected the request${why}` };
+  }
+  // That it expired is all that there is to say of it.
+  if (!outcome.reason || outcome.state === 'expired') return refusal;
+  return { ...refusal, text: `${refusal.text} ${outcome.reason}` };
 }
 
-function refusalOfState(state: string): Refusal {
-  const known = Object.hasOwn(TEXTS, state) ? (state as keyof typeof TEXTS) : 'error';
-  return { code: `approval_${known}`, text: TEXTS[known] };
+/** What is said of a request that ended so. */
+export function refusalOfState(state: string): Refusal {
+  const known = Object.hasOwn(ENDS, state) ? (state as keyof typeof ENDS) : 'error';
+  return { code: `approval_${known}`, ...ENDS[known] };
 }

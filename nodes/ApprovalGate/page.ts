@@ -95,7 +95,8 @@ function origins(rows: Card['provenance'] | undefined): string {
 
 function deciders(card: Card): string {
   const names = card.approvers?.map((approver) => approver.display).join(', ');
-  const needed = card.quorum > 1 ? `${card.quorum} different people of ` : '';
+  const one = card.approvers?.length > 1 ? 'One of ' : '';
+  const needed = card.quorum > 1 ? `${card.quorum} different people of ` : one;
   const votes = card.votes?.map(
     (vote) =>
       `${vote.display} ${vote.verdict === 'approve' ? 'approved' : 'rejected'}${vote.comment ? `: ${vote.comment}` : ''}`,
@@ -104,7 +105,7 @@ function deciders(card: Card): string {
     names ? `<p>${escape(`${needed}${names}`)}</p>` : '',
     list(votes),
     card.deadline
-      ? `<p>Until <time datetime="${escape(card.deadline)}">${escape(card.deadline)}</time></p>`
+      ? `<p>${card.state === 'pending' ? 'Open until' : 'Was open until'} <time datetime="${escape(card.deadline)}">${escape(card.deadline)}</time></p>`
       : '',
   ].join('');
 }

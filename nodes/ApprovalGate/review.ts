@@ -6,7 +6,7 @@ import { stepOf } from '../shared/items';
 import { isObject, runOf, textOf } from '../shared/parameters';
 import { readable, refusalOf, refusalOfError, type Refusal } from '../shared/refusal';
 import { toolBelow } from './below';
-import { refusalOfOutcome } from './outcome';
+import { refusalOfOutcome, refusalOfState } from './outcome';
 import { register } from './register';
 
 /**
@@ -81,8 +81,7 @@ async function ask(
   const outcome = asked.value.approvals.find((approval) => approval.id === id)?.outcome;
   const approval = { id, digest };
   if (outcome) return { told: reviewed({ approval }, outcome) };
-  const expired = { code: 'approval_expired', text: 'Nobody decided in time, so nothing was done.' };
-  return { waiting: denied(expired, { approval }), waitUntil: asked.value.waitUntil };
+  return { waiting: denied(refusalOfState('expired'), { approval }), waitUntil: asked.value.waitUntil };
 }
 
 /** What Vault Credential will be called with: where one field holds all arguments, what is in it. */

@@ -20,24 +20,39 @@ export const commandsField: INodeProperties = {
 };
 
 /**
- * The node's outputs. n8n evaluates this text where it draws the node, so that it stands by itself.
- * @param parameters the node's parameters
+ * The lines of the field, each as the words that it names. n8n evaluates this text too, so that it stands by itself.
+ * @param text the field
  */
-function outputsOf(parameters: IDataObject): INodeOutputConfiguration[] {
-  const lines = String(parameters.source === 'message' ? (parameters.commands ?? '') : '').split('\n');
-  const names = lines.map((line) => line.trim()).filter((line) => line !== '');
-  return ['Rejected', 'Envelope', ...names].map((displayName) => ({ type: 'main', displayName }));
+function linesOf(text: unknown): string[][] {
+  const lines = String(text ?? '').split('\n');
+  return lines
+    .map((line) => line.split(/[\s,]+/).filter((word) => word !== ''))
+    .filter((words) => words.length > 0);
+}
+
+/**
+ * The node's outputs. n8n evaluates this text where it draws the node. It cuts a long label off, so that a line of
+ * several commands is called by its first.
+ * @param parameters the node's parameters
+ * @param lines `linesOf`
+ */
+function outputsOf(parameters: IDataObject, lines: typeof linesOf): INodeOutputConfiguration[] {
+  const named = parameters.source === 'message' ? lines(parameters.commands) : [];
+  const labels = named.map(
+    ([first = '', ...more]) => first + (more.length > 0 ? ` + ${more.length} more` : ''),
+  );
+  return ['Rejected', 'Envelope', ...labels].map((displayName) => ({ type: 'main', displayName }));
 }
 
 /** {@link outputsOf} as n8n takes it. */
-export const outputsExpression = `={{(${outputsOf.toString()})($parameter)}}` as const;
+export const outputsExpression = `={{(${outputsOf.toString()})($parameter, ${linesOf.toString()})}}` as const;
 
 /** @param text the field's lines @returns which output each command has, and how many outputs there are */
 export function routesOf(text: string): { count: number; outputs: Map<string, number> } {
-  const lines = outputsOf({ source: 'message', commands: text }).slice(ENVELOPE + 1);
+  const lines = linesOf(text);
   const outputs = new Map<string, number>();
-  lines.forEach(({ displayName = '' }, index) => {
-    for (const name of displayName.split(/[\s,]+/)) {
+  lines.forEach((words, index) => {
+    for (const name of words) {
       const command = name.replace(/^\//, '').toLowerCase();
       if (command !== '' && !outputs.has(command)) outputs.set(command, ENVELOPE + 1 + index);
     }

@@ -15,7 +15,8 @@ export class PolicyCheck implements INodeType {
     icon: { light: 'file:policy.svg', dark: 'file:policy.dark.svg' },
     group: ['transform'],
     version: 1,
-    subtitle: '={{ $parameter["call"] === "fields" ? $parameter["tool"] : "Call in the item" }}',
+    subtitle:
+      '={{ $parameter["call"] === "fields" ? $parameter["tool"] || "No tool chosen yet" : "Call in the item" }}',
     description: 'Has the policy decide whether a tool call may run, must be approved or is refused',
     defaults: { name: 'Policy Check' },
     inputs: [NodeConnectionTypes.Main],

@@ -4,7 +4,7 @@ import type { Decision } from '../shared/contract';
 import { callGateway } from '../shared/gateway';
 import { stepOf, type Leaving } from '../shared/items';
 import { isObject, runOf, textOf } from '../shared/parameters';
-import { blockedJson, refusalOf, refusalOfError, type Refusal } from '../shared/refusal';
+import { blockedJson, noTool, refusalOf, refusalOfError, type Refusal } from '../shared/refusal';
 
 const BLOCKED = 0;
 const ALLOWED = 1;
@@ -42,7 +42,7 @@ export async function decideItem(
 function callOf(context: IExecuteFunctions, item: INodeExecutionData, index: number): Call | Refusal {
   if (context.getNodeParameter('call', index) === 'fields') {
     const tool = textOf(context, 'tool', index);
-    if (tool === undefined) return { code: 'tool_missing', text: 'No tool is chosen.' };
+    if (tool === undefined) return noTool;
     return { tool, args: argumentsOf(context, index) };
   }
   const { tool, args, ...others } = item.json;

@@ -21,7 +21,8 @@ export class SandboxedAgent implements INodeType {
     icon: { light: 'file:sandbox.svg', dark: 'file:sandbox.dark.svg' },
     group: ['transform'],
     version: 1,
-    subtitle: '={{ $parameter["operation"] === "runAgent" ? "Run agent" : "Run " + $parameter["language"] }}',
+    subtitle:
+      '={{ $parameter["operation"] === "runAgent" ? "Run agent" : "Run " + ({ javascript: "JavaScript", python: "Python" }[$parameter["language"]] ?? "a shell script") }}',
     description: 'Runs code in a single-use container without a network',
     defaults: { name: 'Sandboxed Agent' },
     inputs: [NodeConnectionTypes.Main],

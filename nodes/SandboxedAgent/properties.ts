@@ -16,7 +16,7 @@ export const properties: INodeProperties[] = [
         name: 'Run Agent',
         value: 'runAgent',
         action: 'Run an agent',
-        description: 'Have an agent work on a task. Needs a language model in the gateway’s settings.',
+        description: 'Have an agent work on a task. This release has no model for it yet.',
       },
       {
         name: 'Run Code',
@@ -66,6 +66,14 @@ export const properties: INodeProperties[] = [
     hint: 'Left empty, the policy decides this call now, and only what it allows runs',
     description: 'The single-use grant that a Policy Check or an Approval Gate left in the item',
     displayOptions: { ...forCode, hide: { '@tool': [true] } },
+  },
+  {
+    displayName:
+      'This release cannot run an agent yet: each item leaves on <b>Not Done</b> with the reason <b>no_model_configured</b>. Use n8n’s own AI Agent, with an Approval Gate above each tool that has effects.',
+    name: 'agentNotice',
+    type: 'notice',
+    default: '',
+    displayOptions: forAgent,
   },
   {
     displayName: 'Task',

@@ -16,7 +16,7 @@ export class VaultCredential implements INodeType {
     group: ['transform'],
     version: 1,
     subtitle:
-      '={{ $parameter["operation"] === "httpRequest" ? $parameter["method"] + " with a secret" : String($rawParameter["tool"]).startsWith("=") ? "Execute the call in the item" : "Execute: " + $parameter["tool"] }}',
+      '={{ $parameter["operation"] === "httpRequest" ? $parameter["method"] + " with a secret" : String($rawParameter["tool"]).startsWith("=") ? "Execute the call in the item" : $parameter["tool"] ? "Execute: " + $parameter["tool"] : "No tool chosen yet" }}',
     description: 'Runs a tool or HTTP request with a secret that never enters n8n',
     defaults: { name: 'Vault Credential' },
     inputs: [NodeConnectionTypes.Main],

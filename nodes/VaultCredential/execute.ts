@@ -3,7 +3,7 @@ import { argumentsOf } from '../shared/arguments';
 import { runCall } from '../shared/execution';
 import { stepOf, type Leaving } from '../shared/items';
 import { isObject, objectOf, runOf, textOf } from '../shared/parameters';
-import { blockedJson, refusalOfError } from '../shared/refusal';
+import { blockedJson, noTool, refusalOfError } from '../shared/refusal';
 
 /** Runs the call of one item. Whatever goes wrong, it leaves on Not Done. */
 export async function executeItem(context: IExecuteFunctions, index: number): Promise<Leaving> {
@@ -11,13 +11,7 @@ export async function executeItem(context: IExecuteFunctions, index: number): Pr
     const isRequest = context.getNodeParameter('operation', index) === 'httpRequest';
     const tool = isRequest ? 'http.request' : textOf(context, 'tool', index);
     if (tool === undefined) {
-      return {
-        output: 0,
-        json: blockedJson({
-          code: 'tool_missing',
-          text: 'No tool is chosen.',
-        }),
-      };
+      return { output: 0, json: blockedJson(noTool) };
     }
     const run = runOf(context, index);
     const call: IDataObject = {

@@ -74,19 +74,24 @@ export function runOf(context: IExecuteFunctions, index: number): string {
   }
   const run = valueOf(context, 'run', index);
   if (typeof run === 'string' && run !== '') return run;
-  throw new NodeOperationError(context.getNode(), 'There is no run token', { itemIndex: index });
+  const text =
+    'The field Run is empty. It takes the run that the Envelope Normaliser made; without one nobody is acting.';
+  throw new NodeOperationError(context.getNode(), text, { itemIndex: index });
 }
+
+/** The parameters that hold a JSON object, by what the editor calls them. */
+const OBJECTS = { args: 'Arguments', headers: 'Headers' };
 
 /**
  * Reads a parameter that holds a JSON object, given as an object by an expression or as text.
  * @throws NodeOperationError when it is anything else
  */
-export function objectOf(context: IExecuteFunctions, name: string, index: number): IDataObject {
+export function objectOf(context: IExecuteFunctions, name: keyof typeof OBJECTS, index: number): IDataObject {
   const given = valueOf(context, name, index);
   const value: unknown =
     typeof given === 'string' ? jsonParse(given || '{}', { fallbackValue: null }) : given;
   if (isObject(value)) return value;
-  throw new NodeOperationError(context.getNode(), `The field ${name} is not a JSON object`, {
+  throw new NodeOperationError(context.getNode(), `The field ${OBJECTS[name]} is not a JSON object`, {
     itemIndex: index,
   });
 }

@@ -29,6 +29,13 @@ export function readable(refusal: Refusal): string {
   return [refusal.text, refusal.next, `(${refusal.code})`].filter(Boolean).join(' ');
 }
 
+/** The field for the tool is empty, or its expression found nothing in the item. */
+export const noTool: Refusal = {
+  code: 'tool_missing',
+  text: 'No tool is chosen, so nothing was asked or done.',
+  next: 'Choose one in the node, or an expression that finds one in the item.',
+};
+
 /** A refusal made of the reasons of a decision or execution. */
 export function refusalOf(reasons: Reason[] | undefined, fallback: Refusal): Refusal {
   const [first] = reasons ?? [];

@@ -30,6 +30,7 @@ const icons = {
   done: '✅ ',
   waiting: '⏳ ',
   refused: '⛔ ',
+  expired: '⌛ ',
   cancelled: '↩️ ',
   failed: '❌ ',
   unknown: '❓ ',

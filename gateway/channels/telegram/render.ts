@@ -20,6 +20,7 @@ const icons = {
   done: '✅ ',
   waiting: '⏳ ',
   refused: '⛔ ',
+  expired: '⌛ ',
   cancelled: '↩️ ',
   failed: '❌ ',
   unknown: '❓ ',

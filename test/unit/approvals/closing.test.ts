@@ -47,6 +47,15 @@ test('what is past its deadline expires; what is not stays open, and is the next
   assert.ok(next !== null && next > 50_000 && next <= 60_000);
 });
 
+test('of one that some approved it is not said that nobody decided', async () => {
+  const { id } = await asked({ quorum: 2 });
+  await house.approvals.vote({ approvalId: id, principal: 'approver-a', verdict: 'approve', channel: 'web' });
+  await due([id], -1);
+  await expireLate(house.deps);
+  assert.equal(await reasonOf(id), 'Too few people approved it in time.');
+  assert.deepEqual(new Set(house.seen.notices.slice(-2).map(({ tone }) => tone)), new Set(['expired']));
+});
+
 test('with nothing open there is no next deadline', async () => {
   assert.equal(await expireLate(house.deps), null);
 });

@@ -145,7 +145,11 @@ test('at half the time the next group is asked too, with a card and a link of th
     'nobody gets a second card',
   );
   assert.deepEqual(await receipts(id, 'approval.escalated'), [{ groups: ['managers'], people: ['manager'] }]);
-  assert.match(house.seen.replies.at(-1)?.text ?? '', /Asked: .*Max Manager/);
+  assert.match(cards[0]?.text ?? '', /It was not decided so far, so you are asked too\./);
+  assert.match(
+    house.seen.replies.at(-1)?.text ?? '',
+    /Asked: .*Max Manager[\s\S]* asked too: Max Manager\.$/,
+  );
   const result = await approvals.voteByToken(id, tokenFor(house.seen, 'manager', id), 'approve');
   assert.equal(result.state, 'approved');
   assert.ok(

@@ -176,7 +176,7 @@ test('the card says who asks for what, why, and which values the requester did n
   assert.equal(card.quoted, 'Reference:\ninvoice-42', 'text that nobody typed is no fact');
   assert.deepEqual(
     card.provenance.map((entry) => `${entry.label} from ${entry.source}`),
-    ['Payee from the result of “HTTP request” at 10:02 UTC'],
+    ['Payee from the result of “HTTP request” at 2026-11-01 10:02 UTC'],
   );
   assert.equal(card.mayVote, true);
   const fromInbox = new URL(card.formUrl ?? '').hash.slice(1);

@@ -156,7 +156,7 @@ for (const [ending, text, tone, final] of [
   [
     { state: 'expired' },
     /^120\.00 EUR: It was closed because its deadline passed,.* UTC\.$/,
-    'refused',
+    'expired',
     false,
   ],
   [{ state: 'cancelled', reason: 'You did.' }, /cancelled.* You did\.$/, 'cancelled', false],

@@ -64,6 +64,17 @@ describe('The form of an Approval Gate', () => {
     );
   });
 
+  it('says how many of whom decide, and until when it is or was open', async () => {
+    const told = async (change: object): Promise<string> => {
+      gateway.on('GET /v1/approvals/dec_1', { body: { ...card, ...change } });
+      return String((await get()).body);
+    };
+    assert.match(await told({}), /<p>2 different people of Ada, Ben<\/p>.*<p>Open until <time/s);
+    assert.match(await told({ quorum: 1 }), /<p>One of Ada, Ben<\/p>/);
+    assert.match(await told({ quorum: 1, approvers: [{ display: 'Ada' }] }), /<p>Ada<\/p>/);
+    assert.match(await told({ state: 'expired' }), /<p>Was open until <time/);
+  });
+
   it('is sandboxed away from the editor, is never stored and names no referrer', async () => {
     const { headers } = await get();
     const policy = headers['Content-Security-Policy'] ?? '';

@@ -109,7 +109,7 @@ describe('Approval Gate', () => {
       outcome('dec_3'),
       outcome('dec_1'),
       outcome('dec_2', 'rejected', {
-        by: [{ verdict: 'reject', comment: 'Too much.' }],
+        by: [{ verdict: 'reject', display: 'Ada', comment: 'Too much.' }],
         reason: 'An approver rejected it.',
       }),
     ]);
@@ -123,7 +123,25 @@ describe('Approval Gate', () => {
     assert.deepEqual(approved?.[0]?.run, { token: 'run_of_the_message' });
     assert.equal(blocked?.length, 1);
     assert.equal(blocked?.[0]?.grant, null);
-    assert.match(blocked?.[0]?.text as string, /rejected\. Too much\. \(approval_rejected\)/);
+    assert.equal(blocked?.[0]?.text, 'Ada rejected the request: Too much. (approval_rejected)');
+  });
+
+  it('says what else the gateway knows of an end, and of one that expired nothing twice', async () => {
+    const bench = gate();
+    const run = await bench.run([item('dec_1'), item('dec_2')]);
+    const body = message([
+      outcome('dec_1', 'expired', { by: [], reason: 'Nobody decided it in time.' }),
+      outcome('dec_2', 'undeliverable', { by: [], reason: 'Only 1 of 2 approvers can be reached.' }),
+    ]);
+    const answer = await post(bench, run, body);
+    const [blocked] = outputs(await bench.resume(run, answer.data));
+    assert.deepEqual(
+      blocked?.map((json) => json.text),
+      [
+        'It was not decided in time, so nothing was done. Ask again if it is still needed. (approval_expired)',
+        'The request could not be delivered, so nothing was done. Only 1 of 2 approvers can be reached. (approval_undeliverable)',
+      ],
+    );
   });
 
   for (const state of [

@@ -4,6 +4,7 @@ import { built, load } from './build.ts';
 
 interface Loaded {
   properties: Array<{ name: string; typeOptions?: { password?: boolean }; default: unknown }>;
+  test: { rules?: Array<{ type: string; properties: { value: number; message: string } }> };
   authenticate(credentials: object, options: object): Promise<Record<string, unknown>>;
 }
 
@@ -23,6 +24,14 @@ describe('The credentials', () => {
         assert.equal(typeOptions?.password, true, name);
         assert.equal(value, '');
       }
+    }
+  });
+
+  it('say what a refused test means and what to do, where n8n would only show the status', () => {
+    for (const { test } of [api, secret]) {
+      const said = new Map(test.rules?.map(({ properties }) => [properties.value, properties.message]));
+      assert.match(said.get(401) ?? '', /client token\. Leave it empty where/);
+      assert.match(said.get(404) ?? '', /not the gateway’s internal listener/);
     }
   });
 

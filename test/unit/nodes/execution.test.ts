@@ -75,6 +75,15 @@ describe('Vault Credential and Sandboxed Agent', () => {
     assert.equal(gateway.calls.length, 0);
   });
 
+  it('names the field to fill where the tool, the run or the arguments are missing', async () => {
+    const told = async (parameters: IDataObject): Promise<string> =>
+      outputs(await bench({ ...fromItem, ...parameters }).run([item]))[0]?.[0]?.text as string;
+    assert.match(await told({ tool: '' }), /No tool is chosen.* Choose one in the node/);
+    assert.match(await told({ run: '={{ $json.nobody }}' }), /The field Run is empty.* Envelope Normaliser/);
+    assert.match(await told({ args: '[1]' }), /The field Arguments is not a JSON object/);
+    assert.equal(gateway.calls.length, 0);
+  });
+
   it('is a dry run in the editor, unless its switch says otherwise', async () => {
     await bench(fromItem, { mode: 'manual' }).run([item]);
     await bench({ ...fromItem, runInEditor: true }, { mode: 'manual' }).run([item]);

@@ -34,15 +34,25 @@ const catalogue = readdirSync(fileURLToPath(new URL('../../../policies/tools', i
 const base = (type: string): string => type.replace(/(Hitl)?Tool$/, '');
 const read = (file: string) => JSON.parse(readFileSync(`${folder}/${file}`, 'utf8')) as WorkflowFile;
 
-/** How many outputs a node of ours has; undefined for another's. Some are worked out from the node's parameters. */
+/** The outputs of a node of ours; undefined for another's. Some are worked out from the node's parameters. */
 function outputsOf(
   description: INodeTypeDescription | undefined,
   parameters: Record<string, unknown>,
-): number | undefined {
+): { displayName?: string }[] | undefined {
   const outputs = description?.outputs;
-  if (typeof outputs !== 'string') return outputs?.length;
-  const expression = outputs.slice('={{'.length, -'}}'.length);
-  return (runInNewContext(expression, { $parameter: parameters }) as unknown[]).length;
+  if (typeof outputs !== 'string')
+    return outputs?.map((output, index) =>
+      typeof output === 'object' ? output : { displayName: description?.outputNames?.[index] },
+    );
+  return evaluated(outputs, parameters) as { displayName: string }[];
+}
+
+/** What an expression of a description says of a node with these parameters. */
+function evaluated(expression: string, $parameter: Record<string, unknown>): unknown {
+  return runInNewContext(expression.slice('={{'.length, -'}}'.length), {
+    $parameter,
+    $rawParameter: $parameter,
+  });
 }
 
 describe('The workflows', () => {
@@ -62,6 +72,26 @@ describe('The workflows', () => {
       );
       types.set(ours + description.name, description);
     }
+  });
+
+  it('stand beside nodes whose subtitles read as words, also before a tool is chosen', () => {
+    const subtitle = (name: string, parameters: Record<string, unknown>): unknown =>
+      evaluated(types.get(ours + name)?.subtitle ?? '', parameters);
+    assert.equal(subtitle('policyCheck', { call: 'fields', tool: '' }), 'No tool chosen yet');
+    assert.equal(subtitle('policyCheck', { call: 'fields', tool: 'ledger.transfer' }), 'ledger.transfer');
+    assert.equal(subtitle('vaultCredential', { operation: 'execute', tool: '' }), 'No tool chosen yet');
+    assert.equal(
+      subtitle('vaultCredential', { operation: 'execute', tool: 'ledger.balance' }),
+      'Execute: ledger.balance',
+    );
+    assert.equal(
+      subtitle('sandboxedAgent', { operation: 'runCode', language: 'javascript' }),
+      'Run JavaScript',
+    );
+    assert.equal(
+      subtitle('sandboxedAgent', { operation: 'runCode', language: 'shell' }),
+      'Run a shell script',
+    );
   });
 
   for (const file of readdirSync(folder)) {
@@ -91,13 +121,19 @@ describe('The workflows', () => {
           const node = workflow.nodes.find(({ name }) => name === from);
           assert.ok(node, from);
           const outputs = outputsOf(types.get(node.type), node.parameters);
-          if (outputs !== undefined) assert.ok((kinds.main ?? []).length <= outputs, from);
+          if (outputs !== undefined) assert.ok((kinds.main ?? []).length <= outputs.length, from);
           for (const { node: to } of Object.values(kinds).flat(2))
             assert.ok(
               workflow.nodes.some(({ name }) => name === to),
               to,
             );
         }
+      });
+
+      it('labels no output longer than n8n shows', () => {
+        for (const { name, type, parameters } of workflow.nodes)
+          for (const { displayName = '' } of outputsOf(types.get(type), parameters) ?? [])
+            assert.ok(displayName.length <= 15, `${name}: ${displayName}`);
       });
 
       it('never lets the closed output of a gate reach a call but the reply', () => {

@@ -17,7 +17,7 @@ test('the card of a payment shows the balance before and after, and that the pay
     'Balance after: 24,880.00 EUR',
     'This payee: never paid before',
   ]);
-  assert.match(card.preview, /^Looked up at \d\d:\d\d UTC, and again before it is done/);
+  assert.match(card.preview, /^Looked up at 20\d\d-\d\d-\d\d \d\d:\d\d UTC, and again before it is done/);
   assert.match(on.said.join('\n'), /approver-a: .*Looked up at/s);
 });
 

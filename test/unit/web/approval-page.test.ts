@@ -89,6 +89,15 @@ describe('an approval', () => {
     assert.match(answer.text, /You asked for this yourself/);
   });
 
+  it('says in words where somebody voted', async () => {
+    const vote = { principal: 'approver-a', display: 'Alex', verdict: 'approve' as const, comment: null };
+    const at = new Date(0).toISOString();
+    const card = paymentCard({ votes: [{ ...vote, channel: 'n8n-form', at, standsInFor: null }] });
+    web.state.cards.set(card.id, card);
+    const { text } = await get(`/approvals/${card.id}`, web.signInAs('approver-a'));
+    assert.match(text, /Alex<\/strong> <span class="meta">on the form, <time/);
+  });
+
   it('offers no form to those who may not vote', async () => {
     const card = paymentCard({ mayVote: false, whyNot: 'You asked for this yourself.' });
     web.state.cards.set(card.id, card);

@@ -45,6 +45,13 @@ describe('the chat page', () => {
     assert.match(text, /Cancelled\n?<\/span>/);
   });
 
+  it('shows a request that nobody decided in time as expired, as the other pages do', async () => {
+    const id = await web.addMessage('approver-a', '/pay 11 EUR ACME x', 'done');
+    await web.addReply('approver-a', id, { text: 'Too late.', tone: 'expired' });
+    const { text } = await get('/', web.signInAs('approver-a'));
+    assert.match(text, /Expired\n?<\/span>/);
+  });
+
   it('does not mistake a message held back by a rate limit for one that needs approval', async () => {
     await web.addMessage('approver-a', '/balance', 'limited');
     const { rows } = await web.pool.query<{ id: string }>(`select id from messages where state = 'limited'`);
