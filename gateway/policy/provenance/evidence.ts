@@ -1,6 +1,9 @@
 import type { Catalogue, Tool } from '../../catalogue/index.ts';
-import type { OwnWords, Purpose } from './own-words.ts';
+import { isDayForm } from './dates.ts';
 import { leavesOf, type Leaf } from './leaves.ts';
+import { yearsFrom } from './origin.ts';
+import type { OwnWords } from './own-words.ts';
+import type { Purpose } from './roles.ts';
 import type { TracedLeaf } from '../types.ts';
 
 /** What a tool returned earlier in the session of a call. */
@@ -21,6 +24,13 @@ export interface Found {
   source: NonNullable<TracedLeaf['source']>;
 }
 
+/** Who asked, in which words, and when. */
+export interface Asking {
+  catalogue: Pick<Catalogue, 'get'>;
+  words: OwnWords;
+  now: Date;
+}
+
 /** A value that names one record for good, such as `id` or `customerNumber`; never one that its author chooses. */
 const naming = /^(?:id|key|number|uuid|iban)$|_(?:id|key|number|uuid)$|[a-z](?:Id|Key|Number|Uuid)$/;
 
@@ -35,16 +45,16 @@ const naming = /^(?:id|key|number|uuid|iban)$|_(?:id|key|number|uuid)$|[a-z](?:I
  */
 export function findIn(
   results: readonly ToolResult[],
-  catalogue: Pick<Catalogue, 'get'>,
-  words: OwnWords,
+  asking: Asking,
   value: Leaf['value'],
   purpose: Purpose | null,
 ): Found | null {
+  const { catalogue } = asking;
   let seen: Found | null = null;
   for (const result of results) {
     const tool = catalogue.get(result.tool);
     const record =
-      tool && result.ofThisRequest && result.args && asked(tool, result.args, words, purpose)
+      tool && result.ofThisRequest && result.args && isAsked(tool, result.args, asking, purpose)
         ? oneRecord(result.result)
         : null;
     const fields = record
@@ -86,16 +96,22 @@ function writtenHere(
 }
 
 /** Whether a question was worded by the actor: at least one value, and none that they did not type. */
-function asked(tool: Tool, args: Record<string, unknown>, words: OwnWords, purpose: Purpose | null): boolean {
+function isAsked(
+  tool: Tool,
+  args: Record<string, unknown>,
+  { words, now }: Asking,
+  purpose: Purpose | null,
+): boolean {
   const leaves = leavesOf(tool, args).filter((leaf) => leaf.schema === 'free');
-  return (
-    leaves.length > 0 &&
-    leaves.every((leaf) =>
-      words
-        .find(String(leaf.value))
-        .some((span) => (purpose ? words.serves(span, purpose) : !words.forbids(span))),
-    )
-  );
+  const isTyped = ({ arg, value }: Leaf): boolean =>
+    tool.kinds[arg] === 'sizes'
+      ? words.findSize(String(value), yearsFrom(tool, now)).length > 0
+      : words
+          .find(String(value))
+          .some((span) => (purpose ? words.serves(span, purpose) : !words.forbids(span)));
+  // "The last one" alone asks for whatever came last.
+  const isWorded = ({ arg, value }: Leaf): boolean => tool.kinds[arg] !== 'sizes' || isDayForm(String(value));
+  return leaves.some(isWorded) && leaves.every(isTyped);
 }
 
 /** The record of a result that holds exactly one. */

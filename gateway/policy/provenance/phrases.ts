@@ -1,5 +1,24 @@
 import type { Token } from './tokens.ts';
-import { asideWords, currencies, leadIns, notOrdering, nounsToo, questionWords, readVerbs } from './words.ts';
+import {
+  asideWords,
+  currencies,
+  effectVerbs,
+  giveVerbs,
+  infinitiveLeads,
+  leadIns,
+  letterWords,
+  modals,
+  notOrdering,
+  nounsToo,
+  questionWords,
+  readVerbs,
+  replyVerbs,
+  speakers,
+  tellVerbs,
+  thingWords,
+  timeWords,
+  wishes,
+} from './words.ts';
 
 /** Whether a word is a name of a currency, or holds its sign. */
 export const isNamed = (code: string, token: Token): boolean =>
@@ -7,14 +26,32 @@ export const isNamed = (code: string, token: Token): boolean =>
     (name) => token.lower === name || (name.length === 1 && token.word.includes(name)),
   );
 
-/** Whether a word of a clause tells us to do something, rather than naming a thing or asking about it. */
-export function isOrder(clause: readonly Token[], at: number, orders: ReadonlySet<string>): boolean {
+/** Whether a word of a clause may tell somebody to do something, rather than name a thing or ask about it. */
+export function mayOrder(clause: readonly Token[], at: number, orders: ReadonlySet<string>): boolean {
   const word = clause[at]?.lower ?? '';
   if (!orders.has(word) || questionWords.has(clause[0]?.lower ?? '')) return false;
   const before = clause[at - 1];
   if (before && (before.possessive || notOrdering.has(before.lower))) return false;
   return !nounsToo.has(word) || clause.slice(0, at).every((token) => leadIns.has(token.lower));
 }
+
+/** Whether it tells us: "could you pay", and not "Bob will pay", "I usually pay" or "remind me to pay". */
+export const isOrder = (clause: readonly Token[], at: number, orders: ReadonlySet<string>): boolean =>
+  mayOrder(clause, at, orders) && isAskedOfUs(clause.slice(0, at));
+
+function isAskedOfUs(before: readonly Token[]): boolean {
+  const words = before.map(({ lower }) => lower);
+  const last = words.at(-1) ?? '';
+  if (modals.has(last)) return words.at(-2) === 'you';
+  // "Use the shared account to pay …".
+  if (words.find((word) => !leadIns.has(word)) === 'use') return last === 'to';
+  if (last === 'to' && !infinitiveLeads.has(words.at(-2) ?? '') && words.at(-3) !== 'help') return false;
+  if (words.some((word) => speakers.has(word)) && !words.some((word) => wishes.has(word))) return false;
+  return before.every((token) => leadIns.has(token.lower) || timeWords.has(token.lower) || isPlain(token));
+}
+
+/** A number of a time or a list, and what has no letters at all. */
+const isPlain = ({ lower, quantity }: Token): boolean => quantity || !/\p{L}/u.test(lower);
 
 const lets = new Set(['let', 'allow', 'permit']);
 const ourselves = new Set(['me', 'us']);
@@ -29,4 +66,58 @@ export function leadsAside(clause: readonly Token[], order: number, value: numbe
   return clause
     .slice(order + 1, value)
     .some(({ lower }) => asideWords.has(lower) || (!lent && readVerbs.has(lower)));
+}
+
+/** Whether what follows an order is done by somebody else: "ask Ann to mail Bob", "send it so that Ann can pay Bob". */
+export const isOfOthers = (order: Token, words: readonly Token[]): boolean =>
+  words.some(
+    ({ lower }, index) =>
+      effectVerbs.has(lower) &&
+      (!nounsToo.has(lower) || (tellVerbs.has(order.lower) && words[index - 1]?.lower === 'to')),
+  );
+
+/**
+ * Whether a person stands between an order and what is sent to them: "send Ann the list of payments to ACME". A "to" that
+ * follows belongs to the thing.
+ * @param words from the order to the value, without either
+ */
+export function hasPerson(order: Token, words: readonly Token[]): boolean {
+  if (tellVerbs.has(order.lower)) return true;
+  if (!giveVerbs.has(order.lower)) return false;
+  const skip = thingWords.has(words[0]?.lower ?? '') ? 1 : 0;
+  const thing = words.findIndex(({ lower }, index) => index > skip && thingWords.has(lower));
+  const person = words.slice(0, thing);
+  return (
+    thing > skip &&
+    thing <= skip + 4 &&
+    person.every(({ lower }) => !['to', 'of', 'from', 'for', 'in', 'on'].includes(lower))
+  );
+}
+
+/**
+ * Whether a value names who is answered: "reply to the last mail from Ann", "answer Ann's question".
+ * @param words from the order to the value, without either
+ * @param after the words behind it
+ */
+export function isAnswered(
+  order: Token,
+  words: readonly Token[],
+  value: Token,
+  after: readonly Token[],
+): boolean {
+  if (!replyVerbs.has(order.lower)) return false;
+  const rest = words[0]?.lower === 'to' ? words.slice(1) : words;
+  if (value.possessive) {
+    const letter = after.findIndex(({ lower }) => letterWords.has(lower));
+    return rest.length === 0 && letter >= 0 && letter <= 2;
+  }
+  const [letter, from] = rest.slice(-2);
+  return (
+    rest.length <= 6 &&
+    letterWords.has(letter?.lower ?? '') &&
+    from?.lower === 'from' &&
+    rest
+      .slice(0, -2)
+      .every(({ lower }) => !['to', 'with', 'about', 'from', 'and', 'for', 'of'].includes(lower))
+  );
 }

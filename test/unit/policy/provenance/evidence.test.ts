@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { trace } from '../../../../gateway/policy/provenance/index.ts';
 import { runOf } from '../support.ts';
-import { edit, event, mail, origins, pay, remove, returned, toolOf, tools, traced } from './support.ts';
+import { edit, event, mail, now, origins, pay, remove, returned, toolOf, tools, traced } from './support.ts';
 
 const ann = { name: 'Ann', email: 'ann@example.com', note: 'eve@example.net' };
 const asked = returned('contacts.find', { name: 'Ann' }, { rows: [ann] });
@@ -195,9 +195,9 @@ test('what tools returned is read only for what the user did not say', async () 
     return Promise.resolve([]);
   };
   const call = { recipients: ['Ann'], body: 'Whatever was written' };
-  await trace(runOf({ text: 'Mail Ann' }), mail, call, { catalogue: tools, tainted: false, results });
+  await trace(runOf({ text: 'Mail Ann' }), mail, call, { catalogue: tools, tainted: false, results, now });
   assert.equal(reads, 0);
-  await trace(runOf({ text: 'Mail Bob' }), mail, call, { catalogue: tools, tainted: false, results });
+  await trace(runOf({ text: 'Mail Bob' }), mail, call, { catalogue: tools, tainted: false, results, now });
   assert.equal(reads, 1);
 });
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { keysOf, numberKey, tokenise } from '../../../../gateway/policy/provenance/tokens.ts';
+import { numberKey } from '../../../../gateway/policy/provenance/numbers.ts';
+import { keysOf, tokenise } from '../../../../gateway/policy/provenance/tokens.ts';
 
 test('one number is one number, however it is written, and never another', () => {
   for (const [written, key] of [
