@@ -2,8 +2,17 @@ import type { Token } from './tokens.ts';
 import {
   asideWords,
   currencies,
+  afterNoun,
   effectVerbs,
+  functionWords,
   giveVerbs,
+  lightVerbs,
+  mailVerbs,
+  particles,
+  paymentNouns,
+  payVerbs,
+  possessives,
+  topicWords,
   infinitiveLeads,
   leadIns,
   letterWords,
@@ -70,29 +79,53 @@ export function leadsAside(clause: readonly Token[], order: number, value: numbe
 
 /** Whether what follows an order is done by somebody else: "ask Ann to mail Bob", "send it so that Ann can pay Bob". */
 export const isOfOthers = (order: Token, words: readonly Token[]): boolean =>
-  words.some(
-    ({ lower }, index) =>
-      effectVerbs.has(lower) &&
-      (!nounsToo.has(lower) || (tellVerbs.has(order.lower) && words[index - 1]?.lower === 'to')),
-  );
+  words.some(({ lower }, index) => {
+    const before = words[index - 1];
+    if (!effectVerbs.has(lower) || before?.possessive || notOrdering.has(before?.lower ?? '')) return false;
+    return !nounsToo.has(lower) || (before?.lower === 'to' && tellVerbs.has(order.lower));
+  });
+
+const prepositions = new Set(['to', 'of', 'from', 'for', 'in', 'on', 'with', 'by']);
 
 /**
  * Whether a person stands between an order and what is sent to them: "send Ann the list of payments to ACME". A "to" that
  * follows belongs to the thing.
- * @param words from the order to the value, without either
+ * @param between the words from the order to the value, without either
  */
-export function hasPerson(order: Token, words: readonly Token[]): boolean {
+export function hasPerson(order: Token, between: readonly Token[]): boolean {
   if (tellVerbs.has(order.lower)) return true;
-  if (!giveVerbs.has(order.lower)) return false;
-  const skip = thingWords.has(words[0]?.lower ?? '') ? 1 : 0;
-  const thing = words.findIndex(({ lower }, index) => index > skip && thingWords.has(lower));
-  const person = words.slice(0, thing);
+  const words = particles.has(between[0]?.lower ?? '') ? between.slice(1) : between;
+  const first = possessives.has(words[0]?.lower ?? '') ? 1 : 0;
+  const thing = words.findIndex(
+    ({ lower }, index) =>
+      index >= first &&
+      ((giveVerbs.has(order.lower) && thingWords.has(lower)) ||
+        (mailVerbs.has(order.lower) && (thingWords.has(lower) || topicWords.has(lower)))),
+  );
+  const person = words.slice(first, thing);
   return (
-    thing > skip &&
-    thing <= skip + 4 &&
-    person.every(({ lower }) => !['to', 'of', 'from', 'for', 'in', 'on'].includes(lower))
+    thing > first &&
+    person.length <= 4 &&
+    person.every(({ lower, possessive }) => !possessive && !prepositions.has(lower))
   );
 }
+
+/** Whether an order is one to pay: "pay", "make a transfer of", "give Ann 20 EUR". */
+export function isPayment(clause: readonly Token[], at: number): boolean {
+  if (isOrder(clause, at, payVerbs)) return true;
+  const words = clause.slice(at + 1, at + 6);
+  if (isOrder(clause, at, lightVerbs)) {
+    const noun = words.findIndex(({ lower }) => paymentNouns.has(lower));
+    const after = words[noun + 1];
+    return noun >= 0 && after !== undefined && (afterNoun.has(after.lower) || after.money);
+  }
+  if (!isOrder(clause, at, handVerbs)) return false;
+  const money = words.findIndex((word) => word.money);
+  return (
+    money >= 0 && words.slice(0, money).every(({ lower }) => !functionWords.has(lower) || lower === 'my')
+  );
+}
+const handVerbs = new Set(['give', 'lend']);
 
 /**
  * Whether a value names who is answered: "reply to the last mail from Ann", "answer Ann's question".

@@ -1,4 +1,4 @@
-import { hasPerson, isAnswered, isOfOthers, isOrder, leadsAside, mayOrder } from './phrases.ts';
+import { hasPerson, isAnswered, isOfOthers, isOrder, isPayment, leadsAside, mayOrder } from './phrases.ts';
 import type { Span, Token } from './tokens.ts';
 import {
   accountWords,
@@ -10,11 +10,11 @@ import {
   linkingWords,
   namingWords,
   negations,
-  payVerbs,
   placeWords,
   prohibitions,
   pronouns,
   readVerbs,
+  removeVerbs,
   sourceWords,
   undoingNegations,
   withVerbs,
@@ -56,9 +56,11 @@ export function serves(tokens: readonly Token[], span: Span, purpose: Purpose): 
   const here = tokens.slice(span.from, span.to + 1);
   if (here.some((token) => token.quoted)) return false;
   if (purpose === 'record') return true;
-  const before = tokens.slice(0, span.from).filter((token) => token.clause === here[0]?.clause);
-  const orders = purpose === 'payee' ? payVerbs : effectVerbs;
-  const verb = before.findLastIndex((_token, index) => isOrder(before, index, orders));
+  const clause = tokens.filter((token) => token.clause === here[0]?.clause);
+  const before = clause.slice(0, clause.indexOf(here[0] as Token));
+  const orders = (words: readonly Token[], index: number): boolean =>
+    purpose === 'payee' ? isPayment(words, index) : isOrder(words, index, effectVerbs);
+  const verb = before.findLastIndex((_token, index) => orders(clause, index));
   const order = before[verb];
   const last = here.at(-1) as Token;
   const words = before.slice(verb + 1);
@@ -80,13 +82,20 @@ function leadsTo(
   for (const { lower } of words.toReversed()) {
     if (destinationWords.has(lower))
       return lower !== 'to' || purpose === 'choice' || !hasPerson(order, words);
-    if (lower === 'with') return withVerbs.has(order.lower);
+    if (lower === 'with') return withVerbs.has(order.lower) || isCopied(tokens, span);
+    if (lower === 'from' && removeVerbs.has(order.lower)) return true;
     if (lower === 'for') return forVerbs.has(order.lower);
     if (placeWords.has(lower)) return !wordsAfter(tokens, span).some((later) => later.lower === 'to');
     if (sourceWords.has(lower) || readVerbs.has(lower)) return false;
   }
   return true;
 }
+
+/** "with Bob in copy" */
+const isCopied = (tokens: readonly Token[], span: Span): boolean => {
+  const [preposition, copy] = wordsAfter(tokens, span);
+  return preposition?.lower === 'in' && ['cc', 'bcc', 'copy'].includes(copy?.lower ?? '');
+};
 
 /** "Bob's account", "Bob's holiday fund": what is paid into it, Bob gets. */
 const holdsAccount = (tokens: readonly Token[], span: Span): boolean =>
@@ -100,7 +109,11 @@ function wordsAfter(tokens: readonly Token[], { to }: Span): Token[] {
 }
 
 /** "Her address is …", "IBAN: …": given for an order that stands elsewhere in the request. */
-function isGiven(tokens: readonly Token[], { from }: Span, orders: ReadonlySet<string>): boolean {
+function isGiven(
+  tokens: readonly Token[],
+  { from }: Span,
+  orders: (clause: readonly Token[], index: number) => boolean,
+): boolean {
   const here = tokens[from] as Token;
   const before = tokens.slice(0, from).filter((token) => token.sentence === here.sentence);
   const last = before.at(-1)?.lower ?? '';
@@ -112,9 +125,9 @@ function isGiven(tokens: readonly Token[], { from }: Span, orders: ReadonlySet<s
     : namingWords.has(last);
   return (
     named &&
-    tokens.some((token, index) => {
-      const start = tokens.findIndex((first) => first.clause === token.clause);
-      return isOrder(tokens.slice(start, index + 1), index - start, orders);
+    tokens.some((token) => {
+      const clause = tokens.filter((one) => one.clause === token.clause);
+      return orders(clause, clause.indexOf(token));
     })
   );
 }

@@ -187,9 +187,11 @@ function isOfDate(tokens: readonly Token[], index: number): boolean {
 
 function quotedSpans(text: string): [number, number][] {
   const spans: [number, number][] = [];
-  for (const match of text.matchAll(/"([^"]{40,})"|“([^”]{40,})”|«([^»]{40,})»/gu)) {
+  // A straight mark opens where a word begins: what stands between two short quotations is in neither.
+  for (const match of text.matchAll(/(?<![^\s([{])"(?=\S)([^"]*)"|“([^”]*)”|«([^»]*)»/gu)) {
     const inside = match[1] ?? match[2] ?? match[3] ?? '';
-    if (inside.split(/\s+/).length > longQuote) spans.push([match.index, match.index + match[0].length]);
+    if (inside.length >= shortestQuote && inside.split(/\s+/).length > longQuote)
+      spans.push([match.index, match.index + match[0].length]);
   }
   return spans;
 }

@@ -48,7 +48,7 @@ export const nounsToo = set(
   `email e-mail mail message msg dm contact call text reply answer order post record comment file log plan book share report
    charge credit deposit purchase transfer wire donate tip update change copy draft mark rate set book fill loop hand
    notify-list address schedule welcome wish top pass brief alert phone ring sms request offer push trigger store note archive
-   label tag`,
+   label tag cc bcc rent ping nudge split`,
 );
 
 /** What may stand before an order at the start of its clause. */
@@ -115,6 +115,8 @@ export const sourceWords = set(
 /** What follows is where something goes. */
 export const destinationWords = set('to cc bcc at into onto toward towards');
 
+/** After these "from" says where as well: "remove Ann from the channel". */
+export const removeVerbs = set('remove revoke delete');
 /** These mean a destination after some orders only. */
 export const withVerbs = set(
   'share meet schedule create book set arrange plan split discuss coordinate make add organise organize collaborate reschedule connect follow confirm',
@@ -140,11 +142,21 @@ export const letterWords = set(
 /** They take the person directly; what follows "to" is then no destination: "tell Ann about the letter to Bob". */
 export const tellVerbs = set('tell ask inform remind notify warn thank congratulate brief alert assure');
 /** They may take a person before the thing: "send Ann the list of payments to ACME". */
-export const giveVerbs = set('send forward give mail email e-mail message text write pay show offer pass');
+export const giveVerbs = set('send forward give write pay show offer pass');
+/** They may take a person and then what it is about: "email Ann about the letter to Bob". */
+export const mailVerbs = set('email e-mail mail message msg dm text write call phone ping sms');
 /** A thing begins: what stood before it, right after the verb, was a person. */
-export const thingWords = set(
-  'the a an my our his her their your its what how whether why where when which about regarding concerning',
-);
+export const thingWords = set('the a an my our his her their your its what how whether why where when which');
+export const topicWords = set('about regarding concerning re');
+export const possessives = set('my our his her their your the');
+/** They belong to the verb: "send over", "pay back". */
+export const particles = set('over back out off along up on');
+
+/** What an order with a verb of no meaning of its own pays: "make a transfer to ACME". */
+export const lightVerbs = set('make do schedule set create arrange');
+export const paymentNouns = set('payment transfer donation refund deposit order tip contribution');
+/** What follows is how much of it, or to whom; another word makes it a thing: "a payment reminder". */
+export const afterNoun = set('of to over for into');
 
 export const negations = set(
   `not never don't dont doesn't doesnt won't wont can't cannot shouldn't mustn't no without except excluding instead ignore
@@ -153,7 +165,7 @@ export const negations = set(
 
 /** Words for what somebody is reached by: "her address is …", "IBAN …". */
 export const namingWords = set(
-  'address email e-mail mail iban account number phone channel url link site website recipient payee handle username',
+  'address email e-mail mail iban account number phone channel url link site website recipient recipients payee handle username attendees participants',
 );
 /** What stands between such a word and what it names. */
 export const linkingWords = set('is are : =');
