@@ -1,15 +1,18 @@
+import { numberKey } from './numbers.ts';
 import type { Token } from './tokens.ts';
 import {
   asideWords,
   currencies,
   afterNoun,
   effectVerbs,
-  functionWords,
   giveVerbs,
   lightVerbs,
   mailVerbs,
+  moneyWords,
   particles,
   paymentNouns,
+  ordersOf,
+  partWords,
   payVerbs,
   possessives,
   topicWords,
@@ -22,6 +25,7 @@ import {
   questionWords,
   readVerbs,
   replyVerbs,
+  sendVerbs,
   speakers,
   tellVerbs,
   thingWords,
@@ -72,9 +76,13 @@ const ourselves = new Set(['me', 'us']);
 export function leadsAside(clause: readonly Token[], order: number, value: number): boolean {
   const lent = lets.has(clause[order]?.lower ?? '');
   if (lent && ourselves.has(clause[order + 1]?.lower ?? '')) return true;
+  const ends = ordersOf['delete']?.has(clause[order]?.lower ?? '');
   return clause
     .slice(order + 1, value)
-    .some(({ lower }) => asideWords.has(lower) || (!lent && readVerbs.has(lower)));
+    .some(
+      ({ lower }) =>
+        asideWords.has(lower) || (!lent && readVerbs.has(lower)) || (ends && partWords.has(lower)),
+    );
 }
 
 /** Whether what follows an order is done by somebody else: "ask Ann to mail Bob", "send it so that Ann can pay Bob". */
@@ -100,7 +108,8 @@ export function hasPerson(order: Token, between: readonly Token[]): boolean {
     ({ lower }, index) =>
       index >= first &&
       ((giveVerbs.has(order.lower) && thingWords.has(lower)) ||
-        (mailVerbs.has(order.lower) && (thingWords.has(lower) || topicWords.has(lower)))),
+        (mailVerbs.has(order.lower) &&
+          (thingWords.has(lower) || topicWords.has(lower) || (lower === 'that' && first === 0)))),
   );
   const person = words.slice(first, thing);
   return (
@@ -110,22 +119,31 @@ export function hasPerson(order: Token, between: readonly Token[]): boolean {
   );
 }
 
-/** Whether an order is one to pay: "pay", "make a transfer of", "give Ann 20 EUR". */
+/** Whether an order is one to pay: "pay", "send Ann 20 EUR", "make a transfer of", and not "send Ann the bill". */
 export function isPayment(clause: readonly Token[], at: number): boolean {
+  const order = clause[at]?.lower ?? '';
+  const words = clause.slice(at + 1, at + 9);
+  if (sendVerbs.has(order) || handVerbs.has(order))
+    return isOrder(clause, at, new Set([order])) && isOfMoney(words);
   if (isOrder(clause, at, payVerbs)) return true;
-  const words = clause.slice(at + 1, at + 6);
-  if (isOrder(clause, at, lightVerbs)) {
-    const noun = words.findIndex(({ lower }) => paymentNouns.has(lower));
-    const after = words[noun + 1];
-    return noun >= 0 && after !== undefined && (afterNoun.has(after.lower) || after.money);
-  }
-  if (!isOrder(clause, at, handVerbs)) return false;
-  const money = words.findIndex((word) => word.money);
-  return (
-    money >= 0 && words.slice(0, money).every(({ lower }) => !functionWords.has(lower) || lower === 'my')
-  );
+  if (!isOrder(clause, at, lightVerbs)) return false;
+  const noun = words.findIndex(({ lower }) => paymentNouns.has(lower));
+  const after = words[noun + 1];
+  const plain = words.slice(0, noun).every(({ lower }) => !prepositions.has(lower));
+  return noun >= 0 && plain && after !== undefined && (afterNoun.has(after.lower) || after.money);
 }
 const handVerbs = new Set(['give', 'lend']);
+
+/** Whether what an order sends is money: the thing that comes before any "of", "to" or "for". */
+function isOfMoney(words: readonly Token[]): boolean {
+  const end = words.findIndex(({ lower }) => prepositions.has(lower));
+  const thing = end < 0 ? words : words.slice(0, end);
+  return thing.some(({ money, word, lower, dated }, index) => {
+    const before = thing[index - 1];
+    const apart = !before || thingWords.has(before.lower) || /^\p{Lu}/u.test(before.word);
+    return money || moneyWords.has(lower) || (apart && !dated && numberKey(word) !== null);
+  });
+}
 
 /**
  * Whether a value names who is answered: "reply to the last mail from Ann", "answer Ann's question".

@@ -6,7 +6,9 @@ import {
   clauseSubjects,
   destinationWords,
   effectVerbs,
+  finiteVerbs,
   forVerbs,
+  giveVerbs,
   linkingWords,
   namingWords,
   negations,
@@ -15,8 +17,11 @@ import {
   pronouns,
   readVerbs,
   removeVerbs,
+  sayingVerbs,
   sourceWords,
+  subordinators,
   undoingNegations,
+  wholes,
   withVerbs,
 } from './words.ts';
 
@@ -46,6 +51,7 @@ export function forbids(tokens: readonly Token[], { from }: Span): boolean {
 function isNegation(tokens: readonly Token[], index: number): boolean {
   const [next, after] = [tokens[index + 1], tokens[index + 2]];
   if (undoingNegations.has(next?.lower ?? '')) return false;
+  if (tokens[index]?.lower === 'but') return wholes.has(tokens[index - 1]?.lower ?? '');
   if (tokens[index]?.lower === 'no' && /^\d/.test(next?.word ?? '')) return false;
   return !(bounds.has(next?.lower ?? '') && after?.lower === 'than');
 }
@@ -78,24 +84,41 @@ function leadsTo(
   span: Span,
   purpose: Purpose,
 ): boolean {
-  if (isOfOthers(order, words)) return false;
-  for (const { lower } of words.toReversed()) {
-    if (destinationWords.has(lower))
-      return lower !== 'to' || purpose === 'choice' || !hasPerson(order, words);
-    if (lower === 'with') return withVerbs.has(order.lower) || isCopied(tokens, span);
+  const named = purpose !== 'choice';
+  const after = wordsAfter(tokens, span);
+  if (isOfOthers(order, words) || (named && isTalkedAbout(order, words, after[0]))) return false;
+  for (const [index, { lower }] of [...words.entries()].reverse()) {
+    if (lower === 'to') return !named || (words[index - 1]?.lower !== 'than' && !hasPerson(order, words));
+    if (destinationWords.has(lower)) return true;
+    if (named && isInClause(words.slice(0, index)) && clausal.has(lower)) return false;
+    if (lower === 'with') return withVerbs.has(order.lower) || isCopied(after);
     if (lower === 'from' && removeVerbs.has(order.lower)) return true;
     if (lower === 'for') return forVerbs.has(order.lower);
-    if (placeWords.has(lower)) return !wordsAfter(tokens, span).some((later) => later.lower === 'to');
-    if (sourceWords.has(lower) || readVerbs.has(lower)) return false;
+    if (placeWords.has(lower)) return !after.some((later) => later.lower === 'to');
+    if (sourceWords.has(lower) || readVerbs.has(lower) || (named && subordinators.has(lower))) return false;
   }
-  return true;
+  // "send the plan to Ann": the plan goes, and nothing goes to it.
+  return !named || !giveVerbs.has(order.lower) || after[0]?.lower !== 'to';
+}
+
+/** "pay Ann, who works for Bob": it is not the order that these lead to. */
+const clausal = new Set(['with', 'for', 'in', 'on']);
+const isInClause = (words: readonly Token[]): boolean =>
+  words.some(({ lower }) => lower !== 'that' && subordinators.has(lower));
+
+/** "tell Ann that Bob is late", "send it to Ann, Bob has it": what is said of somebody sends them nothing. */
+function isTalkedAbout(order: Token, words: readonly Token[], next: Token | undefined): boolean {
+  if (finiteVerbs.has(next?.lower ?? '')) return true;
+  const said = sayingVerbs.has(order.lower) ? words.findIndex(({ lower }) => lower === 'that') : -1;
+  return (
+    said >= 0 &&
+    words.slice(said + 1).some(({ lower }) => clauseSubjects.has(lower) || finiteVerbs.has(lower))
+  );
 }
 
 /** "with Bob in copy" */
-const isCopied = (tokens: readonly Token[], span: Span): boolean => {
-  const [preposition, copy] = wordsAfter(tokens, span);
-  return preposition?.lower === 'in' && ['cc', 'bcc', 'copy'].includes(copy?.lower ?? '');
-};
+const isCopied = ([preposition, copy]: readonly Token[]): boolean =>
+  preposition?.lower === 'in' && ['cc', 'bcc', 'copy'].includes(copy?.lower ?? '');
 
 /** "Bob's account", "Bob's holiday fund": what is paid into it, Bob gets. */
 const holdsAccount = (tokens: readonly Token[], span: Span): boolean =>
@@ -138,6 +161,7 @@ export function orders(tokens: readonly Token[], span: Span, verbs: ReadonlySet<
   if (clause === undefined || quoted || forbids(tokens, span)) return false;
   const words = tokens.filter((token) => token.clause === clause);
   const value = words.indexOf(tokens[span.from] as Token);
+  if (finiteVerbs.has(wordsAfter(tokens, span)[0]?.lower ?? '')) return false;
   return words.some((_word, at) => isOrder(words, at, verbs) && !leadsAside(words, at, value));
 }
 

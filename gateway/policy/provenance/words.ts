@@ -6,7 +6,7 @@ const set = (words: string): ReadonlySet<string> => new Set(words.split(/\s+/));
 
 /** Orders that something be paid. */
 export const payVerbs = set(
-  `pay transfer send wire refund reimburse donate tip settle remit repay purchase buy charge credit forward deposit top move
+  `pay transfer send wire refund reimburse donate tip settle remit repay purchase buy credit forward deposit top move
    put book order reserve rent hire subscribe contribute compensate`,
 );
 
@@ -20,7 +20,7 @@ export const effectVerbs = new Set([
      subscribe register cc bcc loop let drop leave hand fill log file draft record mark rate comment split broadcast
      congratulate thank warn welcome wish introduce connect meet pass relay shoot circulate distribute escalate brief alert nudge
      phone ring sms request propose offer suggest assure apologise apologize confirm follow push trigger enter insert store keep
-     note archive label tag report`,
+     note archive label tag report charge`,
   ),
 ]);
 
@@ -38,7 +38,12 @@ export const ordersOf: Readonly<Record<string, ReadonlySet<string>>> = {
 export const accountWords = set('account iban wallet fund pot savings');
 
 /** What follows is not what an order is for, though it stands in its clause. */
-export const asideWords = set('about regarding concerning from like than after before since what whether if');
+export const asideWords = set(
+  'about regarding concerning from like than after before since what whether if because as when while so who which that',
+);
+
+/** Nor is the whole, where only a part of it is to be gone: "delete the line in a.txt". */
+export const partWords = set('of in');
 
 /** What stands before the name of a folder. */
 export const folderWords = set('in into to from under inside folder directory');
@@ -109,9 +114,24 @@ export const orderVerbs = new Set([
 /** What follows is where something came from, or what it is about. */
 export const sourceWords = set(
   `from by of about regarding concerning re via per than like mentioning mentioned named called titled labelled labeled
-   containing received written sent signed posted between against since until after before during`,
+   containing received written sent signed posted between against since until after before during near around beside`,
 );
 
+/** A clause of its own begins: who is named in it is not whom the order is for, unless a "to" leads there. */
+export const subordinators = set(
+  `that because if when whenever where who whom whose whoever what which whether while as since until unless so how why but than
+   once though although`,
+);
+/** What somebody does or did: who stands before it is talked about. */
+export const finiteVerbs = set(
+  `is are was were isn't wasn't has have had hasn't will won't would can can't could should must may might does doesn't did didn't
+   said says asked asks wants wanted needs needed knows knew made makes wrote writes sent sends gets got gave gives left leaves
+   comes came goes went works worked lives sees saw told tells took takes owes owed paid pays bought joins joined aside`,
+);
+/** What follows "that" after one of these is what they say, with every "to" in it: "note that I paid it to Ann". */
+export const sayingVerbs = set(
+  'write note post announce add save record make tell let remind publish draft log put mention reply respond answer',
+);
 /** What follows is where something goes. */
 export const destinationWords = set('to cc bcc at into onto toward towards');
 
@@ -130,6 +150,10 @@ export const placeWords = set('in on');
 export const undoingNegations = set('forget hesitate only just');
 /** Nor does a bound: "no more than", "not later than". */
 export const bounds = set('more less fewer later earlier sooner higher lower longer bigger');
+/** "everything but …": only after one of these does it exclude. */
+export const wholes = set(
+  'all any anybody anyone anything everybody everyone everything nobody nothing none',
+);
 /** Orders not to do something: what follows an "and" is forbidden as well. */
 export const prohibitions = set("not never don't dont without avoid");
 
@@ -155,12 +179,15 @@ export const particles = set('over back out off along up on');
 /** What an order with a verb of no meaning of its own pays: "make a transfer to ACME". */
 export const lightVerbs = set('make do schedule set create arrange');
 export const paymentNouns = set('payment transfer donation refund deposit order tip contribution');
+/** They send anything, and pay where it is money that they send. */
+export const sendVerbs = set('send forward put move');
+export const moneyWords = set('money cash rent share half third rest deposit fee amount sum salary wages');
 /** What follows is how much of it, or to whom; another word makes it a thing: "a payment reminder". */
 export const afterNoun = set('of to over for into');
 
 export const negations = set(
   `not never don't dont doesn't doesnt won't wont can't cannot shouldn't mustn't no without except excluding instead ignore
-   avoid unless nor neither stop refuse`,
+   avoid unless nor neither stop refuse nothing nobody none but`,
 );
 
 /** Words for what somebody is reached by: "her address is …", "IBAN …". */
