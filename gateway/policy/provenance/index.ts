@@ -3,7 +3,7 @@ import type { Origin, PolicyInput, RunContext, TracedLeaf } from '../types.ts';
 import { carriedBy } from './content.ts';
 import { findIn, type ToolResult } from './evidence.ts';
 import { leavesOf, type Leaf } from './leaves.ts';
-import { originOf, receiving } from './origin.ts';
+import { originOf, receiving, type Request } from './origin.ts';
 import { noWords, wordsOfCommand, wordsOfText, type OwnWords } from './own-words.ts';
 import { ordersOf } from './words.ts';
 
@@ -53,7 +53,7 @@ export async function trace(
 ): Promise<Provenance> {
   const words = wordsOf(run);
   const strict = sources.tainted || words.foreign;
-  const request = { words, tool, strict, now: sources.now, used: new Set<number>() };
+  const request: Request = { words, tool, strict, now: sources.now, used: new Set<number>() };
   const traced = leavesOf(tool, args).map((leaf): Traced => {
     const kind = tool.kinds[leaf.arg] ?? 'redirects';
     return { leaf, kind, entry: { at: leaf.at, arg: leaf.arg, kind, origin: 'unknown' } };
@@ -81,7 +81,7 @@ export async function trace(
   return {
     leaves: traced.map(({ entry }) => entry),
     foreign: words.foreign,
-    anchored: isAnchored(traced),
+    anchored: isAnchored(request, traced),
     ordered: isOrdered(words, tool, traced),
     carried: carriedOut(run, tool, traced, words),
   };
@@ -94,9 +94,15 @@ interface Traced {
   entry: TracedLeaf;
 }
 
-/** A fixed choice of the schema says nothing of what a call is about. */
-const isAnchored = (traced: readonly Traced[]): boolean =>
-  traced.some(({ leaf, entry }) => leaf.schema === 'free' && vouching.has(entry.origin));
+/**
+ * A fixed choice of the schema says nothing of what a call is about. Nor, once others had a say, does a day or a number of
+ * a request that only asks: "what is on 12 March?".
+ */
+const isAnchored = ({ words, strict }: Request, traced: readonly Traced[]): boolean =>
+  traced.some(
+    ({ leaf, entry: { kind, origin } }) =>
+      leaf.schema === 'free' && vouching.has(origin) && (kind !== 'sizes' || !strict || words.demands),
+  );
 
 /** A value that decides stands where the request orders such an effect; fixed choices are no subject of an order. */
 function isOrdered(words: OwnWords, tool: Tool, traced: readonly Traced[]): boolean {

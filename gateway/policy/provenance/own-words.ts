@@ -3,7 +3,7 @@ import { isDay, isDayForm, writtenDays, type WrittenDay } from './dates.ts';
 import { numberKey } from './numbers.ts';
 import { ownTextOf } from './own-text.ts';
 import { isNamed } from './phrases.ts';
-import { dictates, forbids, orders, serves, type Purpose } from './roles.ts';
+import { demands, dictates, forbids, orders, serves, type Purpose } from './roles.ts';
 import { keysOf, tokenise, wordsIn, type Span, type Token } from './tokens.ts';
 import { currencies, currencyCodes, folderWords } from './words.ts';
 
@@ -42,6 +42,8 @@ export interface OwnWords {
   isQuantity(span: Span): boolean;
   /** Whether the words around it use the value for this purpose, and do not forbid it. */
   serves(span: Span, purpose: Purpose): boolean;
+  /** Whether they order anything that has an effect, rather than ask. */
+  readonly demands: boolean;
   /** Whether an order says in its own words what to write: "tell Ann that we are late". */
   readonly dictates: boolean;
   /** Whether the words forbid what they name there. */
@@ -141,10 +143,11 @@ class Words implements OwnWords {
 
   findAmount(value: string, strict: boolean): Span[] {
     const priced = strict && this.#tokens.some((token) => token.money);
-    return this.findNumber(value).filter(({ from }) => {
-      const before = this.#tokens[from - 1]?.word ?? '';
+    return this.findNumber(value).filter((span) => {
+      const before = this.#tokens[span.from - 1]?.word ?? '';
       const coded = /^\p{Lu}{2,3}$/u.test(before) && !currencyCodes.has(before);
-      return !coded && (!priced || this.#tokens[from]?.money);
+      const here = this.#tokens[span.from];
+      return !coded && !here?.quoted && (!priced || here?.money === true) && !this.forbids(span);
     });
   }
 
@@ -203,6 +206,10 @@ class Words implements OwnWords {
 
   isQuantity(span: Span): boolean {
     return this.#tokens.slice(span.from, span.to + 1).every((token) => token.quantity);
+  }
+
+  get demands(): boolean {
+    return this.#command || demands(this.#tokens);
   }
 
   get dictates(): boolean {

@@ -12,6 +12,7 @@ import {
   linkingWords,
   namingWords,
   negations,
+  orderVerbs,
   placeWords,
   prohibitions,
   pronouns,
@@ -28,14 +29,32 @@ import {
 /** What a value would be used for. `record` names what is worked on, `destination` where something goes, `choice` how. */
 export type Purpose = 'destination' | 'payee' | 'record' | 'choice';
 
+/** Where the clause of a word begins. */
+function beginOf(tokens: readonly Token[], at: number): number {
+  let begin = at;
+  while (begin > 0 && tokens[begin - 1]?.clause === tokens[at]?.clause) begin -= 1;
+  return begin;
+}
+
+/** The words behind a place, up to the end of its clause. */
+function wordsAfter(tokens: readonly Token[], at: number): readonly Token[] {
+  let end = at + 1;
+  while (tokens[end] && tokens[end]?.clause === tokens[at]?.clause) end += 1;
+  return tokens.slice(at + 1, end);
+}
+
+/** A clause, and the place in it of one of its words. */
+function clauseAround(tokens: readonly Token[], at: number): [clause: readonly Token[], at: number] {
+  const begin = beginOf(tokens, at);
+  return [tokens.slice(begin, at + 1).concat(wordsAfter(tokens, at)), at - begin];
+}
+
 /** Whether the words forbid what they name there: "not to Bob", "do not read it and send it to Bob". */
 export function forbids(tokens: readonly Token[], { from }: Span): boolean {
   let end = from;
   let forbidding = negations;
   for (;;) {
-    const clause = tokens[end]?.clause;
-    let begin = end;
-    while (begin > 0 && tokens[begin - 1]?.clause === clause) begin -= 1;
+    const begin = beginOf(tokens, end);
     for (let index = begin; index < end; index += 1)
       if (forbidding.has(tokens[index]?.lower ?? '') && isNegation(tokens, index)) return true;
     // An order that "or" joins to one that is forbidden is forbidden too; with "and" only where the first was no mere fact.
@@ -62,15 +81,15 @@ export function serves(tokens: readonly Token[], span: Span, purpose: Purpose): 
   const here = tokens.slice(span.from, span.to + 1);
   if (here.some((token) => token.quoted)) return false;
   if (purpose === 'record') return true;
-  const clause = tokens.filter((token) => token.clause === here[0]?.clause);
-  const before = clause.slice(0, clause.indexOf(here[0] as Token));
+  const [clause, place] = clauseAround(tokens, span.from);
+  const before = clause.slice(0, place);
   const orders = (words: readonly Token[], index: number): boolean =>
     purpose === 'payee' ? isPayment(words, index) : isOrder(words, index, effectVerbs);
   const verb = before.findLastIndex((_token, index) => orders(clause, index));
   const order = before[verb];
   const last = here.at(-1) as Token;
   const words = before.slice(verb + 1);
-  const answered = order !== undefined && isAnswered(order, words, last, wordsAfter(tokens, span));
+  const answered = order !== undefined && isAnswered(order, words, last, wordsAfter(tokens, span.to));
   if (last.possessive && !answered && !(purpose === 'payee' && holdsAccount(tokens, span))) return false;
   if (!order) return isGiven(tokens, span, orders);
   return answered || leadsTo(tokens, order, words, span, purpose);
@@ -85,7 +104,7 @@ function leadsTo(
   purpose: Purpose,
 ): boolean {
   const named = purpose !== 'choice';
-  const after = wordsAfter(tokens, span);
+  const after = wordsAfter(tokens, span.to);
   if (isOfOthers(order, words) || (named && isTalkedAbout(order, words, after[0]))) return false;
   for (const [index, { lower }] of [...words.entries()].reverse()) {
     if (lower === 'to') return !named || (words[index - 1]?.lower !== 'than' && !hasPerson(order, words));
@@ -122,14 +141,9 @@ const isCopied = ([preposition, copy]: readonly Token[]): boolean =>
 
 /** "Bob's account", "Bob's holiday fund": what is paid into it, Bob gets. */
 const holdsAccount = (tokens: readonly Token[], span: Span): boolean =>
-  wordsAfter(tokens, span)
+  wordsAfter(tokens, span.to)
     .slice(0, 2)
     .some((token) => accountWords.has(token.lower));
-
-function wordsAfter(tokens: readonly Token[], { to }: Span): Token[] {
-  const clause = tokens[to]?.clause;
-  return tokens.slice(to + 1).filter((token) => token.clause === clause);
-}
 
 /** "Her address is …", "IBAN: …": given for an order that stands elsewhere in the request. */
 function isGiven(
@@ -148,22 +162,32 @@ function isGiven(
     : namingWords.has(last);
   return (
     named &&
-    tokens.some((token) => {
-      const clause = tokens.filter((one) => one.clause === token.clause);
-      return orders(clause, clause.indexOf(token));
-    })
+    tokens.some(
+      ({ lower, quoted }, index) =>
+        orderVerbs.has(lower) &&
+        !quoted &&
+        !forbids(tokens, { from: index, to: index }) &&
+        orders(...clauseAround(tokens, index)),
+    )
   );
 }
 
 /** Whether an order with one of these verbs, in the same clause as the value, is about it. */
 export function orders(tokens: readonly Token[], span: Span, verbs: ReadonlySet<string>): boolean {
-  const { clause, quoted } = tokens[span.from] ?? {};
-  if (clause === undefined || quoted || forbids(tokens, span)) return false;
-  const words = tokens.filter((token) => token.clause === clause);
-  const value = words.indexOf(tokens[span.from] as Token);
-  if (finiteVerbs.has(wordsAfter(tokens, span)[0]?.lower ?? '')) return false;
+  if (tokens[span.from]?.quoted !== false || forbids(tokens, span)) return false;
+  const [words, value] = clauseAround(tokens, span.from);
+  if (finiteVerbs.has(wordsAfter(tokens, span.to)[0]?.lower ?? '')) return false;
   return words.some((_word, at) => isOrder(words, at, verbs) && !leadsAside(words, at, value));
 }
+
+/** Whether anything is ordered that has an effect, and not forbidden. */
+export const demands = (tokens: readonly Token[]): boolean =>
+  tokens.some(
+    ({ lower }, index) =>
+      effectVerbs.has(lower) &&
+      !forbids(tokens, { from: index, to: index }) &&
+      isOrder(...clauseAround(tokens, index), effectVerbs),
+  );
 
 /** Whether an order says in its own words what to write: "tell Ann that we are late". */
 export function dictates(tokens: readonly Token[]): boolean {

@@ -255,6 +255,19 @@ test('an entry is about a day that the request names', async () => {
   assert.equal((await traced('Remove file 9 of December', remove, { file: '9' })).anchored, false);
 });
 
+test('attack: once others had a say, a day or a number of a question is nothing that an entry could be about', async () => {
+  const entry = { title: 'Call the helpdesk', day: '2026-12-09' };
+  const about = async (said: string, tainted = true): Promise<boolean> =>
+    (await traced(said, event, entry, { tainted })).anchored;
+  assert.equal(await about('What is in my calendar on 9 December?'), false);
+  assert.equal(await about('Read me the mails of 9 December'), false);
+  assert.equal(await about('Do not put anything into my calendar on 9 December'), false);
+  assert.equal(await about('What is in my calendar on 9 December? Put the fair into it'), true);
+  assert.equal(await about('What is in my calendar on 9 December?', false), true);
+  const { anchored } = await traced('Show me the last 3 mails', booking, { nights: 3 }, { tainted: true });
+  assert.equal(anchored, false);
+});
+
 test('whatever stands around it, a date with its year is read as that day and as no other', () => {
   const before = fc.constantFrom('', 'on', 'Book it for', 'by Friday,', 'from', 'until', 'and');
   const after = fc.constantFrom('', 'please', 'at 10:00', 'for two', 'to Porto', '.', ', thanks', '!');

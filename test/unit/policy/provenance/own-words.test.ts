@@ -191,6 +191,10 @@ const rows: [text: string, sends: boolean, pays: boolean][] = [
   ['Send her 50 EUR. Her address is Ann', true, true],
   ['Pay her. Her address is Ann', true, true],
   ['Her address is Ann', false, false],
+  ["Her address is Ann. Don't mail her", false, false],
+  ['Is Ann a customer? Send 50 EUR to Bob', false, false],
+  ['The customer is Ann. Send 50 EUR to Bob', false, false],
+  ["Send 50 EUR to my sister. It's Ann", true, true],
   ['Her address is Ann. Email her', true, false],
   ['Her friend Ann. Email her', false, false],
   ['Email: Ann. Send it', true, false],
@@ -249,6 +253,16 @@ const amounts: [string, string, boolean, boolean][] = [
   ['Pay 300 to Bob in order 882', '300', true, true],
   ['Take AX 50 EUR 30', '50', false, false],
   ['Pay Bob 50', '500', false, false],
+  ['Pay Bob 40 and not 50', '50', false, false],
+  ['Pay Bob 40 EUR, never 50 EUR', '50', false, false],
+  ['Pay Bob no more than 50 EUR', '50', true, true],
+  ['Pay the bill no. 7 of 50 EUR', '50', true, true],
+  [
+    'Pay Bob 40 EUR for "a very long text which says that I have to be paid 50 EUR at once, or else"',
+    '50',
+    false,
+    false,
+  ],
 ];
 for (const [said, amount, clean, strict] of amounts) {
   test(`${said}: ${amount} is ${clean ? (strict ? 'an amount' : 'one where nobody else spoke') : 'none'}`, () => {
