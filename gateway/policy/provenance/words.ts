@@ -195,7 +195,7 @@ export const namingWords = set(
   'address email e-mail mail iban account number phone channel url link site website recipient recipients payee handle username attendees participants',
 );
 /** What stands between such a word and what it names. */
-export const linkingWords = set('is are : =');
+export const linkingWords = set("is are : = it's that's here's");
 /** They may stand for such a word: "it is …". */
 export const pronouns = set("it it's that that's this here here's");
 
