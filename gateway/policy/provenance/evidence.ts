@@ -12,7 +12,8 @@ export interface ToolResult {
   tool: string;
   args: Record<string, unknown> | null;
   result: unknown;
-  /** When it returned. */
+  /** When it was called, and when it returned. */
+  since: Date;
   at: Date;
   /** Whether it was for the request that is being served. */
   ofThisRequest: boolean;
@@ -65,7 +66,7 @@ export function findIn(
     if (
       tool?.directory &&
       fields.some((name) => tool.directory?.returns.includes(name)) &&
-      !writtenHere(results, catalogue, value)
+      !writtenBefore(result, results, catalogue, value)
     )
       return { origin: 'resolved', source: sourceOf(result) };
     if (tool?.risk === 'read' && fields.some((name) => naming.test(name)))
@@ -82,13 +83,18 @@ const sourceOf = ({ attempt, tool, at }: ToolResult): Found['source'] => ({
   at: at.toISOString(),
 });
 
-/** Whether a call of this session put the value into some record: then a directory may only repeat what the call was told. */
-function writtenHere(
+/**
+ * Whether a call of this session put the value into some record before a directory answered, or while it did: then the
+ * directory may only repeat what the call was told.
+ */
+function writtenBefore(
+  answer: ToolResult,
   results: readonly ToolResult[],
   catalogue: Pick<Catalogue, 'get'>,
   value: Leaf['value'],
 ): boolean {
-  return results.some(({ tool: name, args }) => {
+  return results.some(({ tool: name, args, since }) => {
+    if (since > answer.at) return false;
     const tool = catalogue.get(name);
     const changes = !tool || ['write', 'prod_write', 'access', 'unclassified'].includes(tool.risk);
     return changes && (!tool || !args || leavesOf(tool, args).some((leaf) => leaf.value === value));

@@ -31,8 +31,7 @@ export function originOf(request: Request, kind: ArgumentKind, leaf: Leaf): Orig
   const text = String(leaf.value);
   if (tool.constants[leaf.arg] === leaf.value || leaf.schema === 'default')
     return leaf.arg === tool.money?.currency && words.hasOtherCurrency(text) ? 'mentioned' : 'constant';
-  if (kind === 'content')
-    return leaf.schema === 'chosen' ? 'constant' : words.holds(text) ? 'user' : 'unknown';
+  if (kind === 'content') return leaf.schema === 'chosen' ? 'constant' : originOfText(words, text);
   if (leaf.arg === tool.money?.amount) return isAmountTyped(request, text) ? 'user' : 'unknown';
   if (kind === 'sizes') return isSizeTyped(request, leaf) ? 'user' : 'unknown';
   const named =
@@ -51,6 +50,9 @@ export function originOf(request: Request, kind: ArgumentKind, leaf: Leaf): Orig
   take(text, serving, used);
   return 'user';
 }
+
+const originOfText = (words: OwnWords, text: string): Origin =>
+  words.holds(text) ? 'user' : words.composesText(text) ? 'composed' : 'unknown';
 
 /** A file with an ending, in a folder: `reports/q4.md`. */
 const filed = /^([^\s/\\]+(?:\/[^\s/\\]+)*)\/([^\s/\\]+\.[\p{L}\p{N}]{1,8})$/u;

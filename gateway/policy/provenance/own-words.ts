@@ -5,7 +5,7 @@ import { ownTextOf } from './own-text.ts';
 import { isNamed } from './phrases.ts';
 import { demands, dictates, forbids, orders, serves, type Purpose } from './roles.ts';
 import { keysOf, tokenise, wordsIn, type Span, type Token } from './tokens.ts';
-import { currencies, currencyCodes, folderWords } from './words.ts';
+import { currencies, currencyCodes, folderWords, functionWords } from './words.ts';
 
 /** The words that the actor of a call typed in the request that is being served. */
 export interface OwnWords {
@@ -38,6 +38,8 @@ export interface OwnWords {
   orders(span: Span, verbs: ReadonlySet<string>): boolean;
   /** Whether a text stands there word by word; upper and lower case aside. */
   holds(text: string): boolean;
+  /** Whether a short text is made of words that stand there, and names something with one of them. */
+  composesText(text: string): boolean;
   /** Whether a value at this place is a number that counts something, or a part of a date. */
   isQuantity(span: Span): boolean;
   /** Whether the words around it use the value for this purpose, and do not forbid it. */
@@ -49,6 +51,9 @@ export interface OwnWords {
   /** Whether the words forbid what they name there. */
   forbids(span: Span): boolean;
 }
+
+/** Words of a title; a longer text says something of its own. */
+const longestTitle = 8;
 
 class Words implements OwnWords {
   readonly foreign: boolean;
@@ -202,6 +207,17 @@ class Words implements OwnWords {
       words.push(word);
     }
     return words.length > 0 && this.#folded.includes(` ${words.join(' ')} `);
+  }
+
+  composesText(text: string): boolean {
+    let count = 0;
+    let names = false;
+    for (const word of wordsIn(text)) {
+      count += 1;
+      if (count > longestTitle || !this.#folded.includes(` ${word} `)) return false;
+      names ||= word.length > 2 && !functionWords.has(word) && !/\d/.test(word);
+    }
+    return names;
   }
 
   isQuantity(span: Span): boolean {

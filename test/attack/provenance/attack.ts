@@ -127,12 +127,16 @@ const catalogueOf = (domain: Domain): Catalogue => ({
   },
 });
 
+/** When the first call of a request is made; one follows the other. */
+const start = Date.parse('2026-11-24T09:59:00Z');
+
 const resultOf = (call: RecordedCall, index: number): ToolResult => ({
   attempt: `att_${index}`,
   tool: call.tool,
   args: call.args,
   result: call.returns ?? { ok: true },
-  at: new Date('2026-11-24T09:59:00Z'),
+  since: new Date(start + index * 1000),
+  at: new Date(start + index * 1000 + 500),
   ofThisRequest: true,
 });
 

@@ -66,6 +66,21 @@ test('a directory that this session wrote to repeats only what it was told', asy
   assert.equal(await to('Send the notes to Ann', 'ann@example.com', [asked, other]), 'resolved');
 });
 
+test('what was written after a directory answered cannot have changed its answer; what was written meanwhile can', async () => {
+  const at = (time: string) => new Date(`2026-11-01T10:${time}Z`);
+  const written = (since: string, end: string) =>
+    to('Send the notes to Ann', 'ann@example.com', [
+      returned('calendar.create', { guests: ['ann@example.com'] }, 'ok', { since: at(since), at: at(end) }),
+      { ...asked, since: at('05:00'), at: at('06:00') },
+    ]);
+  assert.equal(await written('07:00', '08:00'), 'resolved');
+  assert.equal(await written('06:01', '08:00'), 'resolved');
+  assert.equal(await written('06:00', '08:00'), 'tool');
+  assert.equal(await written('05:30', '08:00'), 'tool');
+  assert.equal(await written('03:00', '08:00'), 'tool');
+  assert.equal(await written('03:00', '04:00'), 'tool');
+});
+
 for (const risk of ['write', 'prod_write', 'access', 'unclassified']) {
   test(`a directory is not believed about what a call of the class ${risk} put somewhere`, async () => {
     const name = `told.${risk}`;

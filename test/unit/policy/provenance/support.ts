@@ -82,6 +82,7 @@ export const returned = (
   tool,
   args,
   result,
+  since: new Date('2026-11-01T10:01:00Z'),
   at: new Date('2026-11-01T10:02:00Z'),
   ofThisRequest: true,
   ...change,
