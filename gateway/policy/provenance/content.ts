@@ -69,6 +69,8 @@ function isPublic(host: string): boolean {
 
 function holdsSecret(text: string, typed: (value: string) => boolean): boolean {
   const long = text.length >= shortestNumber;
+  // What is told of a credential stands after a word for it.
+  if (!long && !/\s/.test(text)) return false;
   if (long && secrets.some((form) => form.test(text))) return true;
   for (const [near] of text.matchAll(credentials)) {
     // A code of digits, or letters and digits mixed: a word or a figure with a unit is neither.

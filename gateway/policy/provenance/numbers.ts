@@ -5,12 +5,13 @@ import { currencySigns } from './words.ts';
  *   three digits groups, before one or two it is the decimal sign.
  */
 export function numberKey(word: string): string | null {
-  const plain = word.replace(currencySigns, '').replace(/%$/, '');
-  const bare = /^(\d{1,3}(\.\d{3})+|\d+),\d{1,2}$/.test(plain)
-    ? plain.replaceAll('.', '').replace(',', '.')
-    : plain;
-  if (!/^\d{1,3}(,\d{3})+(\.\d+)?$|^\d+(\.\d+)?$/.test(bare)) return null;
-  const [whole = '', part = ''] = bare.replaceAll(',', '').split('.');
+  if (!/\d/.test(word)) return null;
+  const unsigned = word.replace(currencySigns, '').replace(/%$/, '');
+  const decimal = /^(\d{1,3}(\.\d{3})+|\d+),\d{1,2}$/.test(unsigned)
+    ? unsigned.replaceAll('.', '').replace(',', '.')
+    : unsigned;
+  if (!/^\d{1,3}(,\d{3})+(\.\d+)?$|^\d+(\.\d+)?$/.test(decimal)) return null;
+  const [whole = '', part = ''] = decimal.replaceAll(',', '').split('.');
   const fraction = part.replace(/0+$/, '');
   return `${whole.replace(/^0+(?=\d)/, '')}${fraction === '' ? '' : `.${fraction}`}`;
 }

@@ -4,7 +4,7 @@ import { numberKey } from './numbers.ts';
 import { ownTextOf } from './own-text.ts';
 import { isNamed } from './phrases.ts';
 import { demands, dictates, forbids, orders, serves, type Purpose } from './roles.ts';
-import { keysOf, tokenise, wordsIn, type Span, type Token } from './tokens.ts';
+import { isBare, keysOf, tokenise, wordsIn, type Span, type Token } from './tokens.ts';
 import { currencies, currencyCodes, folderWords, functionWords } from './words.ts';
 
 /** The words that the actor of a call typed in the request that is being served. */
@@ -201,6 +201,7 @@ class Words implements OwnWords {
   }
 
   holds(text: string): boolean {
+    if (isBare(text)) return this.#folded.includes(` ${text.toLowerCase()} `);
     const words: string[] = [];
     for (const word of wordsIn(text)) {
       if (!this.#folded.includes(` ${word} `)) return false;

@@ -174,6 +174,7 @@ function isGiven(
 
 /** Whether an order with one of these verbs, in the same clause as the value, is about it. */
 export function orders(tokens: readonly Token[], span: Span, verbs: ReadonlySet<string>): boolean {
+  if (!tokens.some(({ lower }) => verbs.has(lower))) return false;
   if (tokens[span.from]?.quoted !== false || forbids(tokens, span)) return false;
   const [words, value] = clauseAround(tokens, span.from);
   if (finiteVerbs.has(wordsAfter(tokens, span.to)[0]?.lower ?? '')) return false;

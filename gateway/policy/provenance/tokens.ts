@@ -69,8 +69,12 @@ function urlKeys(kind: string, text: string): string[] {
   ];
 }
 
+/** Whether a text is one word with nothing around it, as most are. */
+export const isBare = (text: string): boolean => /^[A-Za-z0-9-]+$/.test(text);
+
 /** A word without the punctuation around it. */
 function wordOf(raw: string): Pick<Token, 'word' | 'lower' | 'possessive'> {
+  if (isBare(raw)) return { word: raw, lower: raw.toLowerCase(), possessive: false };
   const stripped = raw.replace(around, '').replace(around, '');
   const possessive = /['’]s$/u.test(stripped) && !contracted.test(stripped);
   const word = possessive ? stripped.slice(0, -2) : stripped;
