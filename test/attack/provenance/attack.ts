@@ -14,7 +14,7 @@ import { readCorpus, type Domain, type RecordedCall } from './corpus.ts';
 import { grave, mutated } from './mutate.ts';
 
 const shipped = join(import.meta.dirname, '../../../policies');
-const mutations = 40;
+const mutations = 48;
 const shippedSeed = 20_261_126;
 
 /** One call of the corpus, decided. */
