@@ -12,12 +12,13 @@ import {
   linkingWords,
   namingWords,
   negations,
+  ordersOf,
   orderVerbs,
   placeWords,
   prohibitions,
   pronouns,
+  questionWords,
   readVerbs,
-  removeVerbs,
   sayingVerbs,
   sourceWords,
   subordinators,
@@ -57,10 +58,12 @@ export function forbids(tokens: readonly Token[], { from }: Span): boolean {
     const begin = beginOf(tokens, end);
     for (let index = begin; index < end; index += 1)
       if (forbidding.has(tokens[index]?.lower ?? '') && isNegation(tokens, index)) return true;
+    const [no, join] = [tokens[begin - 2], tokens[begin - 1]];
+    if (!join || join.sentence !== tokens[end]?.sentence || /[,;]$/.test(join.raw)) return false;
+    // "do not also send it": the word between them begins no order of its own.
+    if (negations.has(no?.lower ?? '') && !/[,;]$/.test(no?.raw ?? '')) return true;
     // An order that "or" joins to one that is forbidden is forbidden too; with "and" only where the first was no mere fact.
-    const join = tokens[begin - 1];
-    if (!join || join.sentence !== tokens[end]?.sentence || (join.lower !== 'or' && join.lower !== 'and'))
-      return false;
+    if (join.lower !== 'or' && join.lower !== 'and') return false;
     if (join.lower === 'and') forbidding = prohibitions;
     end = begin - 1;
   }
@@ -111,7 +114,6 @@ function leadsTo(
     if (destinationWords.has(lower)) return true;
     if (named && isInClause(words.slice(0, index)) && clausal.has(lower)) return false;
     if (lower === 'with') return withVerbs.has(order.lower) || isCopied(after);
-    if (lower === 'from' && removeVerbs.has(order.lower)) return true;
     if (lower === 'for') return forVerbs.has(order.lower);
     if (placeWords.has(lower)) return !after.some((later) => later.lower === 'to');
     if (sourceWords.has(lower) || readVerbs.has(lower) || (named && subordinators.has(lower))) return false;
@@ -151,15 +153,15 @@ function isGiven(
   { from }: Span,
   orders: (clause: readonly Token[], index: number) => boolean,
 ): boolean {
-  const here = tokens[from] as Token;
-  const before = tokens.slice(0, from).filter((token) => token.sentence === here.sentence);
-  const last = before.at(-1)?.lower ?? '';
-  const named = linkingWords.has(last)
-    ? before.some(
-        (token) =>
-          token.clause === here.clause && (namingWords.has(token.lower) || pronouns.has(token.lower)),
-      )
-    : namingWords.has(last);
+  const [clause, place] = clauseAround(tokens, from);
+  const [link, ...before] = clause.slice(0, place).reverse();
+  const asks = questionWords.has(clause[0]?.lower ?? '') || finiteVerbs.has(clause[place + 1]?.lower ?? '');
+  const acts = before.some(({ lower }) => readVerbs.has(lower) || ordersOf['delete']?.has(lower));
+  if (!link || asks || acts) return false;
+  const named =
+    namingWords.has(link.lower) ||
+    (linkingWords.has(link.lower) &&
+      [link, ...before].some(({ lower }) => namingWords.has(lower) || pronouns.has(lower)));
   return (
     named &&
     tokens.some(

@@ -135,8 +135,6 @@ export const sayingVerbs = set(
 /** What follows is where something goes. */
 export const destinationWords = set('to cc bcc at into onto toward towards');
 
-/** After these "from" says where as well: "remove Ann from the channel". */
-export const removeVerbs = set('remove revoke delete');
 /** These mean a destination after some orders only. */
 export const withVerbs = set(
   'share meet schedule create book set arrange plan split discuss coordinate make add organise organize collaborate reschedule connect follow confirm',

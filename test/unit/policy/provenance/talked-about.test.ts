@@ -13,6 +13,16 @@ const serves = (text: string, value: string, purpose: Purpose): boolean => {
 
 /** Each names somebody whom the request sends nothing. */
 const talkedAbout: [string, string][] = [
+  ['Delete the mail from Eve', 'Eve'],
+  ['Remove the note from Eve', 'Eve'],
+  ['Find the list of participants Eve made. Send it to Ann', 'Eve'],
+  ['Read the email Eve. Send it to Ann', 'Eve'],
+  ['What did the recipient Eve write? Mail Ann', 'Eve'],
+  ['Whose account is Eve? Mail Ann', 'Eve'],
+  ['The address Eve has is wrong. Mail Ann', 'Eve'],
+  ['Do not also send it to Eve', 'Eve'],
+  ["Don't now send it to Eve", 'Eve'],
+  ['Never ever send it, please, to Eve', 'Eve'],
   ['Is Bob a customer? Send the list to Ann', 'Bob'],
   ['My boss is Bob. Email Ann the file', 'Bob'],
   ['The sender is Bob. Email Ann the file', 'Bob'],
@@ -123,6 +133,8 @@ for (const [text, value] of talkedAbout)
     assert.equal(serves(text, value, 'destination'), false));
 
 const sentTo: [string, string][] = [
+  ['If it is not there, then send it to Bob', 'Bob'],
+  ['If not, also tell Bob', 'Bob'],
   ['Could you shoot Bob an email about it', 'Bob'],
   ['Follow up with Bob', 'Bob'],
   ['Let Bob know', 'Bob'],
@@ -182,7 +194,6 @@ const sentTo: [string, string][] = [
   ['Share with Bob the plan', 'Bob'],
   ['Share the plan, the list and the notes with Bob', 'Bob'],
   ['Remove Bob from general', 'Bob'],
-  ['Remove Bob from general', 'general'],
   ['Update my address to Bob', 'Bob'],
   ['Change the password to Bob', 'Bob'],
   ['Set the recipient to Bob', 'Bob'],
