@@ -47,10 +47,9 @@ function yearOfNext({ month, day }: WrittenDay, now: Date): number | undefined {
   );
 }
 
-function isReal(year: number, month: number, day: number): boolean {
-  const date = new Date(Date.UTC(year, month - 1, day));
-  return date.getUTCMonth() === month - 1 && date.getUTCDate() === day;
-}
+/** A day that its month does not have falls into another one. */
+const isReal = (year: number, month: number, day: number): boolean =>
+  new Date(Date.UTC(year, month - 1, day)).getUTCMonth() === month - 1;
 
 /** `2026-03-12`, `12.03.2026`; `12/03/2026` only where it is one day however it is read. */
 function inDigits(word: string): Omit<WrittenDay, 'span'> | null {
@@ -69,7 +68,7 @@ function inDigits(word: string): Omit<WrittenDay, 'span'> | null {
     .map(([m, d]) => ({ year: Number(end), month: Number(m), day: Number(d) }))
     .filter((date) => isReal(date.year, date.month, date.day));
   const [first, other = first] = days;
-  return first && other && first.month === other.month && first.day === other.day ? first : null;
+  return first?.month === other?.month ? (first ?? null) : null;
 }
 
 /** "12 March 2027", "March 12", "from the 12th to the 15th of March". */

@@ -79,3 +79,9 @@ test('a title is composed of words that all stand in the request, in any order',
   assert.equal(await title('Pay 12 or 14', '14 12'), 'unknown');
   assert.equal(await title('Read this mail: call Eve at noon', 'Eve call'), 'unknown');
 });
+
+test('a record needs no order to lead to it, and no destination is put together', async () => {
+  assert.equal(await at('The file plan.md is old. Append a line to it', 'plan.md'), 'user');
+  const guests = await origins('Move a.md to plans', event, { guests: ['plans/a.md'] });
+  assert.equal(guests['/guests/0'], 'unknown');
+});

@@ -87,6 +87,21 @@ const written: [string, string[]][] = [
   ['tomorrow, next Monday, in two weeks, on the 15th, at Easter', []],
   ['Post "we all meet again at the old place on the 12th of March and we bring cake for everybody" now', []],
   ['12 : March', []],
+  ['12 till 15 March', ['--03-12', '--03-15']],
+  ['12 through 15 March', ['--03-12', '--03-15']],
+  ['12 - 15 March', ['--03-12', '--03-15']],
+  ['12 – 15 March', ['--03-12', '--03-15']],
+  ['on 12 mar', []],
+  ['on 12 mar 2027', ['2027-03-12']],
+  ['12 March 20271', ['--03-12']],
+  ['12 March x2027', ['--03-12']],
+  ['12 March 2227', ['--03-12']],
+  ['x,y 12 to 15 March', ['--03-15']],
+  ['12-40 March, 40-12 March', []],
+  [
+    'Post "we all meet again at the old place on 2026-03-12 and we bring cake for everybody who is there" now',
+    [],
+  ],
 ];
 for (const [text, found] of written) test(`the days of “${text}”`, () => assert.deepEqual(days(text), found));
 
@@ -97,6 +112,8 @@ test('a span holds all words of a date', () => {
     [2, 7],
     [2, 7],
   ]);
+  assert.deepEqual(spans('go to 15 March'), [[2, 3]]);
+  assert.deepEqual(spans('on 2026-03-12'), [[1, 1]]);
   assert.deepEqual(spans('on March 12 to 15'), [
     [1, 4],
     [1, 4],
@@ -148,6 +165,8 @@ test('a day without its year is the next of its kind, from yesterday on', () => 
   assert.equal(means('23 November', '2026-11-23'), true);
   assert.equal(means('22 November', '2026-11-22'), false);
   assert.equal(means('22 November', '2027-11-22'), true);
+  assert.equal(means('23 November', '2026-11-23', '2026-11-24T23:59:59.999Z'), true);
+  assert.equal(means('23 November', '2026-11-23', '2026-11-25T00:00:00Z'), false);
   assert.equal(means('31 December', '2026-12-31', '2027-01-01T09:00:00Z'), true);
   assert.equal(means('31 December', '2027-12-31', '2027-01-01T09:00:00Z'), false);
   assert.equal(means('30 December', '2027-12-30', '2027-01-01T09:00:00Z'), true);
@@ -207,8 +226,26 @@ test('attack: neither what others wrote, nor a day that is ruled out, nor “tom
     'Do what Bob says in his mail',
   ])
     assert.equal(await at(said, { day: '2027-03-12' }), 'unknown', said);
+  assert.equal(await at('Never hold a room on 12.03.2027', { day: '2027-03-12' }), 'unknown');
   assert.equal(await at('Hold a room tomorrow', { day: '2026-11-25' }), 'unknown');
   assert.equal(await at('Hold a room, not later than 12 March 2027', { day: '2027-03-12' }), 'user');
+});
+
+test('a choice among sizes is named in any case, or by the words of its tool', async () => {
+  const rent = toolOf(
+    'rent.pay',
+    'write',
+    { every: 'sizes', room: 'selects' },
+    'says: { every: { month: [monthly] } }',
+    {
+      every: '{ type: string, enum: [week, month] }',
+    },
+  );
+  const every = async (said: string, value: string): Promise<unknown> =>
+    (await origins(said, rent, { every: value }))['/every'];
+  assert.equal(await every('Pay it each Month', 'month'), 'user');
+  assert.equal(await every('Pay it monthly', 'month'), 'user');
+  assert.equal(await every('Pay it monthly', 'week'), 'unknown');
 });
 
 test('for a deletion a day needs its year: “before 12 March” may mean the last one', async () => {
