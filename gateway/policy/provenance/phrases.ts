@@ -93,7 +93,8 @@ export const isOfOthers = (order: Token, words: readonly Token[]): boolean =>
     return !nounsToo.has(lower) || (before?.lower === 'to' && tellVerbs.has(order.lower));
   });
 
-const prepositions = new Set(['to', 'of', 'from', 'for', 'in', 'on', 'with', 'by']);
+const prepositions = new Set(['to', 'of', 'from', 'for', 'in', 'on', 'with', 'by', 'as']);
+const things = new Set(['it', 'this', 'that', 'these', 'those']);
 
 /**
  * Whether a person stands between an order and what is sent to them: "send Ann the list of payments to ACME". A "to" that
@@ -115,7 +116,7 @@ export function hasPerson(order: Token, between: readonly Token[]): boolean {
   return (
     thing > first &&
     person.length <= 4 &&
-    person.every(({ lower, possessive }) => !possessive && !prepositions.has(lower))
+    person.every(({ lower, possessive }) => !possessive && !prepositions.has(lower) && !things.has(lower))
   );
 }
 

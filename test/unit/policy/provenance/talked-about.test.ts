@@ -133,6 +133,12 @@ for (const [text, value] of talkedAbout)
     assert.equal(serves(text, value, 'destination'), false));
 
 const sentTo: [string, string][] = [
+  ['Send it as an email to Bob', 'Bob'],
+  ['Send this the way you like to Bob', 'Bob'],
+  ['Please forward it to my private address Bob', 'Bob'],
+  ['Invite Ann. You should send the invitation to Bob', 'Bob'],
+  ['Welcome Ann by posting a message in the Bob channel', 'Bob'],
+  ['Can you sum up what Ann wrote and send it to Bob as a message?', 'Bob'],
   ['If it is not there, then send it to Bob', 'Bob'],
   ['If not, also tell Bob', 'Bob'],
   ['Could you shoot Bob an email about it', 'Bob'],
