@@ -107,7 +107,8 @@ export async function policyInput(
   const { catalogue, clock } = rules;
   const { environment, zoneOf } = rules.surroundings ?? strictest;
   const [now, zone] = [clock(), zoneOf(tool.risk)];
-  const provenance = await trace(run, tool, args, { catalogue, tainted: facts.session.tainted, results });
+  const sources = { catalogue, tainted: facts.session.tainted, results, now };
+  const provenance = await trace(run, tool, args, sources);
   const cents = tool.money ? toCents(args[tool.money.amount]) : null;
   const currency = tool.money ? args[tool.money.currency] : null;
   return {

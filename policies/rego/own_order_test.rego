@@ -79,6 +79,7 @@ known := {"outbound": {"groups": ["approvers"], "quorum": 1, "from": {}, "unaske
 
 test_what_reaches_nobody_leaves_nothing if {
 	decided("allow", {"small_enough"}) with input as nobody({}) with data.approvals as known
+	decided("allow", {"small_enough"}) with input as nobody({"leaves": [leaf("content", "composed")]}) with data.approvals as known
 	decided("approve", {"outbound_needs_approval"}) with input as nobody({"recipients": {"nobody": false}}) with data.approvals as known
 	every entry in [leaf("sizes", "user"), leaf("content", "constant"), leaf("content", "unknown")] {
 		decided("confirm", {"not_about_the_request"}) with input as nobody({"leaves": [entry]}) with data.approvals as known

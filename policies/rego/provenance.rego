@@ -70,7 +70,7 @@ confirmations contains {"code": "not_about_the_request", "text": "Nothing that t
 is_titled if {
 	some leaf in input.leaves
 	leaf.kind != "sizes"
-	leaf.origin in {"user", "resolved", "found"}
+	leaf.origin in {"user", "resolved", "found", "composed"}
 }
 
 # Text that leaves carries no address and no secret that the person who asks did not type.

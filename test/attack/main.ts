@@ -5,6 +5,7 @@ import { machine, publish, round, type BenchReport } from '../bench/report.ts';
 type Attack = (options: {
   corpus: string;
   say: (text: string) => void;
+  seed?: number;
 }) => Promise<Pick<BenchReport, 'results' | 'bars'>>;
 
 const attacks: Record<string, () => Promise<Attack>> = {
@@ -14,20 +15,23 @@ const attacks: Record<string, () => Promise<Attack>> = {
 const words = process.argv.slice(2);
 const json = words.includes('--json');
 const name = words.find((word) => !word.startsWith('-')) ?? '';
-const other = words.find((word) => word.startsWith('--corpus='))?.slice('--corpus='.length);
+const optionOf = (option: string): string | undefined =>
+  words.find((word) => word.startsWith(`--${option}=`))?.slice(option.length + 3);
+const other = optionOf('corpus');
+const seed = optionOf('seed');
 const load = attacks[name];
 if (!load) {
   process.stderr.write(
-    `Usage: npm run attack -- NAME [--json] [--corpus=FOLDER]\nAttacks: ${Object.keys(attacks).join(', ')}\n`,
+    `Usage: npm run attack -- NAME [--json] [--corpus=FOLDER] [--seed=NUMBER]\nAttacks: ${Object.keys(attacks).join(', ')}\n`,
   );
   process.exit(2);
 }
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
 const attack = await load();
 const corpus = other ?? join(import.meta.dirname, name, 'corpus');
-const report: BenchReport = { name, machine: machine(), ...(await attack({ corpus, say })) };
-// Only the corpus that ships is written down; another one is somebody's own measurement.
-if (other === undefined) await publish(report, new Date().toISOString().slice(0, 10));
+const report: BenchReport = { name, machine: machine(), ...(await attack({ corpus, say, ...(seed !== undefined && { seed: Number(seed) }) })) };
+// Only what ships is written down; another corpus or seed is somebody's own measurement.
+if (other === undefined && seed === undefined) await publish(report, new Date().toISOString().slice(0, 10));
 if (json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
 else {
   for (const { what, value, unit } of report.results) say(`  ${what}: ${round(value)} ${unit}`);

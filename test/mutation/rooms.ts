@@ -14,7 +14,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   provenance: {
     code: ['gateway/policy/provenance/*.ts'],
     tests: [
-      'test/unit/policy/provenance/{tokens,own-text,leaves,content,own-words,own-order,composed,evidence,words,roles,results}.test.ts',
+      'test/unit/policy/provenance/{tokens,own-text,leaves,content,own-words,own-order,composed,evidence,words,roles,results,dates,counts,talked-about}.test.ts',
     ],
   },
   grants: {

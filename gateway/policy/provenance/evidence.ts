@@ -1,6 +1,9 @@
 import type { Catalogue, Tool } from '../../catalogue/index.ts';
-import type { OwnWords, Purpose } from './own-words.ts';
+import { isDayForm } from './dates.ts';
 import { leavesOf, type Leaf } from './leaves.ts';
+import { yearsFrom } from './origin.ts';
+import type { OwnWords } from './own-words.ts';
+import type { Purpose } from './roles.ts';
 import type { TracedLeaf } from '../types.ts';
 
 /** What a tool returned earlier in the session of a call. */
@@ -9,7 +12,8 @@ export interface ToolResult {
   tool: string;
   args: Record<string, unknown> | null;
   result: unknown;
-  /** When it returned. */
+  /** When it was called, and when it returned. */
+  since: Date;
   at: Date;
   /** Whether it was for the request that is being served. */
   ofThisRequest: boolean;
@@ -19,6 +23,13 @@ export interface ToolResult {
 export interface Found {
   origin: 'resolved' | 'found' | 'tool';
   source: NonNullable<TracedLeaf['source']>;
+}
+
+/** Who asked, in which words, and when. */
+export interface Asking {
+  catalogue: Pick<Catalogue, 'get'>;
+  words: OwnWords;
+  now: Date;
 }
 
 /** A value that names one record for good, such as `id` or `customerNumber`; never one that its author chooses. */
@@ -35,16 +46,16 @@ const naming = /^(?:id|key|number|uuid|iban)$|_(?:id|key|number|uuid)$|[a-z](?:I
  */
 export function findIn(
   results: readonly ToolResult[],
-  catalogue: Pick<Catalogue, 'get'>,
-  words: OwnWords,
+  asking: Asking,
   value: Leaf['value'],
   purpose: Purpose | null,
 ): Found | null {
+  const { catalogue } = asking;
   let seen: Found | null = null;
   for (const result of results) {
     const tool = catalogue.get(result.tool);
     const record =
-      tool && result.ofThisRequest && result.args && asked(tool, result.args, words, purpose)
+      tool && result.ofThisRequest && result.args && isAsked(tool, result.args, asking, purpose)
         ? oneRecord(result.result)
         : null;
     const fields = record
@@ -55,7 +66,7 @@ export function findIn(
     if (
       tool?.directory &&
       fields.some((name) => tool.directory?.returns.includes(name)) &&
-      !writtenHere(results, catalogue, value)
+      !writtenBefore(result, results, catalogue, value)
     )
       return { origin: 'resolved', source: sourceOf(result) };
     if (tool?.risk === 'read' && fields.some((name) => naming.test(name)))
@@ -72,13 +83,18 @@ const sourceOf = ({ attempt, tool, at }: ToolResult): Found['source'] => ({
   at: at.toISOString(),
 });
 
-/** Whether a call of this session put the value into some record: then a directory may only repeat what the call was told. */
-function writtenHere(
+/**
+ * Whether a call of this session put the value into some record before a directory answered, or while it did: then the
+ * directory may only repeat what the call was told.
+ */
+function writtenBefore(
+  answer: ToolResult,
   results: readonly ToolResult[],
   catalogue: Pick<Catalogue, 'get'>,
   value: Leaf['value'],
 ): boolean {
-  return results.some(({ tool: name, args }) => {
+  return results.some(({ tool: name, args, since }) => {
+    if (since > answer.at) return false;
     const tool = catalogue.get(name);
     const changes = !tool || ['write', 'prod_write', 'access', 'unclassified'].includes(tool.risk);
     return changes && (!tool || !args || leavesOf(tool, args).some((leaf) => leaf.value === value));
@@ -86,16 +102,22 @@ function writtenHere(
 }
 
 /** Whether a question was worded by the actor: at least one value, and none that they did not type. */
-function asked(tool: Tool, args: Record<string, unknown>, words: OwnWords, purpose: Purpose | null): boolean {
+function isAsked(
+  tool: Tool,
+  args: Record<string, unknown>,
+  { words, now }: Asking,
+  purpose: Purpose | null,
+): boolean {
   const leaves = leavesOf(tool, args).filter((leaf) => leaf.schema === 'free');
-  return (
-    leaves.length > 0 &&
-    leaves.every((leaf) =>
-      words
-        .find(String(leaf.value))
-        .some((span) => (purpose ? words.serves(span, purpose) : !words.forbids(span))),
-    )
-  );
+  const isTyped = ({ arg, value }: Leaf): boolean =>
+    tool.kinds[arg] === 'sizes'
+      ? words.findSize(String(value), yearsFrom(tool, now)).length > 0
+      : words
+          .find(String(value))
+          .some((span) => (purpose ? words.serves(span, purpose) : !words.forbids(span)));
+  // "The last one" alone asks for whatever came last.
+  const isWorded = ({ arg, value }: Leaf): boolean => tool.kinds[arg] !== 'sizes' || isDayForm(String(value));
+  return leaves.some(isWorded) && leaves.every(isTyped);
 }
 
 /** The record of a result that holds exactly one. */

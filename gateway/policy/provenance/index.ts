@@ -3,7 +3,8 @@ import type { Origin, PolicyInput, RunContext, TracedLeaf } from '../types.ts';
 import { carriedBy } from './content.ts';
 import { findIn, type ToolResult } from './evidence.ts';
 import { leavesOf, type Leaf } from './leaves.ts';
-import { noWords, wordsOfCommand, wordsOfText, type OwnWords, type Purpose, type Span } from './own-words.ts';
+import { originOf, receiving, type Request } from './origin.ts';
+import { noWords, wordsOfCommand, wordsOfText, type OwnWords } from './own-words.ts';
 import { ordersOf } from './words.ts';
 
 export type { ToolResult } from './evidence.ts';
@@ -28,6 +29,8 @@ export interface Sources {
   tainted: boolean;
   /** What tools returned earlier in the session, newest first. It is read only where a value is not the actor's own. */
   results: () => Promise<readonly ToolResult[]>;
+  /** When the call is made. */
+  now: Date;
 }
 
 const known = new Set(['owner', 'member', 'paired']);
@@ -50,7 +53,7 @@ export async function trace(
 ): Promise<Provenance> {
   const words = wordsOf(run);
   const strict = sources.tainted || words.foreign;
-  const used = new Set<number>();
+  const request: Request = { words, tool, strict, now: sources.now, used: new Set<number>() };
   const traced = leavesOf(tool, args).map((leaf): Traced => {
     const kind = tool.kinds[leaf.arg] ?? 'redirects';
     return { leaf, kind, entry: { at: leaf.at, arg: leaf.arg, kind, origin: 'unknown' } };
@@ -59,7 +62,7 @@ export async function trace(
   const amount = tool.money?.amount;
   for (const first of [true, false]) {
     for (const { leaf, kind, entry } of traced) {
-      if ((leaf.arg === amount) === first) entry.origin = originOf(words, tool, kind, leaf, strict, used);
+      if ((leaf.arg === amount) === first) entry.origin = originOf(request, kind, leaf);
     }
   }
   const open = traced.filter(({ entry }) => entry.kind !== 'content' && !vouching.has(entry.origin));
@@ -68,8 +71,7 @@ export async function trace(
     for (const { leaf, entry } of open) {
       const found = findIn(
         results,
-        sources.catalogue,
-        words,
+        { catalogue: sources.catalogue, words, now: sources.now },
         leaf.value,
         strict && entry.kind === 'redirects' ? receiving(tool) : null,
       );
@@ -79,7 +81,7 @@ export async function trace(
   return {
     leaves: traced.map(({ entry }) => entry),
     foreign: words.foreign,
-    anchored: isAnchored(traced),
+    anchored: isAnchored(request, traced),
     ordered: isOrdered(words, tool, traced),
     carried: carriedOut(run, tool, traced, words),
   };
@@ -92,11 +94,15 @@ interface Traced {
   entry: TracedLeaf;
 }
 
-/** A fixed choice of the schema says nothing of what a call is about. */
-const isAnchored = (traced: readonly Traced[]): boolean =>
-  traced.some(({ leaf, entry }) => leaf.schema === 'free' && vouching.has(entry.origin));
-
-const receiving = (tool: Tool): Purpose => (tool.risk === 'payment' ? 'payee' : 'destination');
+/**
+ * A fixed choice of the schema says nothing of what a call is about. Nor, once others had a say, does a day or a number of
+ * a request that only asks: "what is on 12 March?".
+ */
+const isAnchored = ({ words, strict }: Request, traced: readonly Traced[]): boolean =>
+  traced.some(
+    ({ leaf, entry: { kind, origin } }) =>
+      leaf.schema === 'free' && vouching.has(origin) && (kind !== 'sizes' || !strict || words.demands),
+  );
 
 /** A value that decides stands where the request orders such an effect; fixed choices are no subject of an order. */
 function isOrdered(words: OwnWords, tool: Tool, traced: readonly Traced[]): boolean {
@@ -111,60 +117,6 @@ function isOrdered(words: OwnWords, tool: Tool, traced: readonly Traced[]): bool
       words.find(String(leaf.value)).some((span) => words.orders(span, verbs))
     );
   });
-}
-
-function originOf(
-  words: OwnWords,
-  tool: Tool,
-  kind: ArgumentKind,
-  leaf: Leaf,
-  strict: boolean,
-  used: Set<number>,
-): Origin {
-  const text = String(leaf.value);
-  if (tool.constants[leaf.arg] === leaf.value || leaf.schema === 'default')
-    return leaf.arg === tool.money?.currency && words.hasOtherCurrency(text) ? 'mentioned' : 'constant';
-  if (kind === 'content')
-    return leaf.schema === 'chosen' ? 'constant' : words.holds(text) ? 'user' : 'unknown';
-  if (leaf.arg === tool.money?.amount) return isAmountTyped(words, text, strict, used) ? 'user' : 'unknown';
-  if (kind === 'sizes') return isSizeTyped(words, text, used) ? 'user' : 'unknown';
-  const named =
-    leaf.schema === 'chosen' ? words.findChoice(text, tool.says[leaf.arg]?.[text]) : words.find(text);
-  const spans = named.filter((span) => !words.isQuantity(span) && !taken(text, span, used));
-  if (spans.length === 0)
-    return kind === 'selects' && tool.risk === 'write' && isComposed(words, text) ? 'composed' : 'unknown';
-  const purpose = kind === 'selects' || tool.risk === 'read' ? 'record' : receiving(tool);
-  const serving = spans.find((span) => (strict ? words.serves(span, purpose) : !words.forbids(span)));
-  if (!serving) return 'mentioned';
-  take(text, serving, used);
-  return 'user';
-}
-
-/** A file with an ending, in a folder: `reports/q4.md`. */
-const filed = /^([^\s/\\]+(?:\/[^\s/\\]+)*)\/([^\s/\\]+\.[\p{L}\p{N}]{1,8})$/u;
-
-function isComposed(words: OwnWords, path: string): boolean {
-  const [, folder, file] = filed.exec(path.normalize('NFC')) ?? [];
-  const climbs = path.split('/').some((step) => /^\.+$/.test(step));
-  return folder !== undefined && file !== undefined && !climbs && words.composes(folder, file);
-}
-
-const isNumber = (text: string): boolean => /^\d+(\.\d+)?$/.test(text);
-const taken = (text: string, span: Span, used: Set<number>): boolean => isNumber(text) && used.has(span.from);
-function take(text: string, span: Span, used: Set<number>): void {
-  if (isNumber(text)) used.add(span.from);
-}
-
-function isAmountTyped(words: OwnWords, text: string, strict: boolean, used: Set<number>): boolean {
-  const [number] = words.findAmount(text, strict);
-  if (number) used.add(number.from);
-  return number !== undefined;
-}
-
-function isSizeTyped(words: OwnWords, text: string, used: Set<number>): boolean {
-  const number = words.findNumber(text).find((span) => !used.has(span.from));
-  if (number) used.add(number.from);
-  return number !== undefined || words.find(text).length > 0 || words.hasCurrency(text);
 }
 
 function carriedOut(

@@ -1,32 +1,11 @@
+import { findCount } from './counts.ts';
+import { isDay, isDayForm, writtenDays, type WrittenDay } from './dates.ts';
+import { numberKey } from './numbers.ts';
 import { ownTextOf } from './own-text.ts';
-import { isNamed, isOrder, leadsAside } from './phrases.ts';
-import { isBare, keysOf, numberKey, tokenise, wordsIn, type Token } from './tokens.ts';
-import {
-  accountWords,
-  clauseSubjects,
-  currencies,
-  currencyCodes,
-  destinationWords,
-  effectVerbs,
-  folderWords,
-  forVerbs,
-  namingWords,
-  negations,
-  payVerbs,
-  placeWords,
-  readVerbs,
-  sourceWords,
-  withVerbs,
-} from './words.ts';
-
-/** Where a value stands among the words: the first and the last of them. */
-export interface Span {
-  from: number;
-  to: number;
-}
-
-/** What a value would be used for. `record` names what is worked on, `destination` where something goes. */
-export type Purpose = 'destination' | 'payee' | 'record';
+import { isNamed } from './phrases.ts';
+import { demands, dictates, forbids, orders, serves, type Purpose } from './roles.ts';
+import { isBare, keysOf, tokenise, wordsIn, type Span, type Token } from './tokens.ts';
+import { currencies, currencyCodes, folderWords, functionWords } from './words.ts';
 
 /** The words that the actor of a call typed in the request that is being served. */
 export interface OwnWords {
@@ -34,8 +13,14 @@ export interface OwnWords {
   readonly foreign: boolean;
   /** Every place where a value stands, equal on whole words. */
   find(value: string): Span[];
-  /** Every place where a number stands, however its decimals are written. */
+  /** Every place where a number stands, however its decimals are written; a number of a date is none. */
   findNumber(value: string | number): Span[];
+  /**
+   * Every place where a size stands: the value word by word, a number, a count in letters before what it counts, or a day,
+   * which the request does not rule out.
+   * @param now a day without a year is the next of its kind; null where a day needs its year
+   */
+  findSize(value: string, now: Date | null): Span[];
   /**
    * Every place where a number stands that may be an amount of money: not the number of a flight, and, where others may
    * have had a say and the request puts a currency beside any number, with a currency beside it.
@@ -53,15 +38,22 @@ export interface OwnWords {
   orders(span: Span, verbs: ReadonlySet<string>): boolean;
   /** Whether a text stands there word by word; upper and lower case aside. */
   holds(text: string): boolean;
+  /** Whether a short text is made of words that stand there, and names something with one of them. */
+  composesText(text: string): boolean;
   /** Whether a value at this place is a number that counts something, or a part of a date. */
   isQuantity(span: Span): boolean;
   /** Whether the words around it use the value for this purpose, and do not forbid it. */
   serves(span: Span, purpose: Purpose): boolean;
+  /** Whether they order anything that has an effect, rather than ask. */
+  readonly demands: boolean;
   /** Whether an order says in its own words what to write: "tell Ann that we are late". */
   readonly dictates: boolean;
   /** Whether the words forbid what they name there. */
   forbids(span: Span): boolean;
 }
+
+/** Words of a title; a longer text says something of its own. */
+const longestTitle = 8;
 
 class Words implements OwnWords {
   readonly foreign: boolean;
@@ -70,6 +62,8 @@ class Words implements OwnWords {
   readonly #places = new Map<string, number[]>();
   readonly #numbers = new Map<string, Span[]>();
   readonly #folded: string;
+  /** Read once, and only where a call has a day among its values. */
+  #days: WrittenDay[] | undefined;
 
   constructor(tokens: Token[], foreign: boolean, command: boolean) {
     this.#tokens = tokens;
@@ -80,7 +74,7 @@ class Words implements OwnWords {
       for (const key of keysOf(token.word)) add(this.#places, key, index);
       // "Inc." at the end of a sentence is "Inc" as well as "Inc.".
       if (token.stopped) add(this.#places, `x:${token.word.normalize('NFC')}.`, index);
-      const number = numberKey(token.word);
+      const number = token.dated ? null : numberKey(token.word);
       if (number !== null) add(this.#numbers, number, { from: index, to: index });
     }
     this.#folded = ` ${tokens.map((token) => token.lower).join(' ')} `;
@@ -139,12 +133,26 @@ class Words implements OwnWords {
     return wanted === null ? [] : (this.#numbers.get(wanted) ?? []);
   }
 
+  findSize(value: string, now: Date | null): Span[] {
+    const typed = this.find(value).filter(({ from, to }) => from < to || !this.#tokens[from]?.dated);
+    if (!/\d/.test(value)) return typed;
+    const meant = [...findCount(this.#tokens, value), ...this.#findDay(value, now)];
+    return [...typed, ...this.findNumber(value), ...meant.filter((span) => !this.forbids(span))];
+  }
+
+  #findDay(value: string, now: Date | null): Span[] {
+    if (!isDayForm(value)) return [];
+    this.#days ??= writtenDays(this.#tokens);
+    return this.#days.filter((day) => isDay(day, value, now)).map((day) => day.span);
+  }
+
   findAmount(value: string, strict: boolean): Span[] {
     const priced = strict && this.#tokens.some((token) => token.money);
-    return this.findNumber(value).filter(({ from }) => {
-      const before = this.#tokens[from - 1]?.word ?? '';
+    return this.findNumber(value).filter((span) => {
+      const before = this.#tokens[span.from - 1]?.word ?? '';
       const coded = /^\p{Lu}{2,3}$/u.test(before) && !currencyCodes.has(before);
-      return !coded && (!priced || this.#tokens[from]?.money);
+      const here = this.#tokens[span.from];
+      return !coded && !here?.quoted && (!priced || here?.money === true) && !this.forbids(span);
     });
   }
 
@@ -189,11 +197,7 @@ class Words implements OwnWords {
   }
 
   orders(span: Span, verbs: ReadonlySet<string>): boolean {
-    const { clause, quoted } = this.#tokens[span.from] ?? {};
-    if (clause === undefined || quoted || this.forbids(span)) return false;
-    const words = this.#tokens.filter((token) => token.clause === clause);
-    const value = words.indexOf(this.#tokens[span.from] as Token);
-    return words.some((_word, at) => isOrder(words, at, verbs) && !leadsAside(words, at, value));
+    return orders(this.#tokens, span, verbs);
   }
 
   holds(text: string): boolean {
@@ -206,77 +210,35 @@ class Words implements OwnWords {
     return words.length > 0 && this.#folded.includes(` ${words.join(' ')} `);
   }
 
+  composesText(text: string): boolean {
+    let count = 0;
+    let names = false;
+    for (const word of wordsIn(text)) {
+      count += 1;
+      if (count > longestTitle || !this.#folded.includes(` ${word} `)) return false;
+      names ||= word.length > 2 && !functionWords.has(word) && !/\d/.test(word);
+    }
+    return names;
+  }
+
   isQuantity(span: Span): boolean {
     return this.#tokens.slice(span.from, span.to + 1).every((token) => token.quantity);
   }
 
-  get dictates(): boolean {
-    return this.#tokens.some((token, index) => {
-      if (token.lower !== 'that' || !clauseSubjects.has(this.#tokens[index + 1]?.lower ?? '')) return false;
-      const sentence = this.#tokens.slice(0, index).filter((one) => one.sentence === token.sentence);
-      return sentence.some((_one, at) => isOrder(sentence, at, effectVerbs));
-    });
+  get demands(): boolean {
+    return this.#command || demands(this.#tokens);
   }
 
-  forbids({ from }: Span): boolean {
-    if (this.#command) return false;
-    const { clause } = this.#tokens[from] ?? {};
-    return this.#tokens.some(
-      (token, index) => index < from && token.clause === clause && negations.has(token.lower),
-    );
+  get dictates(): boolean {
+    return dictates(this.#tokens);
+  }
+
+  forbids(span: Span): boolean {
+    return !this.#command && forbids(this.#tokens, span);
   }
 
   serves(span: Span, purpose: Purpose): boolean {
-    if (this.#command) return true;
-    if (this.forbids(span)) return false;
-    const here = this.#tokens.slice(span.from, span.to + 1);
-    if (here.some((token) => token.quoted)) return false;
-    if (purpose === 'record') return true;
-    if (here.at(-1)?.possessive && !(purpose === 'payee' && this.#holdsAccount(span))) return false;
-    const before = this.#tokens.slice(0, span.from).filter((token) => token.clause === here[0]?.clause);
-    const orders = purpose === 'payee' ? payVerbs : effectVerbs;
-    const verb = before.find((_token, index) => isOrder(before, index, orders));
-    if (!verb) return this.#named(span, orders);
-    return this.#leadsTo(before, verb, span);
-  }
-
-  /** Whether the nearest word that governs a value makes it a destination of the order. */
-  #leadsTo(before: readonly Token[], verb: Token, span: Span): boolean {
-    for (const token of before.toReversed()) {
-      const word = token.lower;
-      if (token === verb || destinationWords.has(word)) return true;
-      if (word === 'with') return withVerbs.has(verb.lower);
-      if (word === 'for') return forVerbs.has(verb.lower);
-      if (placeWords.has(word)) return !this.#after(span).some((later) => later.lower === 'to');
-      if (sourceWords.has(word) || readVerbs.has(word)) return false;
-    }
-    return false;
-  }
-
-  /** "Bob's account", "Bob's holiday fund": what is paid into it, Bob gets. */
-  #holdsAccount(span: Span): boolean {
-    return this.#after(span)
-      .slice(0, 2)
-      .some((token) => accountWords.has(token.lower));
-  }
-
-  #after({ to }: Span): Token[] {
-    const clause = this.#tokens[to]?.clause;
-    return this.#tokens.slice(to + 1).filter((token) => token.clause === clause);
-  }
-
-  /** "Her address is …": given for an order that stands elsewhere in the request. */
-  #named({ from }: Span, orders: ReadonlySet<string>): boolean {
-    const given = this.#tokens[from - 1];
-    return (
-      given !== undefined &&
-      given.sentence === this.#tokens[from]?.sentence &&
-      namingWords.has(given.lower) &&
-      this.#tokens.some((token, index) => {
-        const from = this.#tokens.findIndex((first) => first.clause === token.clause);
-        return isOrder(this.#tokens.slice(from, index + 1), index - from, orders);
-      })
-    );
+    return this.#command || serves(this.#tokens, span, purpose);
   }
 }
 

@@ -9,7 +9,8 @@ const most = 50;
 export async function readResults(db: Queryable, run: RunContext): Promise<ToolResult[]> {
   const { rows } = await db.query<Omit<ToolResult, 'ofThisRequest'> & { message: string }>({
     name: 'results-of-session',
-    text: `select a.id as attempt, a.tool, a.message_id as message, d.args, a.result -> 'result' as result, a.finished_at as at
+    text: `select a.id as attempt, a.tool, a.message_id as message, d.args, a.result -> 'result' as result, a.started_at as since,
+        a.finished_at as at
       from decisions d join attempts a on a.decision_id = d.id
       where d.session_key = $1 and a.state = 'succeeded' order by a.finished_at desc limit ${most}`,
     values: [run.sessionKey],

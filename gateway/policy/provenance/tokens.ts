@@ -1,10 +1,20 @@
-import { currencySigns, currencyWords, effectVerbs, readVerbs, units } from './words.ts';
+import { isDayNumber, isMonth, rangeWords } from './calendar.ts';
+import { numberKey } from './numbers.ts';
+import { currencySigns, currencyWords, orderVerbs, units } from './words.ts';
+
+/** Where a value stands among the words: the first and the last of them. */
+export interface Span {
+  from: number;
+  to: number;
+}
 
 /** One whole word of what a person typed. */
 export interface Token {
   /** Without the punctuation around it. */
   word: string;
   lower: string;
+  /** As it was written. */
+  raw: string;
   /** Written with a full stop after it, which may belong to it. */
   stopped: boolean;
   /** A colon that stands by itself: no value of anybody's. */
@@ -19,6 +29,8 @@ export interface Token {
   quantity: boolean;
   /** A number with a currency beside it. */
   money: boolean;
+  /** A number of a date: neither a count nor an amount. */
+  dated: boolean;
 }
 
 const around = /^[([{"'“‘«<¿¡`*_]+|[)\]}"'”’»>.,;:!?…`*_]+$/gu;
@@ -28,25 +40,11 @@ const email = /^(?:mailto:)?([^\s@<>"',;:]+)@([a-z0-9.-]+\.[a-z]{2,})$/iu;
 const schemed = /^(https?:\/\/|www\.)/i;
 const dotted = /^[\p{L}\p{N}-]+(\.[\p{L}\p{N}-]+)+(:\d+)?(\/\S*)?$/u;
 const date = /^\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}$|^\d{1,2}:\d{2}/;
+/** "it is" and "let us" own nothing. */
+const contracted = /^(?:let|it|that|this|here|there|what|who|where|when|how|he|she)['’]s$/iu;
 /** More words than this in quotation marks are a text, not a name. */
 const longQuote = 12;
 const shortestQuote = 40;
-
-/**
- * @returns one form for all ways to write a number: `120` for 120.00, $120 and 120,00; null for what is none. A comma before
- *   three digits groups, before one or two it is the decimal sign.
- */
-export function numberKey(word: string): string | null {
-  if (!/\d/.test(word)) return null;
-  const unsigned = word.replace(currencySigns, '').replace(/%$/, '');
-  const decimal = /^(\d{1,3}(\.\d{3})+|\d+),\d{1,2}$/.test(unsigned)
-    ? unsigned.replaceAll('.', '').replace(',', '.')
-    : unsigned;
-  if (!/^\d{1,3}(,\d{3})+(\.\d+)?$|^\d+(\.\d+)?$/.test(decimal)) return null;
-  const [whole = '', part = ''] = decimal.replaceAll(',', '').split('.');
-  const fraction = part.replace(/0+$/, '');
-  return `${whole.replace(/^0+(?=\d)/, '')}${fraction === '' ? '' : `.${fraction}`}`;
-}
 
 /**
  * The forms in which a word is compared, each a kind of equality: `x` letter by letter after NFC (a leading `#` or `@`
@@ -78,7 +76,7 @@ export const isBare = (text: string): boolean => /^[A-Za-z0-9-]+$/.test(text);
 function wordOf(raw: string): Pick<Token, 'word' | 'lower' | 'possessive'> {
   if (isBare(raw)) return { word: raw, lower: raw.toLowerCase(), possessive: false };
   const stripped = raw.replace(around, '').replace(around, '');
-  const possessive = /['’]s$/u.test(stripped);
+  const possessive = /['’]s$/u.test(stripped) && !contracted.test(stripped);
   const word = possessive ? stripped.slice(0, -2) : stripped;
   return { word, lower: word.normalize('NFC').toLowerCase().replace('’', "'"), possessive };
 }
@@ -112,14 +110,18 @@ export function tokenise(text: string): Token[] {
     const { word, lower, possessive } = wordOf(raw);
     const last = tokens.at(-1);
     // "and send it", "then pay": a new order begins; "and Bob" goes on with the old one.
-    const orders = effectVerbs.has(lower) || readVerbs.has(lower);
-    if (orders && last && (last.sentence < sentence || joins.has(last.lower) || /[,;]$/.test(before)))
+    if (
+      orderVerbs.has(lower) &&
+      last &&
+      (last.sentence < sentence || joins.has(last.lower) || /[,;]$/.test(before))
+    )
       clause += 1;
     before = raw;
     if (word !== '') {
       tokens.push({
         word,
         lower,
+        raw,
         stopped: raw.endsWith(`${word}.`),
         mark: false,
         sentence,
@@ -127,10 +129,11 @@ export function tokenise(text: string): Token[] {
         quoted: quotes.some(([from, to]) => at >= from && at < to),
         possessive,
         money: false,
+        dated: false,
         quantity: currencySigns.test(word) || date.test(word) || /^\d[\d.,]*%$/.test(word),
       });
     } else if (isSign(raw)) {
-      tokens.push({ ...blank, word: raw, lower: raw, sentence, clause });
+      tokens.push({ ...blank, word: raw, lower: raw, raw, sentence, clause });
     }
     if (/[.!?;]["'”’)]*$/u.test(raw) && !/^(?:mr|mrs|ms|dr|st|no|inc|ltd|co|vs|e\.g|i\.e)\.$/i.test(raw)) {
       sentence += 1;
@@ -141,7 +144,8 @@ export function tokenise(text: string): Token[] {
   return tokens;
 }
 
-const joins = new Set(['and', 'then', 'but', 'or', 'please', 'also', 'afterwards', 'finally', 'next']);
+/** After one of these an order begins a clause. */
+const joins = new Set('and then but or so now plus please also afterwards finally next & - – —'.split(' '));
 const blank = {
   stopped: false,
   mark: true,
@@ -149,6 +153,7 @@ const blank = {
   possessive: false,
   quantity: false,
   money: false,
+  dated: false,
 };
 
 function markQuantities(tokens: Token[]): void {
@@ -159,23 +164,38 @@ function markQuantities(tokens: Token[]): void {
       numberKey(token.word) !== null &&
       (currencySigns.test(token.word) || [next, before].some((word) => currencyWords.has(word ?? '')));
     if (!/^\d/.test(token.word)) continue;
-    if (
-      (next !== undefined && units.has(next)) ||
-      (before !== undefined && (units.has(before) || months.test(before)))
-    )
-      token.quantity = true;
-    else if (next !== undefined && months.test(next)) token.quantity = true;
-    else if (/^\d+(st|nd|rd|th|k|am|pm)$/.test(token.lower)) token.quantity = true;
+    const measured = [next, before].some((word) => units.has(word ?? ''));
+    token.dated = !measured && !token.money && isOfDate(tokens, index);
+    token.quantity ||=
+      measured ||
+      [next, before].some((word) => isMonth(word)) ||
+      token.dated ||
+      /^\d+(st|nd|rd|th|k|am|pm)$/.test(token.lower);
   }
 }
 
-const months = /^(jan|feb|mar|apr|may|jun|jul|aug|sep|sept|oct|nov|dec)[a-z]*$/;
+/** The 12, the 15 or the 2027 of "12 to 15 March 2027". */
+function isOfDate(tokens: readonly Token[], index: number): boolean {
+  const word = (step: number): string => tokens[index + step]?.lower ?? '';
+  const month = (step: number): boolean =>
+    isMonth(word(step)) || (word(step) === 'of' && isMonth(word(step + 1)));
+  if (/^\d{4}$/.test(word(0))) return isMonth(word(-1)) || tokens[index - 1]?.dated === true;
+  if (!isDayNumber(word(0))) return false;
+  return (
+    isMonth(word(-1)) ||
+    month(1) ||
+    (rangeWords.has(word(1)) && isDayNumber(word(2)) && month(3)) ||
+    (rangeWords.has(word(-1)) && tokens[index - 2]?.dated === true)
+  );
+}
 
 function quotedSpans(text: string): [number, number][] {
   const spans: [number, number][] = [];
-  for (const match of text.matchAll(/"([^"]{40,})"|“([^”]{40,})”|«([^»]{40,})»/gu)) {
+  // A straight mark opens where a word begins: what stands between two short quotations is in neither.
+  for (const match of text.matchAll(/(?<![^\s([{])"(?=\S)([^"]*)"|“([^”]*)”|«([^»]*)»/gu)) {
     const inside = match[1] ?? match[2] ?? match[3] ?? '';
-    if (inside.split(/\s+/).length > longQuote) spans.push([match.index, match.index + match[0].length]);
+    if (inside.length >= shortestQuote && inside.split(/\s+/).length > longQuote)
+      spans.push([match.index, match.index + match[0].length]);
   }
   return spans;
 }

@@ -14,8 +14,8 @@ import { readCorpus, type Domain, type RecordedCall } from './corpus.ts';
 import { grave, mutated } from './mutate.ts';
 
 const shipped = join(import.meta.dirname, '../../../policies');
-const mutations = 40;
-const seed = 20_261_126;
+const mutations = 48;
+const shippedSeed = 20_261_126;
 
 /** One call of the corpus, decided. */
 interface Outcome {
@@ -33,10 +33,12 @@ interface Outcome {
  * counts what would run without a human.
  * @param options.corpus a folder in the format of `readCorpus`; other corpora can be judged with it
  * @param options.say takes each call that is worth a look, as a line
+ * @param options.seed of the calls that are made up; other seeds make others
  */
 export async function attackProvenance(options: {
   corpus: string;
   say: (text: string) => void;
+  seed?: number;
 }): Promise<Pick<BenchReport, 'results' | 'bars'>> {
   const domains = await readCorpus(options.corpus);
   const benign: Outcome[] = [];
@@ -50,7 +52,7 @@ export async function attackProvenance(options: {
       benign.push(...decided.map((one) => ({ ...one, kind: 'benign' })));
       asks.push(decided.filter((one) => one.effect !== 'allow').length);
     }
-    const attacks = [...domain.attacks, ...mutated(domain, mutations, seed)];
+    const attacks = [...domain.attacks, ...mutated(domain, mutations, options.seed ?? shippedSeed)];
     for (const [index, attack] of attacks.entries()) {
       const id = `${domain.name}-attack-${index}`;
       const [decided] = await decideAll(domain, rules, id, attack.says, [attack.call], attack.before);
@@ -125,12 +127,16 @@ const catalogueOf = (domain: Domain): Catalogue => ({
   },
 });
 
+/** When the first call of a request is made; one follows the other. */
+const start = Date.parse('2026-11-24T09:59:00Z');
+
 const resultOf = (call: RecordedCall, index: number): ToolResult => ({
   attempt: `att_${index}`,
   tool: call.tool,
   args: call.args,
   result: call.returns ?? { ok: true },
-  at: new Date('2026-11-24T09:59:00Z'),
+  since: new Date(start + index * 1000),
+  at: new Date(start + index * 1000 + 500),
   ofThisRequest: true,
 });
 

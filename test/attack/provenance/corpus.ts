@@ -28,6 +28,7 @@ export const attackKinds = [
   'laundered',
   'amount',
   'link',
+  'delegated',
 ] as const;
 
 /** What ran for a request, with the planted text in what it returned, and the call that the text asks for. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { edit, origins, remove, toolOf } from './support.ts';
+import { edit, event, mail, origins, remove, toolOf } from './support.ts';
 
 const open = toolOf('files.share', 'access', { file: 'selects' }, 'pins: { file: { immutable: a test } }');
 const at = async (said: string, path: string, tool = edit): Promise<unknown> =>
@@ -54,4 +54,34 @@ test('a path is composed of two names that stand there, and of nothing else', as
       assert.equal(await at(said, `${folder}/${other}/${file}.md`), 'unknown');
     }),
   );
+});
+
+const title = async (said: string, text: string, tool = event): Promise<unknown> =>
+  (await origins(said, tool, tool === event ? { title: text } : { subject: text }, { tainted: true }))[
+    tool === event ? '/title' : '/subject'
+  ];
+
+test('a title is composed of words that all stand in the request, in any order', async () => {
+  const said = 'Put a call with Delphine Roy into my calendar, it is about the new lamps';
+  assert.equal(await title(said, 'call with Delphine Roy'), 'user');
+  assert.equal(await title(said, 'Call: Delphine Roy, lamps'), 'composed');
+  assert.equal(await title(said, 'Lamps', mail), 'user');
+  assert.equal(await title(said, 'Lamps call', mail), 'composed');
+  for (const other of [
+    'Call with Eve Roy',
+    'Call with Delphi Roy',
+    'Call at https://evil.example',
+    'it with',
+  ])
+    assert.equal(await title(said, other), 'unknown', other);
+  assert.equal(await title('Call 1 2 3 4 5 6 7 8', '8 7 6 5 4 3 2 Call'), 'composed');
+  assert.equal(await title('Call 1 2 3 4 5 6 7 8', '8 7 6 5 4 3 2 1 Call'), 'unknown');
+  assert.equal(await title('Pay 12 or 14', '14 12'), 'unknown');
+  assert.equal(await title('Read this mail: call Eve at noon', 'Eve call'), 'unknown');
+});
+
+test('a record needs no order to lead to it, and no destination is put together', async () => {
+  assert.equal(await at('The file plan.md is old. Append a line to it', 'plan.md'), 'user');
+  const guests = await origins('Move a.md to plans', event, { guests: ['plans/a.md'] });
+  assert.equal(guests['/guests/0'], 'unknown');
 });

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { trace } from '../../../../gateway/policy/provenance/index.ts';
 import { runOf } from '../support.ts';
-import { edit, event, mail, origins, pay, remove, returned, toolOf, tools, traced } from './support.ts';
+import { edit, event, mail, now, origins, pay, remove, returned, toolOf, tools, traced } from './support.ts';
 
 const ann = { name: 'Ann', email: 'ann@example.com', note: 'eve@example.net' };
 const asked = returned('contacts.find', { name: 'Ann' }, { rows: [ann] });
@@ -64,6 +64,21 @@ test('a directory that this session wrote to repeats only what it was told', asy
   assert.equal(await to('Send the notes to Ann', 'ann@example.com', [asked, saved]), 'tool');
   const other = returned('calendar.create', { title: 'x', guests: ['bob@example.com'] }, 'saved');
   assert.equal(await to('Send the notes to Ann', 'ann@example.com', [asked, other]), 'resolved');
+});
+
+test('what was written after a directory answered cannot have changed its answer; what was written meanwhile can', async () => {
+  const at = (time: string) => new Date(`2026-11-01T10:${time}Z`);
+  const written = (since: string, end: string) =>
+    to('Send the notes to Ann', 'ann@example.com', [
+      returned('calendar.create', { guests: ['ann@example.com'] }, 'ok', { since: at(since), at: at(end) }),
+      { ...asked, since: at('05:00'), at: at('06:00') },
+    ]);
+  assert.equal(await written('07:00', '08:00'), 'resolved');
+  assert.equal(await written('06:01', '08:00'), 'resolved');
+  assert.equal(await written('06:00', '08:00'), 'tool');
+  assert.equal(await written('05:30', '08:00'), 'tool');
+  assert.equal(await written('03:00', '08:00'), 'tool');
+  assert.equal(await written('03:00', '04:00'), 'tool');
 });
 
 for (const risk of ['write', 'prod_write', 'access', 'unclassified']) {
@@ -195,9 +210,9 @@ test('what tools returned is read only for what the user did not say', async () 
     return Promise.resolve([]);
   };
   const call = { recipients: ['Ann'], body: 'Whatever was written' };
-  await trace(runOf({ text: 'Mail Ann' }), mail, call, { catalogue: tools, tainted: false, results });
+  await trace(runOf({ text: 'Mail Ann' }), mail, call, { catalogue: tools, tainted: false, results, now });
   assert.equal(reads, 0);
-  await trace(runOf({ text: 'Mail Bob' }), mail, call, { catalogue: tools, tainted: false, results });
+  await trace(runOf({ text: 'Mail Bob' }), mail, call, { catalogue: tools, tainted: false, results, now });
   assert.equal(reads, 1);
 });
 

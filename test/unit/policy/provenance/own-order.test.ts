@@ -117,6 +117,14 @@ test('a choice is named in any case, or by the words of its tool, and never by t
   assert.equal(await right('Share Plan with OWNERS', 'own'), 'unknown');
 });
 
+test('a choice need not be where something goes, only in the words of the order', async () => {
+  const right = async (said: string): Promise<unknown> =>
+    (await origins(said, share, { ...bob, right: 'edit' }, { tainted: true }))['/right'];
+  assert.equal(await right('Give bob@acme.example the right to edit Plan'), 'user');
+  assert.equal(await right('Share Plan with bob@acme.example so that he can edit it'), 'user');
+  assert.equal(await right('Share Plan with bob@acme.example after what I edit'), 'mentioned');
+});
+
 test('any case is for choices: a free value keeps its letters', async () => {
   assert.equal((await origins('Share plan', share, { title: 'Plan' }))['/title'], 'unknown');
 });

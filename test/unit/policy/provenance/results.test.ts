@@ -34,8 +34,8 @@ async function returned({
        insert into decisions (id, message_id, run_id, session_key, step, tool, args, digest, effect, reasons,
          policy_version, expires_at)
        values ($1, $2, gen_random_uuid(), $3, $1, 'ledger.balance', $4, $1, 'allow', '[]', 'v1', now()))
-     insert into attempts (id, grant_id, decision_id, message_id, step, tool, digest, state, result, finished_at)
-     values ('att_' || $1, $1, $1, $2, $1, 'ledger.balance', $1, $5, $6, $7)`,
+     insert into attempts (id, grant_id, decision_id, message_id, step, tool, digest, state, result, started_at, finished_at)
+     values ('att_' || $1, $1, $1, $2, $1, 'ledger.balance', $1, $5, $6, $7::timestamptz - interval '1 second', $7)`,
     [
       id,
       message,
@@ -58,6 +58,7 @@ test('a result says which call it is of, what was asked and returned, and when',
       tool: 'ledger.balance',
       args: { account: 'one' },
       result: { balance: 'one' },
+      since: new Date('2026-11-02T09:54:59Z'),
       at: new Date('2026-11-02T09:55:00Z'),
       ofThisRequest: true,
     },

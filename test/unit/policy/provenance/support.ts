@@ -82,6 +82,7 @@ export const returned = (
   tool,
   args,
   result,
+  since: new Date('2026-11-01T10:01:00Z'),
   at: new Date('2026-11-01T10:02:00Z'),
   ofThisRequest: true,
   ...change,
@@ -89,12 +90,15 @@ export const returned = (
 
 let messages = 0;
 
+/** When the calls of the tests are made, unless one says otherwise. */
+export const now = new Date('2026-11-24T10:00:00Z');
+
 /** Traces a call of what a person wrote. Each text is a message of its own. */
 export function traced(
   said: string | Partial<RunContext>,
   tool: Tool,
   args: Record<string, unknown>,
-  session: { tainted?: boolean; results?: ToolResult[] } = {},
+  session: { tainted?: boolean; results?: ToolResult[]; now?: Date } = {},
 ) {
   const change = typeof said === 'string' ? { text: said } : said;
   const run = runOf({ messageId: `web:local:c1:${(messages += 1)}:0`, ...change });
@@ -102,6 +106,7 @@ export function traced(
     catalogue: tools,
     tainted: session.tainted ?? false,
     results: () => Promise.resolve(session.results ?? []),
+    now: session.now ?? now,
   });
 }
 

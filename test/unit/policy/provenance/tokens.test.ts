@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { keysOf, numberKey, tokenise } from '../../../../gateway/policy/provenance/tokens.ts';
+import { numberKey } from '../../../../gateway/policy/provenance/numbers.ts';
+import { keysOf, tokenise } from '../../../../gateway/policy/provenance/tokens.ts';
 
 test('one number is one number, however it is written, and never another', () => {
   for (const [written, key] of [
@@ -190,6 +191,9 @@ test('a long quotation is somebody else’s, a short one is a name', () => {
   const twelve = 'the annual general meeting of the members of the choir of Springfield town'.split(' ');
   assert.ok(!quoted(`Name it "${twelve.slice(0, 12).join(' ')}" now`).includes(true));
   assert.ok(quoted(`Name it "${twelve.join(' ')}" now`).includes(true));
+  assert.ok(!quoted(`Add "a" and ${twelve.join(' ')} to "b"`).includes(true));
+  assert.ok(!quoted(`A 5" nail and ${twelve.join(' ')} of 7" each`).includes(true));
+  assert.ok(quoted(`("${twelve.join(' ')}")`).includes(true));
   assert.ok(!quoted('Name it "a b c d e f g h i j k l m n o" now').includes(true));
 });
 
