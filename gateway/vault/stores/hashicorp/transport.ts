@@ -48,7 +48,7 @@ export function createTransport(config: VaultConfig): VaultTransport {
     'request-promise': { defaults: () => (options: Sent) => exchange(options, dispatcher, timeoutMs) },
     // Its debug output holds what is sent.
     debug: () => undefined,
-  } as nodeVault.VaultOptions);
+  });
   // It takes these from VAULT_TOKEN, VAULT_NAMESPACE and VAULT_PREFIX otherwise.
   Object.assign(vault, { token: '', namespace: namespace ?? '', pathPrefix: '' });
   return async ({ method, path, body, token }) => {
