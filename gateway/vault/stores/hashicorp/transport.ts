@@ -54,7 +54,8 @@ export function createTransport(config: VaultConfig): VaultTransport {
   return async ({ method, path, body, token }) => {
     try {
       const headers = token === undefined ? {} : { 'X-Vault-Token': token };
-      return await vault.request({ method, path: `/${path}`, headers, json: body });
+      const answer: unknown = await vault.request({ method, path: `/${path}`, headers, json: body });
+      return answer;
     } catch (error) {
       throw failureOf(error);
     }
