@@ -17,7 +17,7 @@ export interface VaultServer {
   address: string;
   root: string;
   /** A request with the root token, or with another one. @returns the JSON of the answer @throws for what is not 2xx */
-  call(method: string, path: string, body?: object, token?: string): Promise<VaultAnswer>;
+  call: (method: string, path: string, body?: object, token?: string) => Promise<VaultAnswer>;
   /** An AppRole with these policies, and a secret id for it. */
   appRole(name: string, policies: Record<string, string>, options?: object): Promise<AppRole>;
   seal(): Promise<void>;
@@ -41,7 +41,7 @@ export interface AppRole {
   roleId: string;
   secretId: string;
   /** Another secret id, response-wrapped. @returns the wrapping token */
-  wrapped(): Promise<string>;
+  wrapped: () => Promise<string>;
 }
 
 /** Starts a Vault of its own: KV version 2 at `secret`, AppRole and the database engine are on. */

@@ -15,7 +15,7 @@ export interface Opened {
   dataDir: string;
   /** Accessors of the sessions that were opened, in order. */
   sessions: string[];
-  logged(): string;
+  logged: () => string;
   close(): Promise<void>;
 }
 

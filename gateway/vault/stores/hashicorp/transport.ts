@@ -48,13 +48,14 @@ export function createTransport(config: VaultConfig): VaultTransport {
     'request-promise': { defaults: () => (options: Sent) => exchange(options, dispatcher, timeoutMs) },
     // Its debug output holds what is sent.
     debug: () => undefined,
-  } as nodeVault.VaultOptions);
+  });
   // It takes these from VAULT_TOKEN, VAULT_NAMESPACE and VAULT_PREFIX otherwise.
   Object.assign(vault, { token: '', namespace: namespace ?? '', pathPrefix: '' });
   return async ({ method, path, body, token }) => {
     try {
       const headers = token === undefined ? {} : { 'X-Vault-Token': token };
-      return await vault.request({ method, path: `/${path}`, headers, json: body });
+      const answer: unknown = await vault.request({ method, path: `/${path}`, headers, json: body });
+      return answer;
     } catch (error) {
       throw failureOf(error);
     }
