@@ -142,7 +142,11 @@ test('a request that no person asked is not changed into one that only its reque
   for (const table of ['approvals set requester', 'decisions set principal'])
     await house.database.pool.query(`update ${table} = null where id = $1`, [first.id]);
   house.policy.effect = 'allow';
-  await assert.rejects(edit(first, { amount: '1.00' }), { code: 'GH-APPROVAL-026' });
+  const errors: unknown[][] = [];
+  const log = { ...house.deps.log, warn: () => undefined, error: (...line: unknown[]) => errors.push(line) };
+  const change = house.another({ log }).edit(changeOf(first, { amount: '1.00' }));
+  await assert.rejects(change, { code: 'GH-APPROVAL-026' });
+  assert.deepEqual(errors, [], 'it is refused before anybody is asked');
   assert.equal((await stateOf(house, first.id)).state, 'pending');
 });
 
