@@ -169,6 +169,7 @@ test('what tools returned is where a value may come from, and nothing is made up
         tool: 'ledger.balance',
         args: {},
         result: { note: 'Mallory' },
+        since: new Date('2026-03-04T08:59:59Z'),
         at: new Date('2026-03-04T09:00:00Z'),
         ofThisRequest: true,
       },
