@@ -29,7 +29,11 @@ if (!load) {
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
 const attack = await load();
 const corpus = other ?? join(import.meta.dirname, name, 'corpus');
-const report: BenchReport = { name, machine: machine(), ...(await attack({ corpus, say, ...(seed !== undefined && { seed: Number(seed) }) })) };
+const report: BenchReport = {
+  name,
+  machine: machine(),
+  ...(await attack({ corpus, say, ...(seed !== undefined && { seed: Number(seed) }) })),
+};
 // Only what ships is written down; another corpus or seed is somebody's own measurement.
 if (other === undefined && seed === undefined) await publish(report, new Date().toISOString().slice(0, 10));
 if (json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
