@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { GatehouseError } from './errors.ts';
+import { sharedWith } from './folders.ts';
 
 const port = z.coerce.number().int().min(1).max(65535);
 const seconds = z.coerce.number().int().positive();
@@ -24,6 +25,11 @@ const SettingsSchema = z.strictObject({
     .optional()
     .describe('a candidate policies folder or bundle that decides beside the one in force, without effect'),
   keyFile: z.string().optional().describe('32-byte key of the secret store, made in dataDir when absent'),
+  filesDir: z
+    .string()
+    .regex(/^\//, 'is no absolute path')
+    .optional()
+    .describe('the folder of the files tools; apart from dataDir, policiesDir and the program'),
   publicHost: z.string().default('127.0.0.1'),
   publicPort: port.default(8080),
   publicUrl: z
@@ -94,6 +100,8 @@ export function loadSettings(environment: NodeJS.ProcessEnv): Settings {
       problems.push(`${environmentName(String(issue.path[0] ?? ''))}: ${issue.message}`);
     }
   }
+  const shared = parsed.data?.filesDir && sharedWith(parsed.data.filesDir, reservedFolders(parsed.data));
+  if (shared) problems.push(`GATEHOUSE_FILES_DIR: shares files with ${shared}, which no tool may reach`);
   if (!parsed.success || problems.length > 0) {
     throw new GatehouseError('GH-CONFIG-001', `The settings are not usable:\n  ${problems.join('\n  ')}`, {
       status: 500,
@@ -107,6 +115,20 @@ export function loadSettings(environment: NodeJS.ProcessEnv): Settings {
     publicUrl: (settings.publicUrl ?? `http://localhost:${settings.publicPort}`).replace(/\/$/, ''),
     internalUrl: (settings.internalUrl ?? `http://127.0.0.1:${settings.internalPort}`).replace(/\/$/, ''),
   };
+}
+
+/** The folders that no tool may reach: policies, keys and the program itself. */
+export function reservedFolders(
+  settings: Pick<Settings, 'policiesDir' | 'dataDir' | 'keyFile' | 'shadowPoliciesDir'>,
+): string[] {
+  const { policiesDir, dataDir, keyFile, shadowPoliciesDir } = settings;
+  return [
+    policiesDir,
+    dataDir,
+    repository,
+    ...(keyFile === undefined ? [] : [dirname(keyFile.replace(/^~(?=\/)/, homedir()))]),
+    ...(shadowPoliciesDir === undefined ? [] : [shadowPoliciesDir]),
+  ];
 }
 
 function collect(environment: NodeJS.ProcessEnv): { values: Record<string, string>; problems: string[] } {
