@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { createFilesConnector } from '../../../../gateway/tools/connectors/files/index.ts';
+import { readContent } from '../../../../gateway/tools/connectors/files/content.ts';
+import { besides } from '../../../../gateway/tools/connectors/files/lock.ts';
 import { callOf, hashOf, shared, shippedTool, type Shared } from './support.ts';
 
 let at: Shared;
@@ -76,7 +78,6 @@ test('attack: a link in the place of our own folder takes no version outside', a
 });
 
 test('attack: a link in the place of the part that is written is not written through', async () => {
-  const { besides } = await import('../../../../gateway/tools/connectors/files/lock.ts');
   const part = join(at.root, besides('fresh.txt').part);
   symlinkSync(join(at.outside, 'secret.txt'), part);
   await assert.rejects(at.call('files.write', { path: 'fresh.txt', content: 'x' }));
@@ -87,7 +88,7 @@ test('attack: a link in the place of the part that is written is not written thr
 /** Swaps a folder, or a file, with a link that leads outside, as fast as it can, in another thread. */
 function swapping(kind: 'folder' | 'file'): { stop(): Promise<unknown> } {
   const code = `
-    const { renameSync, symlinkSync, mkdirSync, writeFileSync } = require('node:fs');
+    const { lstatSync, renameSync, rmSync, symlinkSync, mkdirSync, writeFileSync } = require('node:fs');
     const { workerData: { root, outside, kind } } = require('node:worker_threads');
     const real = root + '/.real-' + kind, link = root + '/.link-' + kind, name = root + '/swap-' + kind;
     if (kind === 'folder') { mkdirSync(real); writeFileSync(real + '/secret.txt', 'PLAIN'); symlinkSync(outside, link); }
@@ -96,7 +97,10 @@ function swapping(kind: 'folder' | 'file'): { stop(): Promise<unknown> } {
       try {
         renameSync(real, name); renameSync(name, real);
         renameSync(link, name); renameSync(name, link);
-      } catch {}
+      } catch {
+        // A write made a folder of this name meanwhile.
+        try { if (lstatSync(name).isDirectory()) rmSync(name, { recursive: true }); } catch {}
+      }
     }`;
   const worker = new Worker(code, { eval: true, workerData: { root: at.root, outside: at.outside, kind } });
   return { stop: () => worker.terminate() };
@@ -124,6 +128,13 @@ for (const kind of ['folder', 'file'] as const) {
     untouched();
   });
 }
+
+test('attack: a file that becomes a link right after it was looked at is not followed', async () => {
+  writeFileSync(join(at.root, 'looked.txt'), 'PLAIN');
+  const paths = [join(at.root, 'looked.txt'), join(at.root, 'file-link')];
+  const folder = { at: () => paths.shift() ?? '', handle: {} as never };
+  await assert.rejects(readContent(folder, 'looked.txt', 100), { code: 'ELOOP' });
+});
 
 test('attack: a folder that is moved out of the root while it is walked is not worked in', async () => {
   const inner = join(at.root, 'moving');

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, lutimesSync, mkdirSync, readFileSync, readdirSync, rmdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { createFilesDryRun } from '../../../../gateway/tools/connectors/files/index.ts';
+import { createFilesConnector, createFilesDryRun } from '../../../../gateway/tools/connectors/files/index.ts';
+import { besides } from '../../../../gateway/tools/connectors/files/lock.ts';
 import { hashOf, shared, shippedTool, type Shared } from './support.ts';
 
 let at: Shared;
@@ -56,6 +57,33 @@ test('a second try of a call finds what the first one did', async () => {
   assert.deepEqual(await at.done('files.delete', { path, sha256: hashOf('b') }, 'att_d'), gone);
   // Another call is no second try.
   await assert.rejects(at.call('files.delete', { path, sha256: hashOf('b') }), { code: 'GH-TOOLS-066' });
+});
+
+test('a call that died between keeping and writing keeps nothing twice', async () => {
+  const path = 'died.txt';
+  await at.done('files.write', { path, content: 'a' });
+  const write = { path, content: 'b', replaces: hashOf('a') };
+  const part = join(at.root, besides(path).part);
+  mkdirSync(part);
+  await assert.rejects(at.call('files.write', write, 'att_died'));
+  rmdirSync(part);
+  // Its gateway was killed, so that its lock is still there.
+  symlinkSync('att_died', join(at.root, besides(path).lock));
+  assert.equal((await at.done('files.write', write, 'att_died')).replaced, 1);
+  const { versions } = (await at.done('files.history', { path })) as { versions: unknown[] };
+  assert.equal(versions.length, 1);
+});
+
+test('a file that another call holds is not changed, and one that was abandoned is', async () => {
+  const path = 'held.txt';
+  const lock = join(at.root, besides(path).lock);
+  symlinkSync('att_other', lock);
+  const waiting = at.call('files.write', { path, content: 'a' });
+  await assert.rejects(waiting, { code: 'GH-TOOLS-067' });
+  assert.equal(existsSync(join(at.root, path)), false);
+  const longAgo = new Date(Date.now() - 3600_000);
+  lutimesSync(lock, longAgo, longAgo);
+  assert.equal((await at.done('files.write', { path, content: 'a' })).replaced, null);
 });
 
 test('attack: a file that is not what was decided on is neither replaced nor deleted', async () => {
@@ -134,7 +162,6 @@ test('a dry run shows what is there and what will be, and changes nothing', asyn
 });
 
 test('without a folder the tools say what to set', async () => {
-  const { createFilesConnector } = await import('../../../../gateway/tools/connectors/files/index.ts');
   const bare = createFilesConnector({ filesDir: undefined, reserved: [] });
   const call = { attempt: 'a', tool: shippedTool('files.list'), args: {}, signal: AbortSignal.timeout(1000), secret: undefined, caller: {} as never };
   await assert.rejects(bare.run(call), { code: 'GH-TOOLS-060', next: /GATEHOUSE_FILES_DIR/ });
