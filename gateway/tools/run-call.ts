@@ -37,10 +37,7 @@ export async function runCall(
         signal: AbortSignal.timeout(tool.timeoutSeconds * 1000),
         secret,
       });
-      if (outcome.status === 'succeeded' || !unclear) {
-        // What is not known is tried again where that is safe, and told as far as it is known where it is not.
-        if (outcome.status !== 'unknown' || round === tries) return ended(outcome, tool, args);
-      }
+      if (outcome.status === 'succeeded' || !unclear) return ended(outcome, tool, args);
     } catch (error) {
       if (error instanceof GatehouseError && !unclear) {
         const text = error.next ? `${error.message} ${error.next}` : error.message;

@@ -54,7 +54,7 @@ export interface ConnectorCall {
 export type Outcome =
   | { status: 'succeeded'; result: unknown; commit?: (tx: Transaction) => Promise<void> }
   | { status: 'failed'; reasons: Reason[]; result?: unknown }
-  /** The effect may have happened, and the reasons say what is known of it. */
+  /** The effect may have happened, and the reasons say what is known of it; it is not tried again. */
   | { status: 'unknown'; reasons: Reason[]; result?: unknown };
 
 /** A call that is looked at before people are asked, and again right before it runs. */

@@ -15,7 +15,7 @@ const Whole = z.strictObject({
  */
 export function loginOf(secret: string): Login & { unsubscribeKey: string | undefined } {
   const whole = secret.startsWith('{') ? Whole.safeParse(json(secret)) : Whole.safeParse(pair(secret));
-  if (whole.success && !/[\r\n\0]/.test(whole.data.user + whole.data.password)) {
+  if (whole.success) {
     const { user, password, unsubscribeKey } = whole.data;
     return { user, password, unsubscribeKey };
   }
