@@ -6,11 +6,11 @@ import type { ToolFile } from './schema.ts';
 const conversation = z.discriminatedUnion('channel', [
   z.strictObject({
     channel: z.literal('slack'),
-    id: z.string().regex(/^[CG][A-Z0-9]{2,40}$/, 'is no id of a Slack channel, such as C0123456789'),
+    id: z.string().regex(/^[CG][A-Z0-9]{2,40}$/).describe('of a Slack channel'),
   }),
   z.strictObject({
     channel: z.literal('telegram'),
-    id: z.string().regex(/^-[1-9]\d{0,15}$/, 'is no id of a Telegram group or channel, such as -1001234567890'),
+    id: z.string().regex(/^-[1-9]\d{0,15}$/).describe('of a Telegram group or channel'),
   }),
 ]);
 

@@ -61,7 +61,7 @@ const forms: Record<string, string> = {
   connector: 'Write connector: { kind: … } with kind postgres, postgres-query, rest, http, files, smtp, chat, gatehouse or code.',
   kind: 'Write postgres, postgres-query, rest, http, files, smtp, chat, gatehouse or code.',
   root: 'Write the absolute path of a folder, or leave it out for GATEHOUSE_FILES_DIR.',
-  conversations: 'Write name: { channel: slack, id: C0123456789 }.',
+  conversations: "Write name: { channel: slack, id: C0123456789 }, or { channel: telegram, id: '-1001234567890' }.",
   from: 'Write from: { address: office@example.com, name: The office }.',
   unsubscribe: 'Write an https address with {token}, such as https://example.com/unsubscribe/{token}.',
   api: 'Name a file of policies/apis, or write { title: …, url: …, auth: … } in its place.',

@@ -32,7 +32,7 @@ export const SmtpConnector = z.strictObject({
   unsubscribe: z
     .string()
     .max(500)
-    .regex(/^https:\/\/[^\s<>"\\]*\{token\}[^\s<>"\\]*$/, 'is no https address with {token}')
+    .regex(/^https:\/\/[^\s<>"\\]*\{token\}[^\s<>"\\]*$/)
     .optional()
     .describe('each recipient gets a mail of their own with List-Unsubscribe and its one-click form (RFC 8058)'),
 });

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import pg from 'pg';
 import type { Tool } from '../../../../gateway/catalogue/index.ts';
+import { Connections } from '../../../../gateway/tools/connectors/postgres/connections.ts';
 import { createQueryConnector } from '../../../../gateway/tools/connectors/postgres/index.ts';
 import type { Outcome } from '../../../../gateway/tools/types.ts';
 import { callOf, shippedTool } from '../files/support.ts';
@@ -26,12 +27,12 @@ before(async () => {
 });
 after(() => at.close());
 
-type Smtp = Extract<Tool['connector'], { kind: 'postgres-query' }>;
-const ask = (sql: string, change: Partial<Smtp> = {}, secret = url, seconds = 10): Promise<Outcome> =>
-  connector.run(
-    callOf({ ...tool, timeoutSeconds: seconds, connector: { ...(tool.connector as Smtp), ...change } }, { sql }, 'a', secret),
+type Query = Extract<Tool['connector'], { kind: 'postgres-query' }>;
+const ask = (sql: string, change: Partial<Query> = {}, secret = url, seconds = 10, by = connector): Promise<Outcome> =>
+  by.run(
+    callOf({ ...tool, timeoutSeconds: seconds, connector: { ...(tool.connector as Query), ...change } }, { sql }, 'a', secret),
   );
-const rows = async (sql: string, change?: Partial<Smtp>): Promise<unknown[]> => {
+const rows = async (sql: string, change?: Partial<Query>): Promise<unknown[]> => {
   const outcome = await ask(sql, change);
   assert.equal(outcome.status, 'succeeded', JSON.stringify(outcome));
   return (outcome as { result: { rows: unknown[] } }).result.rows;
@@ -59,7 +60,14 @@ test('no more rows and bytes come back than the file allows', async () => {
     truncated: true,
   });
   const big = `select string_agg('0123456789', '') as x from generate_series(1, 500000)`;
-  assert.equal(code(await ask(big, { maxBytes: 10_000 })), 'answer_too_large');
+  const connections = new Connections();
+  const sockets: { bytesRead: number }[] = [];
+  connections.to(url, 10).on('connect', (client) => {
+    sockets.push((client as unknown as { connection: { stream: { bytesRead: number } } }).connection.stream);
+  });
+  assert.equal(code(await ask(big, { maxBytes: 10_000 }, url, 10, createQueryConnector(connections))), 'answer_too_large');
+  // Nor do they leave the server.
+  assert.ok((sockets[0]?.bytesRead ?? 0) > 0 && sockets.every(({ bytesRead }) => bytesRead < 50_000));
   assert.equal(code(await ask('select 1 as a, 2 as a')), 'column_twice');
 });
 
@@ -82,10 +90,15 @@ test('a mistake in names or syntax is explained; an error that would quote data 
 
 test('attack: what the parser might let through writes nothing all the same', async () => {
   const before = await at.demo.query('select * from prices order by product');
-  for (const sql of ['select wipe()', 'select sneaky()']) {
-    assert.equal(code(await ask(sql, { functions: ['wipe', 'sneaky'] })), 'query_failed', sql);
+  const role = new URL(url).username;
+  // The transaction alone holds, also where a role is not set to reading.
+  await at.demo.query(`alter role ${role} reset default_transaction_read_only`);
+  const fresh = createQueryConnector();
+  for (const sql of ['select wipe()', 'select sneaky()', 'select * from harmless']) {
+    const end = code(await ask(sql, { functions: ['wipe', 'sneaky'] }, url, 10, fresh));
+    assert.equal(end, 'query_failed', sql);
   }
-  assert.equal(code(await ask('select * from harmless')), 'query_failed');
+  await at.demo.query(`alter role ${role} set default_transaction_read_only = on`);
   assert.deepEqual((await at.demo.query('select * from prices order by product')).rows, before.rows);
 });
 
@@ -94,7 +107,11 @@ test('attack: a backslash does not end the query early, whatever the role is set
   await at.demo.query(`alter role ${role} set standard_conforming_strings = off; alter role ${role} set backslash_quote = on`);
   try {
     const sql = `select '\\' as a, ' union select pg_sleep(0)::text, wipe()::text --' as b`;
-    assert.deepEqual(await rows(sql), [{ a: '\\', b: ' union select pg_sleep(0)::text, wipe()::text --' }]);
+    // What a role is set to holds for new connections.
+    const outcome = await ask(sql, {}, url, 10, createQueryConnector());
+    assert.deepEqual((outcome as { result?: { rows: unknown } }).result?.rows, [
+      { a: '\\', b: ' union select pg_sleep(0)::text, wipe()::text --' },
+    ]);
   } finally {
     await at.demo.query(`alter role ${role} reset standard_conforming_strings; alter role ${role} reset backslash_quote`);
   }
