@@ -6,11 +6,17 @@ import type { ToolFile } from './schema.ts';
 const conversation = z.discriminatedUnion('channel', [
   z.strictObject({
     channel: z.literal('slack'),
-    id: z.string().regex(/^[CG][A-Z0-9]{2,40}$/).describe('of a Slack channel'),
+    id: z
+      .string()
+      .regex(/^[CG][A-Z0-9]{2,40}$/)
+      .describe('of a Slack channel'),
   }),
   z.strictObject({
     channel: z.literal('telegram'),
-    id: z.string().regex(/^-[1-9]\d{0,15}$/).describe('of a Telegram group or channel'),
+    id: z
+      .string()
+      .regex(/^-[1-9]\d{0,15}$/)
+      .describe('of a Telegram group or channel'),
   }),
 ]);
 
@@ -45,6 +51,10 @@ export function chatFaults({ connector, args, kinds, risk }: ToolFile): FoundFau
       remedy: 'Write conversation: redirects.',
     });
   if (risk !== 'outbound')
-    faults.push({ where: ['risk'], fault: 'a message leaves the conversation', remedy: 'Write risk: outbound.' });
+    faults.push({
+      where: ['risk'],
+      fault: 'a message leaves the conversation',
+      remedy: 'Write risk: outbound.',
+    });
   return faults;
 }

@@ -58,10 +58,12 @@ const forms: Record<string, string> = {
   sentence: 'Write the call in words, such as Pay {amount} to {payee}.',
   done: 'Write the outcome in words, such as Paid {amount} to {payee}.',
   idempotencyKey: 'Write attempt where doing it twice has one effect, else none.',
-  connector: 'Write connector: { kind: … } with kind postgres, postgres-query, rest, http, files, smtp, chat, gatehouse or code.',
+  connector:
+    'Write connector: { kind: … } with kind postgres, postgres-query, rest, http, files, smtp, chat, gatehouse or code.',
   kind: 'Write postgres, postgres-query, rest, http, files, smtp, chat, gatehouse or code.',
   root: 'Write the absolute path of a folder, or leave it out for GATEHOUSE_FILES_DIR.',
-  conversations: "Write name: { channel: slack, id: C0123456789 }, or { channel: telegram, id: '-1001234567890' }.",
+  conversations:
+    "Write name: { channel: slack, id: C0123456789 }, or { channel: telegram, id: '-1001234567890' }.",
   from: 'Write from: { address: office@example.com, name: The office }.',
   unsubscribe: 'Write an https address with {token}, such as https://example.com/unsubscribe/{token}.',
   api: 'Name a file of policies/apis, or write { title: …, url: …, auth: … } in its place.',

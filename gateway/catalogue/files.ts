@@ -26,7 +26,13 @@ export const FilesConnector = z.strictObject({
   action: z.enum(Object.keys(actions) as [FilesAction, ...FilesAction[]]),
   root: filesRoot.optional(),
   maxBytes: z.number().int().min(1).max(10_000_000).default(1_000_000).describe('of one file'),
-  versions: z.number().int().min(1).max(100).default(10).describe('how many earlier contents of a file are kept'),
+  versions: z
+    .number()
+    .int()
+    .min(1)
+    .max(100)
+    .default(10)
+    .describe('how many earlier contents of a file are kept'),
 });
 
 /**

@@ -136,7 +136,9 @@ function reach({ connector, egress, secret, api }: Tool): string {
     case 'smtp':
       return `Mail from ${text(connector.from.address)} through \`${connector.host}:${connector.port}\`, with the secret \`${secret}\`.${connector.domains ? ` To ${connector.domains.join(', ')} only.` : ''}`;
     case 'chat': {
-      const lines = Object.entries(connector.conversations).map(([name, { channel, id }]) => `- ${text(name)}: ${channel} \`${id}\``);
+      const lines = Object.entries(connector.conversations).map(
+        ([name, { channel, id }]) => `- ${text(name)}: ${channel} \`${id}\``,
+      );
       return lines.length > 0 ? lines.join('\n') : 'Nowhere: no conversation is listed.';
     }
     case 'gatehouse':

@@ -16,7 +16,9 @@ export const PostgresConnector = z.strictObject({
     .min(0)
     .max(1_000_000)
     .optional()
-    .describe('a call that inserts, updates and deletes more rows than this, triggers and cascades included, is undone'),
+    .describe(
+      'a call that inserts, updates and deletes more rows than this, triggers and cascades included, is undone',
+    ),
 });
 
 /** A query that the caller writes, which only reads. */

@@ -84,7 +84,9 @@ const PreviewSchema = z.union([
   z.strictObject({
     dryRun: z
       .literal(true)
-      .describe('the connector finds it out: postgres does it, counts the rows and takes it back; files and smtp look'),
+      .describe(
+        'the connector finds it out: postgres does it, counts the rows and takes it back; files and smtp look',
+      ),
   }),
   z.strictObject({ none: z.string().min(1).max(200).describe('why it has no dry run, for the card') }),
 ]);

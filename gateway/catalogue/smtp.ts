@@ -4,7 +4,9 @@ import type { FoundFault } from './faults.ts';
 import { networks } from './http.ts';
 import type { ToolFile } from './schema.ts';
 
-const hostName = z.string().regex(/^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/);
+const hostName = z
+  .string()
+  .regex(/^(?=.{1,253}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/);
 /** An address in its plain form, without a name or quotes. */
 const address = z
   .string()
@@ -16,40 +18,66 @@ export const SmtpConnector = z.strictObject({
   kind: z.literal('smtp'),
   host: hostName.describe('the mail server; its certificate has to be for this name'),
   port: z.number().int().min(1).max(65535).default(465),
-  tls: z.enum(['implicit', 'starttls']).default('implicit').describe('`starttls` for port 587; never without TLS'),
+  tls: z
+    .enum(['implicit', 'starttls'])
+    .default('implicit')
+    .describe('`starttls` for port 587; never without TLS'),
   certificate: z
     .string()
     .includes('-----BEGIN CERTIFICATE-----')
     .optional()
     .describe('the authority (PEM) of a server whose certificate no public one signed'),
   privateNetworks: networks.default([]).describe('private ranges that the host may lead to'),
-  from: z.strictObject({ address, name: z.string().regex(/^[^\p{C}\u2028\u2029]{1,100}$/u).optional() }),
+  from: z.strictObject({
+    address,
+    name: z
+      .string()
+      .regex(/^[^\p{C}\u2028\u2029]{1,100}$/u)
+      .optional(),
+  }),
   replyTo: address.optional(),
   domains: z.array(hostName).min(1).optional().describe('the only domains that mail goes to'),
   maxRecipients: z.number().int().min(1).max(1000).default(20),
   root: filesRoot.optional(),
-  maxAttachmentBytes: z.number().int().min(1).max(25_000_000).default(10_000_000).describe('of all files together'),
+  maxAttachmentBytes: z
+    .number()
+    .int()
+    .min(1)
+    .max(25_000_000)
+    .default(10_000_000)
+    .describe('of all files together'),
   unsubscribe: z
     .string()
     .max(500)
     .regex(/^https:\/\/[^\s<>"\\]*\{token\}[^\s<>"\\]*$/)
     .optional()
-    .describe('each recipient gets a mail of their own with List-Unsubscribe and its one-click form (RFC 8058)'),
+    .describe(
+      'each recipient gets a mail of their own with List-Unsubscribe and its one-click form (RFC 8058)',
+    ),
 });
 
 /** What is wrong with a mail tool between its fields. */
 export function smtpFaults({ connector, args, kinds, risk, secret, idempotencyKey }: ToolFile): FoundFault[] {
   if (connector.kind !== 'smtp') return [];
   const faults: FoundFault[] = [];
-  const fault = (where: string[], fault: string, remedy: string): void => void faults.push({ where, fault, remedy });
+  const fault = (where: string[], fault: string, remedy: string): void =>
+    void faults.push({ where, fault, remedy });
   for (const name of ['to', 'subject', 'text'])
     if (!args.required.includes(name))
       fault(['args', 'required'], `mail needs the argument \`${name}\``, `Declare ${name} and require it.`);
   for (const name of Object.keys(args.properties))
     if (!['to', 'subject', 'text', 'attachments'].includes(name))
-      fault(['args', 'properties', name], 'mail makes nothing of it', 'Its arguments are to, subject, text, attachments.');
+      fault(
+        ['args', 'properties', name],
+        'mail makes nothing of it',
+        'Its arguments are to, subject, text, attachments.',
+      );
   if (args.properties.to && args.properties.to.type !== 'array')
-    fault(['args', 'properties', 'to'], 'is no list', 'Write to: { type: array, items: { type: string, maxLength: 254 } }.');
+    fault(
+      ['args', 'properties', 'to'],
+      'is no list',
+      'Write to: { type: array, items: { type: string, maxLength: 254 } }.',
+    );
   if (kinds.to !== undefined && kinds.to !== 'redirects')
     fault(['kinds', 'to'], 'says where it goes', 'Write to: redirects, so that recipients are counted.');
   if (risk !== 'outbound') fault(['risk'], 'mail leaves the house', 'Write risk: outbound.');

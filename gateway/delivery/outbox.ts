@@ -212,7 +212,11 @@ export class Outbox {
          case when m.channel = any($3) then 'sent' else 'queued' end, case when m.channel = any($3) then now() end
        from outbox p join messages m on m.id = p.message_id where p.id = $1
        on conflict (id) do nothing`,
-      [id, storable({ text: `A message into ${channel} could not be delivered. ${problem}`, tone: 'failed' }), stored],
+      [
+        id,
+        storable({ text: `A message into ${channel} could not be delivered. ${problem}`, tone: 'failed' }),
+        stored,
+      ],
     );
   }
 

@@ -6,7 +6,11 @@ import { post, postPrefix } from './outbox.ts';
 import type { Conversation, DeliveryDeps, Post } from './types.ts';
 
 /** @throws GatehouseError `GH-DELIVERY-011` */
-export function conversationOf(deps: Pick<DeliveryDeps, 'adapters'>, channel: string, id: string): Conversation {
+export function conversationOf(
+  deps: Pick<DeliveryDeps, 'adapters'>,
+  channel: string,
+  id: string,
+): Conversation {
   const adapter = deps.adapters.get(channel);
   if (!adapter) {
     throw new GatehouseError('GH-DELIVERY-011', `The channel ${channel} is switched off.`, {

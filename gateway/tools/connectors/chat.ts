@@ -11,7 +11,8 @@ export function createChatConnector(delivery: Pick<Delivery, 'post' | 'conversat
     commitsAll: () => true,
     run(call) {
       const { connector } = call.tool;
-      if (connector.kind !== 'chat') throw new GatehouseError('GH-TOOLS-001', 'The tool has another connector.');
+      if (connector.kind !== 'chat')
+        throw new GatehouseError('GH-TOOLS-001', 'The tool has another connector.');
       const name = String(call.args.conversation);
       const listed = Object.hasOwn(connector.conversations, name) ? connector.conversations[name] : undefined;
       if (!listed) {
@@ -27,7 +28,13 @@ export function createChatConnector(delivery: Pick<Delivery, 'post' | 'conversat
         status: 'succeeded',
         result: { channel: listed.channel, conversation: name },
         commit: async (tx) =>
-          void (await delivery.post(tx, { id: call.attempt, messageId: call.caller.messageId, name, to, body })),
+          void (await delivery.post(tx, {
+            id: call.attempt,
+            messageId: call.caller.messageId,
+            name,
+            to,
+            body,
+          })),
       });
     },
   };

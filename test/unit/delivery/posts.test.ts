@@ -12,7 +12,12 @@ describe('messages of our own', () => {
     stage.channel.failing = undefined;
   });
 
-  const post = (id: string, text: string, conversation = 'C9', messageId = 'slack:T1:a:a:0'): Promise<string | null> =>
+  const post = (
+    id: string,
+    text: string,
+    conversation = 'C9',
+    messageId = 'slack:T1:a:a:0',
+  ): Promise<string | null> =>
     stage.within((tx) =>
       stage.delivery.post(tx, {
         id,
@@ -32,7 +37,9 @@ describe('messages of our own', () => {
     assert.deepEqual(texts(), ['one', 'two']);
     assert.deepEqual(stage.channel.sent[0]?.route, { channel: 'C-C9' });
     assert.deepEqual([stage.channel.sent[1]?.previous], [null]);
-    const { rows } = await stage.database.pool.query(`select facts from receipts where kind = 'post' order by arrival`);
+    const { rows } = await stage.database.pool.query(
+      `select facts from receipts where kind = 'post' order by arrival`,
+    );
     assert.deepEqual(rows[0]?.facts, { post: 'p1', channel: 'slack', conversation: 'news' });
   });
 
@@ -41,7 +48,9 @@ describe('messages of our own', () => {
     const asker = 'slack:T1:asker:asker:0';
     await until('its turn', async () => (await stage.stateOf(asker)) === 'running');
     stage.channel.failing = ({ text }) =>
-      text === 'lost' ? new GatehouseError('GH-CHANNEL-006', 'Slack refuses the message: not_in_channel.', { status: 422 }) : undefined;
+      text === 'lost'
+        ? new GatehouseError('GH-CHANNEL-006', 'Slack refuses the message: not_in_channel.', { status: 422 })
+        : undefined;
     await post('p3', 'lost', 'C8', asker);
     await until('the news', () => stage.channel.sent.length === 1);
     assert.match(texts()[0] ?? '', /could not be delivered\. Slack refuses the message: not_in_channel/);

@@ -9,7 +9,8 @@ import { callOf, shippedTool } from './files/support.ts';
 const posted: Post[] = [];
 const connector = createChatConnector({
   conversation(channel, id) {
-    if (channel === 'telegram') throw new GatehouseError('GH-DELIVERY-011', 'The channel telegram is switched off.');
+    if (channel === 'telegram')
+      throw new GatehouseError('GH-DELIVERY-011', 'The channel telegram is switched off.');
     return { channel, id, route: { channel: id } };
   },
   post: (_tx, post) => Promise.resolve((posted.push(post), null)),

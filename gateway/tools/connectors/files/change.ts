@@ -35,7 +35,8 @@ export function writeFile(target: Target, bytes: Buffer, replaces: string | unde
     const path = target.segments.join('/');
     const wanted = sha256(bytes);
     // Written by an earlier try of this call, or by anybody: it is as was asked.
-    if (now?.sha256 === wanted) return { path, sha256: wanted, replaced: await replacedBy(versions, target.attempt) };
+    if (now?.sha256 === wanted)
+      return { path, sha256: wanted, replaced: await replacedBy(versions, target.attempt) };
     compare(path, now, replaces);
     const replaced = now ? await versions.keep(now, target.attempt) : null;
     await replaceContent(folder, name, besides(name).part, bytes);
@@ -95,7 +96,11 @@ function changing(
 
 function compare(path: string, now: Content | null, wanted: string | undefined): void {
   if (now && wanted === undefined)
-    throw refused('changed', `${path} is there already.`, `Give replaces: ${now.sha256} to replace what it holds.`);
+    throw refused(
+      'changed',
+      `${path} is there already.`,
+      `Give replaces: ${now.sha256} to replace what it holds.`,
+    );
   if (wanted !== undefined && now?.sha256 !== wanted.replace(/^sha256:/, ''))
     throw refused('changed', `${path} holds something else than what was decided on.`, 'Read it again.');
 }

@@ -47,7 +47,12 @@ export async function readContent(folder: Folder, name: string, maxBytes: number
 }
 
 /** Puts a file in place whole: what was there is there until the new one is on the disk. */
-export async function replaceContent(folder: Folder, name: string, part: string, bytes: Buffer): Promise<void> {
+export async function replaceContent(
+  folder: Folder,
+  name: string,
+  part: string,
+  bytes: Buffer,
+): Promise<void> {
   const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW } = constants;
   const handle = await open(folder.at(part), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o600);
   try {

@@ -12,7 +12,8 @@ export function createFilesDryRun(folders: FileFolders): DryRun {
   return {
     async run({ tool, args: given }) {
       const { connector } = tool;
-      if (connector.kind !== 'files') throw new GatehouseError('GH-TOOLS-001', 'The tool has another connector.');
+      if (connector.kind !== 'files')
+        throw new GatehouseError('GH-TOOLS-001', 'The tool has another connector.');
       const args = given as FilesArgs;
       const { action, root, maxBytes, versions } = connector;
       const segments = segmentsOf(action === 'list' ? args.folder : args.path, action === 'list');
@@ -21,10 +22,12 @@ export function createFilesDryRun(folders: FileFolders): DryRun {
         readContent(folder, name, maxBytes),
       ).catch((error: unknown) => {
         // A write makes the folders that are missing.
-        if (action === 'write' && error instanceof GatehouseError && error.code === 'GH-TOOLS-066') return null;
+        if (action === 'write' && error instanceof GatehouseError && error.code === 'GH-TOOLS-066')
+          return null;
         throw error;
       });
-      if (!now && action !== 'write' && action !== 'restore') return { missing: `There is no ${segments.join('/')}.` };
+      if (!now && action !== 'write' && action !== 'restore')
+        return { missing: `There is no ${segments.join('/')}.` };
       const facts = [fact('now', 'Now', now ? told(now) : 'no such file')];
       if (action === 'write') {
         const bytes = contentOf(args, maxBytes);
@@ -41,7 +44,12 @@ export function createFilesDryRun(folders: FileFolders): DryRun {
   };
 }
 
-const fact = (column: string, label: string, value: string): PreviewFact => ({ column, label, value, bound: true });
+const fact = (column: string, label: string, value: string): PreviewFact => ({
+  column,
+  label,
+  value,
+  bound: true,
+});
 
 const told = ({ bytes, sha256 }: Pick<Content, 'bytes' | 'sha256'>): string =>
   `${new Intl.NumberFormat('en').format(bytes.length)} bytes, SHA-256 ${sha256.slice(0, 16)}`;

@@ -61,9 +61,16 @@ export async function within<T>(
 async function openRoot({ filesDir, reserved }: FileFolders, own: string | undefined): Promise<FileHandle> {
   const root = own ?? filesDir;
   if (root === undefined)
-    throw refused('unset', 'No folder is set for files.', 'Set GATEHOUSE_FILES_DIR to one, and start the gateway again.');
+    throw refused(
+      'unset',
+      'No folder is set for files.',
+      'Set GATEHOUSE_FILES_DIR to one, and start the gateway again.',
+    );
   if (process.platform !== 'linux')
-    throw refused('system', 'The files tools work on Linux only, where a folder can be held while it is worked in.');
+    throw refused(
+      'system',
+      'The files tools work on Linux only, where a folder can be held while it is worked in.',
+    );
   // An administrator may name it by a link; where that leads is what is checked.
   const handle = await open(root, folderFlags);
   try {

@@ -20,7 +20,8 @@ export function createFilesConnector(folders: FileFolders): Connector {
   return {
     async run(call) {
       const { connector } = call.tool;
-      if (connector.kind !== 'files') throw new GatehouseError('GH-TOOLS-001', 'The tool has another connector.');
+      if (connector.kind !== 'files')
+        throw new GatehouseError('GH-TOOLS-001', 'The tool has another connector.');
       return { status: 'succeeded', result: await act(folders, connector, call) };
     },
   };
@@ -36,7 +37,14 @@ async function act(
   if (action === 'list') return list(folders, root, args.folder ?? '');
   const segments = segmentsOf(args.path);
   const path = segments.join('/');
-  const target: Target = { folders, root, segments, maxBytes, versions: connector.versions, attempt: call.attempt };
+  const target: Target = {
+    folders,
+    root,
+    segments,
+    maxBytes,
+    versions: connector.versions,
+    attempt: call.attempt,
+  };
   switch (action) {
     case 'read':
       return described(path, await readFile(folders, root, segments, maxBytes));
@@ -61,7 +69,9 @@ export async function readFile(
   maxBytes: number,
 ): Promise<Content> {
   const name = segments.at(-1) ?? '';
-  const content = await within(folders, root, segments.slice(0, -1), (folder) => readContent(folder, name, maxBytes));
+  const content = await within(folders, root, segments.slice(0, -1), (folder) =>
+    readContent(folder, name, maxBytes),
+  );
   if (!content) throw refused('missing', `There is no ${segments.join('/')}.`);
   return content;
 }
@@ -102,10 +112,12 @@ async function list(folders: FileFolders, root: string | undefined, path: string
     const entries: { name: string; type: 'file' | 'folder'; bytes?: number; modified: string }[] = [];
     let hidden = 0;
     for (const name of names) {
-      const stat = isName(name) && entries.length < mostEntries ? await lstat(folder.at(name)).catch(() => null) : null;
+      const stat =
+        isName(name) && entries.length < mostEntries ? await lstat(folder.at(name)).catch(() => null) : null;
       if (stat?.isFile())
         entries.push({ name, type: 'file', bytes: stat.size, modified: stat.mtime.toISOString() });
-      else if (stat?.isDirectory()) entries.push({ name, type: 'folder', modified: stat.mtime.toISOString() });
+      else if (stat?.isDirectory())
+        entries.push({ name, type: 'folder', modified: stat.mtime.toISOString() });
       else hidden += 1;
     }
     return { folder: path, entries, hidden, count: entries.length };

@@ -30,7 +30,8 @@ export const isName = (name: string): boolean =>
 function flawOf(segment: string): string | null {
   if (segment === '') return 'It has an empty segment; it begins in the folder, without a slash.';
   if (segment.startsWith('.')) return 'A name begins with a dot.';
-  if (/[\\\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{Zl}\p{Zp}\uFFFD]/u.test(segment)) return 'A name holds a character that cannot be seen, or a backslash.';
+  if (/[\\\p{Cc}\p{Cf}\p{Co}\p{Cn}\p{Zl}\p{Zp}\uFFFD]/u.test(segment))
+    return 'A name holds a character that cannot be seen, or a backslash.';
   if (/^\s|[\s.]$/u.test(segment)) return 'A name begins or ends with a space, or ends with a dot.';
   if (Buffer.byteLength(segment) > longestName) return `A name is longer than ${longestName} bytes.`;
   return null;

@@ -35,7 +35,11 @@ export function ofSystem(error: unknown, path: string): GatehouseError | null {
     case 'EDQUOT':
     case 'EMFILE':
     case 'ENAMETOOLONG':
-      return refused('system', `The system refuses ${path} (${code}).`, 'Ask an operator to look at the folder.');
+      return refused(
+        'system',
+        `The system refuses ${path} (${code}).`,
+        'Ask an operator to look at the folder.',
+      );
     default:
       return null;
   }

@@ -18,12 +18,18 @@ const local = /^[A-Za-z0-9#$&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9#$&'*+/=?^_`{|}~-]+)*$
  * @throws GatehouseError `GH-TOOLS-070`
  */
 export function mailboxOf(text: unknown): Mailbox {
-  const [, name = '', host = ''] = /^([^@]{1,64})@([^@]{1,253})$/.exec(typeof text === 'string' ? text : '') ?? [];
+  const [, name = '', host = ''] =
+    /^([^@]{1,64})@([^@]{1,253})$/.exec(typeof text === 'string' ? text : '') ?? [];
   if (!local.test(name)) throw bad(text);
   // What the URL standard takes for a host is more than a domain: it drops characters and reads numbers as addresses.
   if (!/^[\p{L}\p{M}\p{Nd}.-]+$/u.test(host) || host.normalize('NFC') !== host) throw bad(text);
   const domain = domainToASCII(host);
-  if (!/^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+(?=[a-z0-9-]*[a-z])[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(domain)) throw bad(text);
+  if (
+    !/^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+(?=[a-z0-9-]*[a-z])[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(
+      domain,
+    )
+  )
+    throw bad(text);
   return { address: `${name}@${domain}`, domain };
 }
 
@@ -35,11 +41,24 @@ export function shownDomain(ascii: string): string {
   const unicode = domainToUnicode(ascii);
   if (unicode === ascii) return ascii;
   const scripts = scriptsOf(unicode);
-  const mixed = scripts.length > 1 ? `, letters of ${scripts.join(' and ')}` : `, ${scripts.join('')} letters`;
+  const mixed =
+    scripts.length > 1 ? `, letters of ${scripts.join(' and ')}` : `, ${scripts.join('')} letters`;
   return `${unicode} (${ascii}${mixed})`;
 }
 
-const known = ['Latin', 'Cyrillic', 'Greek', 'Armenian', 'Hebrew', 'Arabic', 'Han', 'Hiragana', 'Katakana', 'Hangul', 'Cherokee'];
+const known = [
+  'Latin',
+  'Cyrillic',
+  'Greek',
+  'Armenian',
+  'Hebrew',
+  'Arabic',
+  'Han',
+  'Hiragana',
+  'Katakana',
+  'Hangul',
+  'Cherokee',
+];
 const patterns = known.map((script) => [script, new RegExp(`\\p{Script=${script}}`, 'u')] as const);
 
 function scriptsOf(text: string): string[] {
@@ -54,5 +73,9 @@ function bad(text: unknown): Error {
   const shown = JSON.stringify(text ?? null)
     .slice(0, 80)
     .replace(/[^\x20-\x7e]/gu, (sign) => `\\u{${(sign.codePointAt(0) ?? 0).toString(16)}}`);
-  return refused('address', `${shown} is not one plain address.`, 'Write each recipient as name@example.com, without a name.');
+  return refused(
+    'address',
+    `${shown} is not one plain address.`,
+    'Write each recipient as name@example.com, without a name.',
+  );
 }

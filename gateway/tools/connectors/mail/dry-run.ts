@@ -13,7 +13,8 @@ export function createMailDryRun(folders: FileFolders): DryRun {
   return {
     async run({ tool, args: given }) {
       const { connector } = tool;
-      if (connector.kind !== 'smtp') throw new GatehouseError('GH-TOOLS-001', 'The tool has another connector.');
+      if (connector.kind !== 'smtp')
+        throw new GatehouseError('GH-TOOLS-001', 'The tool has another connector.');
       const args = given as unknown as MailArgs;
       headerText('subject', args.subject);
       const recipients = recipientsOf(connector, args);
@@ -23,9 +24,15 @@ export function createMailDryRun(folders: FileFolders): DryRun {
         fact('from', 'From', connector.from.address),
         fact('recipients', 'Recipients', String(recipients.length)),
         ...shown.map(([domain, list]) =>
-          fact(`at ${domain}`, 'At', `${shownDomain(domain)}: ${list.length > 3 ? list.length : list.map(({ address }) => address.slice(0, address.lastIndexOf('@'))).join(', ')}`),
+          fact(
+            `at ${domain}`,
+            'At',
+            `${shownDomain(domain)}: ${list.length > 3 ? list.length : list.map(({ address }) => address.slice(0, address.lastIndexOf('@'))).join(', ')}`,
+          ),
         ),
-        ...(domains.size > mostDomains ? [fact('more', 'At', `${domains.size - mostDomains} more domains`)] : []),
+        ...(domains.size > mostDomains
+          ? [fact('more', 'At', `${domains.size - mostDomains} more domains`)]
+          : []),
       ];
       for (const file of args.attachments ?? []) {
         const { length } = await readPinned(folders, connector.root, file, connector.maxAttachmentBytes);
@@ -36,4 +43,9 @@ export function createMailDryRun(folders: FileFolders): DryRun {
   };
 }
 
-const fact = (column: string, label: string, value: string): PreviewFact => ({ column, label, value, bound: true });
+const fact = (column: string, label: string, value: string): PreviewFact => ({
+  column,
+  label,
+  value,
+  bound: true,
+});

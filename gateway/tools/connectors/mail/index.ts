@@ -11,6 +11,9 @@ import { signIn, type Session } from './server.ts';
 
 export { createMailDryRun } from './dry-run.ts';
 
+/** Bytes of files in all mails of one call, which are drawn at once. */
+const mostDrawn = 100_000_000;
+
 interface Post {
   to: Mailbox[];
   id: string;
@@ -51,7 +54,11 @@ async function drawAll(
   const recipients = recipientsOf(connector, args);
   const { unsubscribe } = connector;
   if (unsubscribe !== undefined && unsubscribeKey === undefined)
-    throw refused('login', 'The secret of the mail server has no unsubscribeKey.', 'Set it as JSON with user, password and unsubscribeKey.');
+    throw refused(
+      'login',
+      'The secret of the mail server has no unsubscribeKey.',
+      'Set it as JSON with user, password and unsubscribeKey.',
+    );
   const attachments: Letter['attachments'] = [];
   let free = connector.maxAttachmentBytes;
   for (const file of args.attachments ?? []) {
@@ -59,11 +66,20 @@ async function drawAll(
     free -= bytes.length;
     attachments.push({ name: file.path.split('/').at(-1) ?? file.path, bytes });
   }
+  const readers = lettersOf(connector, recipients);
+  if ((connector.maxAttachmentBytes - free) * readers.length > mostDrawn)
+    throw refused(
+      'attachments',
+      'Its files, once for each reader, are too large.',
+      'Put them where readers can fetch them.',
+    );
   const letter = { subject: args.subject, text: args.text, attachments };
   return Promise.all(
-    lettersOf(connector, recipients).map(async (to, part) => {
+    readers.map(async (to, part) => {
       const leave =
-        unsubscribe === undefined ? undefined : unsubscribeUrl(unsubscribe, unsubscribeKey ?? '', to[0]?.address ?? '');
+        unsubscribe === undefined
+          ? undefined
+          : unsubscribeUrl(unsubscribe, unsubscribeKey ?? '', to[0]?.address ?? '');
       return { to, ...(await drawn(connector, to, letter, { attempt, part, unsubscribe: leave })) };
     }),
   );
@@ -83,7 +99,13 @@ async function sendAll(session: Session, { from }: Smtp, posts: readonly Post[])
     if (sent.state === 'accepted') messageIds.push(id);
     // The server ends the session by it; what was not begun is not sent.
   }
-  const result = { accepted, rejected, messageIds, sent: accepted.length, summary: summary(accepted, rejected) };
+  const result = {
+    accepted,
+    rejected,
+    messageIds,
+    sent: accepted.length,
+    summary: summary(accepted, rejected),
+  };
   if (accepted.length > 0) return { status: 'succeeded', result };
   const text = 'The mail server takes it for none of the recipients. Nothing was sent.';
   return { status: 'failed', reasons: [{ code: 'mail_refused', text }], result };
@@ -96,8 +118,19 @@ function summary(accepted: readonly string[], rejected: readonly string[]): stri
   return `Mailed ${accepted.length} of ${all} recipients. Refused: ${first}${rejected.length > 10 ? ' and more' : ''}.`;
 }
 
-function unknown(id: string, to: readonly string[], so: { accepted: string[]; rejected: string[]; messageIds: string[] }): Outcome {
-  const before = so.accepted.length > 0 ? ` ${so.accepted.length} recipients before it have theirs; those after it have none.` : '';
+function unknown(
+  id: string,
+  to: readonly string[],
+  so: { accepted: string[]; rejected: string[]; messageIds: string[] },
+): Outcome {
+  const before =
+    so.accepted.length > 0
+      ? ` ${so.accepted.length} recipients before it have theirs; those after it have none.`
+      : '';
   const text = `The mail ${id} was handed over and the server stopped answering, so it may have been sent. Look for it in the server's log before sending again.${before}`;
-  return { status: 'unknown', reasons: [{ code: 'outcome_unknown', text }], result: { ...so, uncertain: to } };
+  return {
+    status: 'unknown',
+    reasons: [{ code: 'outcome_unknown', text }],
+    result: { ...so, uncertain: to },
+  };
 }

@@ -19,7 +19,11 @@ export interface Letter {
  */
 export function headerText(what: string, text: string): string {
   if (!/[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\u202A-\u202E\u2066-\u2069]/u.test(text)) return text;
-  throw refused('text', `The ${what} holds a line break or another character that cannot be seen.`, 'Write it on one line.');
+  throw refused(
+    'text',
+    `The ${what} holds a line break or another character that cannot be seen.`,
+    'Write it on one line.',
+  );
 }
 
 /**

@@ -19,10 +19,17 @@ export function recipientsOf({ maxRecipients, domains }: Smtp, { to }: MailArgs)
   const recipients = [...found.values()];
   if (recipients.length === 0) throw refused('recipients', 'It goes to nobody.', 'Name a recipient.');
   if (recipients.length > maxRecipients)
-    throw refused('recipients', `It goes to ${recipients.length} recipients, and this tool sends to ${maxRecipients} at most.`);
+    throw refused(
+      'recipients',
+      `It goes to ${recipients.length} recipients, and this tool sends to ${maxRecipients} at most.`,
+    );
   const outside = domains && recipients.find(({ domain }) => !domains.includes(domain));
   if (outside)
-    throw refused('recipients', `This tool does not send to ${outside.domain}.`, `It sends to ${domains.join(', ')}.`);
+    throw refused(
+      'recipients',
+      `This tool does not send to ${outside.domain}.`,
+      `It sends to ${domains.join(', ')}.`,
+    );
   return recipients;
 }
 

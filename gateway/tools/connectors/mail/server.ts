@@ -31,7 +31,12 @@ const connectMs = 10_000;
  * @param names the resolver
  * @throws GatehouseError `GH-TOOLS-073` (login), `GH-TOOLS-074` (server), EgressRefused for an address that is closed
  */
-export async function signIn(server: Smtp, login: Login, signal: AbortSignal, names?: Names): Promise<Session> {
+export async function signIn(
+  server: Smtp,
+  login: Login,
+  signal: AbortSignal,
+  names?: Names,
+): Promise<Session> {
   const { host, port, tls, certificate, privateNetworks } = server;
   const address = await resolved(host, privateNetworks, names);
   const connection = new SMTPConnection({
@@ -39,7 +44,12 @@ export async function signIn(server: Smtp, login: Login, signal: AbortSignal, na
     port,
     secure: tls === 'implicit',
     requireTLS: true,
-    tls: { servername: host, minVersion: 'TLSv1.2', rejectUnauthorized: true, ...(certificate === undefined ? {} : { ca: certificate }) },
+    tls: {
+      servername: host,
+      minVersion: 'TLSv1.2',
+      rejectUnauthorized: true,
+      ...(certificate === undefined ? {} : { ca: certificate }),
+    },
     connectionTimeout: connectMs,
     greetingTimeout: connectMs,
     socketTimeout: 60_000,
@@ -56,16 +66,23 @@ export async function signIn(server: Smtp, login: Login, signal: AbortSignal, na
   });
   // Whoever waits for the connection hears of it; nobody else has to.
   failed.catch(() => undefined);
-  const settled = <T>(start: (done: (error: Error | null | undefined, value?: T) => void) => void): Promise<T> =>
+  const settled = <T>(
+    start: (done: (error: Error | null | undefined, value?: T) => void) => void,
+  ): Promise<T> =>
     Promise.race([
       failed,
-      new Promise<T>((resolve, reject) => start((error, value) => (error ? reject(error) : resolve(value as T)))),
+      new Promise<T>((resolve, reject) =>
+        start((error, value) => (error ? reject(error) : resolve(value as T))),
+      ),
     ]);
   try {
     signal.throwIfAborted();
     await settled<void>((done) => connection.connect((error) => done(error)));
     await settled<void>((done) =>
-      connection.login({ user: login.user, credentials: { user: login.user, pass: login.password } }, (error) => done(error)),
+      connection.login(
+        { user: login.user, credentials: { user: login.user, pass: login.password } },
+        (error) => done(error),
+      ),
     );
   } catch (error) {
     connection.close();
@@ -90,7 +107,8 @@ export async function signIn(server: Smtp, login: Login, signal: AbortSignal, na
       } catch (error) {
         const { code, responseCode } = error as { code?: string; responseCode?: number };
         // Its answer to the whole mail; everything else after the first byte could mean anything.
-        if (begun && !(code === 'EMESSAGE' && responseCode !== undefined && responseCode >= 400)) return { state: 'unknown' };
+        if (begun && !(code === 'EMESSAGE' && responseCode !== undefined && responseCode >= 400))
+          return { state: 'unknown' };
         return { state: 'refused', code: responseCode ?? null };
       }
     },
@@ -103,7 +121,15 @@ function resolved(host: string, opened: readonly string[], names?: Names): Promi
   return new Promise((resolve, reject) => {
     checkedLookup(opened, names)(host, { all: false }, (error, address) => {
       if (!error) return resolve(String(address));
-      reject('rule' in error ? error : refused('server', `The mail server ${host} is not known.`, 'Correct host in the file of the tool.'));
+      reject(
+        'rule' in error
+          ? error
+          : refused(
+              'server',
+              `The mail server ${host} is not known.`,
+              'Correct host in the file of the tool.',
+            ),
+      );
     });
   });
 }
@@ -112,7 +138,18 @@ function notConnected(error: unknown, { host, port }: Smtp): Error {
   const { code, responseCode } = error as { code?: string; responseCode?: number };
   // Its text may repeat what we sent.
   if (code === 'EAUTH')
-    return refused('login', `The mail server ${host} does not accept the login (${responseCode ?? 'no method'}).`, 'Set the secret of the tool again.');
-  const why = code === 'ETLS' || /certificate|self-signed|altname/i.test((error as Error).message) ? 'no TLS that can be trusted' : (code ?? 'no answer in time');
-  return refused('server', `The mail server ${host}:${port} cannot be used: ${why}.`, 'Try again later, or check host, port, tls and certificate in the file of the tool.');
+    return refused(
+      'login',
+      `The mail server ${host} does not accept the login (${responseCode ?? 'no method'}).`,
+      'Set the secret of the tool again.',
+    );
+  const why =
+    code === 'ETLS' || /certificate|self-signed|altname/i.test((error as Error).message)
+      ? 'no TLS that can be trusted'
+      : (code ?? 'no answer in time');
+  return refused(
+    'server',
+    `The mail server ${host}:${port} cannot be used: ${why}.`,
+    'Try again later, or check host, port, tls and certificate in the file of the tool.',
+  );
 }

@@ -75,12 +75,24 @@ async function tried(pool: pg.Pool, call: DryRunCall): Promise<Found> {
   const beyond = most !== undefined && total > most ? ` (more than the ${most} that it may)` : '';
   return {
     facts: [
-      { column: 'rows', label: 'Rows that it changes', value: `${grouped(String(total), 0)}${beyond}`, bound: true },
+      {
+        column: 'rows',
+        label: 'Rows that it changes',
+        value: `${grouped(String(total), 0)}${beyond}`,
+        bound: true,
+      },
       ...changes.flatMap(({ table, ...kinds }) =>
         Object.entries(kinds).flatMap(([kind, count]): PreviewFact[] =>
           count === 0
             ? []
-            : [{ column: `${table} ${kind}`, label: `${table}: ${kind}`, value: grouped(String(count), 0), bound: true }],
+            : [
+                {
+                  column: `${table} ${kind}`,
+                  label: `${table}: ${kind}`,
+                  value: grouped(String(count), 0),
+                  bound: true,
+                },
+              ],
         ),
       ),
     ],

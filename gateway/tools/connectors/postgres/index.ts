@@ -24,7 +24,8 @@ export function createPostgresConnector(connections = new Connections()): Connec
         throw new GatehouseError('GH-TOOLS-001', 'The tool names no connection secret.');
       const pool = connections.to(call.secret, call.tool.timeoutSeconds);
       const { maxChangedRows: most } = connector;
-      if (most === undefined) return outcome(connector, await lend(pool, (client) => query(client, connector, call)));
+      if (most === undefined)
+        return outcome(connector, await lend(pool, (client) => query(client, connector, call)));
       return lend(pool, async (client) => {
         await client.query('begin');
         const { done, changes } = await counting(client, () => query(client, connector, call));

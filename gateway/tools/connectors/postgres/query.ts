@@ -22,19 +22,18 @@ export function createQueryConnector(connections = new Connections()): Connector
         throw new GatehouseError('GH-TOOLS-001', 'The tool names no connection secret.');
       const sql = await readOnlyQuery(String(call.args[connector.sql]), connector.functions);
       const pool = connections.to(call.secret, timeoutSeconds);
-      return answer(call, connector, await lend(pool, (client) => read(client, sql, connector, timeoutSeconds)));
+      return answer(
+        call,
+        connector,
+        await lend(pool, (client) => read(client, sql, connector, timeoutSeconds)),
+      );
     },
   };
 }
 
 type Read = { rows: unknown[][]; columns: string[]; bytes: number } | { problem: string };
 
-async function read(
-  client: pg.PoolClient,
-  sql: string,
-  limits: Limits,
-  seconds: number,
-): Promise<Read> {
+async function read(client: pg.PoolClient, sql: string, limits: Limits, seconds: number): Promise<Read> {
   await client.query('begin read only');
   // The parser read the text by the standard; a role may be set to another reading of backslashes.
   await client.query(
@@ -44,10 +43,14 @@ async function read(
   const { rows: rights } = await client.query<{ writes: boolean }>(mayWrite);
   if (rights[0]?.writes !== false) {
     await client.query('rollback');
-    throw new GatehouseError('GH-TOOLS-051', 'The role of this tool may write, and a free query needs one that may not.', {
-      status: 409,
-      next: 'Give the secret of the tool a role with nothing but SELECT.',
-    });
+    throw new GatehouseError(
+      'GH-TOOLS-051',
+      'The role of this tool may write, and a free query needs one that may not.',
+      {
+        status: 409,
+        next: 'Give the secret of the tool a role with nothing but SELECT.',
+      },
+    );
   }
   try {
     const found = await client.query<unknown[]>({
@@ -131,7 +134,9 @@ function answer({ tool }: ConnectorCall, { maxRows, maxBytes }: Limits, read: Re
   if (twice !== undefined)
     return failed('column_twice', `Two columns are called ${twice}. Give one of them another name with AS.`);
   const truncated = rows.length > maxRows;
-  const kept = rows.slice(0, maxRows).map((row) => Object.fromEntries(row.map((value, at) => [columns[at] ?? '', value])));
+  const kept = rows
+    .slice(0, maxRows)
+    .map((row) => Object.fromEntries(row.map((value, at) => [columns[at] ?? '', value])));
   return { status: 'succeeded', result: { columns, rows: kept, count: kept.length, truncated } };
 }
 

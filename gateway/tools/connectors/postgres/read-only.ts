@@ -44,7 +44,10 @@ export async function readOnlyQuery(sql: string, functions: readonly string[] = 
   check(stmt as Node, functions);
   // The parser counts bytes; a length of zero means up to the end.
   const bytes = Buffer.from(sql, 'utf8');
-  return bytes.subarray(from, length === 0 ? bytes.length : from + length).toString('utf8').trim();
+  return bytes
+    .subarray(from, length === 0 ? bytes.length : from + length)
+    .toString('utf8')
+    .trim();
 }
 
 /** Walks a named part: `{ FuncCall: { … } }`. Two empty objects stand for "not given". */
@@ -101,13 +104,16 @@ function checkTable({ schemaname, catalogname, relname }: Node): void {
 
 function checkOperator({ name }: Node): void {
   const path = names(name);
-  if (path.length > 1 && path[0] !== 'pg_catalog')
-    throw refused('An operator is written by its sign alone.');
+  if (path.length > 1 && path[0] !== 'pg_catalog') throw refused('An operator is written by its sign alone.');
 }
 
 const names = (list: unknown): string[] =>
   (list as { String: { sval?: string } }[]).map(({ String: { sval = '' } }) => sval);
 
 function refused(what: string, next = 'Write one SELECT that only reads.'): GatehouseError {
-  return new GatehouseError('GH-TOOLS-050', `The query is not run. ${what}`, { status: 422, field: 'sql', next });
+  return new GatehouseError('GH-TOOLS-050', `The query is not run. ${what}`, {
+    status: 422,
+    field: 'sql',
+    next,
+  });
 }

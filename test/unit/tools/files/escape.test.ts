@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { linkSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -26,10 +36,18 @@ test('attack: links to files and folders outside lead nowhere', async () => {
   symlinkSync(at.outside, join(at.root, 'folder-link'));
   symlinkSync('../outside', join(at.root, 'relative-link'));
   symlinkSync('/proc/self/root/etc', join(at.root, 'proc-link'));
-  for (const path of ['file-link', 'folder-link/secret.txt', 'relative-link/secret.txt', 'proc-link/passwd']) {
+  for (const path of [
+    'file-link',
+    'folder-link/secret.txt',
+    'relative-link/secret.txt',
+    'proc-link/passwd',
+  ]) {
     await assert.rejects(at.call('files.read', { path }), { code: 'GH-TOOLS-063' }, path);
     for (const replaces of [undefined, hashOf('SECRET')])
-      await assert.rejects(at.call('files.write', { path, content: 'x', ...(replaces ? { replaces } : {}) }), path);
+      await assert.rejects(
+        at.call('files.write', { path, content: 'x', ...(replaces ? { replaces } : {}) }),
+        path,
+      );
     await assert.rejects(at.call('files.delete', { path, sha256: hashOf('SECRET') }), path);
   }
   await assert.rejects(at.call('files.write', { path: 'folder-link/new.txt', content: 'x' }));
@@ -114,9 +132,18 @@ for (const kind of ['folder', 'file'] as const) {
     const end = Date.now() + 2500;
     try {
       for (let turn = 0; Date.now() < end; turn += 1) {
-        const read = await at.call('files.read', { path }).catch((error: { code?: string }) => error.code ?? String(error));
-        seen.add(typeof read === 'string' ? read : String((read as { result: { text: string } }).result.text));
-        await at.call('files.write', { path: kind === 'folder' ? `swap-folder/new${turn % 3}.txt` : path, content: `w${turn}` }).catch(() => null);
+        const read = await at
+          .call('files.read', { path })
+          .catch((error: { code?: string }) => error.code ?? String(error));
+        seen.add(
+          typeof read === 'string' ? read : String((read as { result: { text: string } }).result.text),
+        );
+        await at
+          .call('files.write', {
+            path: kind === 'folder' ? `swap-folder/new${turn % 3}.txt` : path,
+            content: `w${turn}`,
+          })
+          .catch(() => null);
         await at.call('files.delete', { path, sha256: hashOf('SECRET') }).catch(() => null);
       }
     } finally {
@@ -165,9 +192,20 @@ test('attack: a root that holds, is or lies in a reserved folder is refused, als
   mkdirSync(join(reserved, 'tools'), { recursive: true });
   const link = join(at.outside, '..', 'innocent');
   symlinkSync(join(reserved, 'tools'), link);
-  for (const filesDir of [reserved, join(reserved, 'tools'), join(reserved, '..'), '/', link, `${reserved}/tools/../`]) {
+  for (const filesDir of [
+    reserved,
+    join(reserved, 'tools'),
+    join(reserved, '..'),
+    '/',
+    link,
+    `${reserved}/tools/../`,
+  ]) {
     const connector = createFilesConnector({ ...at.folders, filesDir });
-    await assert.rejects(connector.run(callOf(shippedTool('files.list'), {}, 'a')), { code: 'GH-TOOLS-061' }, filesDir);
+    await assert.rejects(
+      connector.run(callOf(shippedTool('files.list'), {}, 'a')),
+      { code: 'GH-TOOLS-061' },
+      filesDir,
+    );
   }
   // A name that only begins like it is another folder.
   mkdirSync(`${reserved}-not`);

@@ -1,5 +1,14 @@
 import assert from 'node:assert/strict';
-import { existsSync, lutimesSync, mkdirSync, readFileSync, readdirSync, rmdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lutimesSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmdirSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { createFilesConnector, createFilesDryRun } from '../../../../gateway/tools/connectors/files/index.ts';
@@ -36,7 +45,9 @@ test('a file is written, read, listed, replaced, deleted and restored', async ()
     sha256: hashOf('one'),
     replaced: null,
   });
-  const { versions } = (await at.done('files.history', { path })) as { versions: { version: number; sha256: string }[] };
+  const { versions } = (await at.done('files.history', { path })) as {
+    versions: { version: number; sha256: string }[];
+  };
   assert.deepEqual(
     versions.map(({ version, sha256 }) => [version, sha256]),
     [
@@ -94,7 +105,10 @@ test('attack: a file that is not what was decided on is neither replaced nor del
   await assert.rejects(at.call('files.write', { path, content: 'x', replaces: hashOf('approved') }), changed);
   await assert.rejects(at.call('files.delete', { path, sha256: hashOf('approved') }), changed);
   await assert.rejects(at.call('files.write', { path, content: 'x' }), changed);
-  await assert.rejects(at.call('files.write', { path: 'none.txt', content: 'x', replaces: hashOf('a') }), changed);
+  await assert.rejects(
+    at.call('files.write', { path: 'none.txt', content: 'x', replaces: hashOf('a') }),
+    changed,
+  );
   assert.equal(readFileSync(join(at.root, path), 'utf8'), 'swapped');
 });
 
@@ -104,7 +118,10 @@ test('versions are kept up to their number, the oldest goes first, and numbers a
   for (let n = 1; n <= 13; n += 1)
     await at.done('files.write', { path, content: String(n), replaces: hashOf(String(n - 1)) });
   const { versions } = (await at.done('files.history', { path })) as { versions: { version: number }[] };
-  assert.deepEqual(versions.map(({ version }) => version), [13, 12, 11, 10, 9, 8, 7, 6, 5, 4]);
+  assert.deepEqual(
+    versions.map(({ version }) => version),
+    [13, 12, 11, 10, 9, 8, 7, 6, 5, 4],
+  );
   await assert.rejects(at.call('files.restore', { path, version: 1 }), { code: 'GH-TOOLS-066' });
 });
 
@@ -136,7 +153,14 @@ test('a file that is too large is neither read nor replaced', async () => {
   assert.ok(tool.connector.kind === 'files');
   const small = { ...tool, connector: { ...tool.connector, maxBytes: 10 } };
   writeFileSync(join(at.root, 'large.txt'), 'x'.repeat(11));
-  const call = { attempt: 'a', tool: small, args: { path: 'large.txt' }, signal: AbortSignal.timeout(1000), secret: undefined, caller: {} as never };
+  const call = {
+    attempt: 'a',
+    tool: small,
+    args: { path: 'large.txt' },
+    signal: AbortSignal.timeout(1000),
+    secret: undefined,
+    caller: {} as never,
+  };
   await assert.rejects(at.connector.run(call), { code: 'GH-TOOLS-064' });
 });
 
@@ -144,7 +168,13 @@ test('a dry run shows what is there and what will be, and changes nothing', asyn
   const path = 'card.txt';
   const dryRun = createFilesDryRun(at.folders);
   const look = (name: string, args: Record<string, unknown>) =>
-    dryRun.run({ attempt: 'prv_1', tool: shippedTool(name), args, caller: { principal: 'p' }, secret: undefined });
+    dryRun.run({
+      attempt: 'prv_1',
+      tool: shippedTool(name),
+      args,
+      caller: { principal: 'p' },
+      secret: undefined,
+    });
   const values = async (name: string, args: Record<string, unknown>): Promise<string[]> => {
     const found = await look(name, args);
     return 'facts' in found ? found.facts.map(({ label, value }) => `${label}: ${value}`) : [found.missing];
@@ -163,6 +193,13 @@ test('a dry run shows what is there and what will be, and changes nothing', asyn
 
 test('without a folder the tools say what to set', async () => {
   const bare = createFilesConnector({ filesDir: undefined, reserved: [] });
-  const call = { attempt: 'a', tool: shippedTool('files.list'), args: {}, signal: AbortSignal.timeout(1000), secret: undefined, caller: {} as never };
+  const call = {
+    attempt: 'a',
+    tool: shippedTool('files.list'),
+    args: {},
+    signal: AbortSignal.timeout(1000),
+    secret: undefined,
+    caller: {} as never,
+  };
   await assert.rejects(bare.run(call), { code: 'GH-TOOLS-060', next: /GATEHOUSE_FILES_DIR/ });
 });

@@ -31,7 +31,12 @@ export const shippedTool = (name: string): Tool => {
 export const hashOf = (text: string | Buffer): string => createHash('sha256').update(text).digest('hex');
 
 /** What a connector is handed for a call. */
-export function callOf(tool: Tool, args: Record<string, unknown>, attempt: string, secret?: string): ConnectorCall {
+export function callOf(
+  tool: Tool,
+  args: Record<string, unknown>,
+  attempt: string,
+  secret?: string,
+): ConnectorCall {
   return {
     attempt,
     tool,

@@ -3,7 +3,10 @@ import { test } from 'node:test';
 import { mailboxOf, shownDomain } from '../../../../gateway/tools/connectors/mail/address.ts';
 
 test('a plain address is one, and a domain beyond ASCII is asked for by its ASCII name', () => {
-  assert.deepEqual(mailboxOf('Ann.O+x@Example.com'), { address: 'Ann.O+x@example.com', domain: 'example.com' });
+  assert.deepEqual(mailboxOf('Ann.O+x@Example.com'), {
+    address: 'Ann.O+x@example.com',
+    domain: 'example.com',
+  });
   assert.equal(mailboxOf('ann@bücher.example').address, 'ann@xn--bcher-kva.example');
 });
 
@@ -59,12 +62,15 @@ const bad = [
 ];
 for (const text of bad) {
   test(`attack: ${JSON.stringify(text).slice(0, 50)} is no address`, () => {
-    assert.throws(() => mailboxOf(text), (error: { code?: string; message: string }) => {
-      assert.equal(error.code, 'GH-TOOLS-070');
-      // What is shown of it is one line of visible characters.
-      assert.match(error.message, /^[\x20-\x7e]*$/);
-      return true;
-    });
+    assert.throws(
+      () => mailboxOf(text),
+      (error: { code?: string; message: string }) => {
+        assert.equal(error.code, 'GH-TOOLS-070');
+        // What is shown of it is one line of visible characters.
+        assert.match(error.message, /^[\x20-\x7e]*$/);
+        return true;
+      },
+    );
   });
 }
 
@@ -72,6 +78,9 @@ test('attack: a look-alike domain is shown for what it is', () => {
   assert.equal(shownDomain('example.com'), 'example.com');
   const { domain } = mailboxOf('ann@аpple.com');
   assert.equal(shownDomain(domain), 'аpple.com (xn--pple-43d.com, letters of Latin and Cyrillic)');
-  assert.equal(shownDomain(mailboxOf('ann@аррӏе.com').domain), 'аррӏе.com (xn--80ak6aa92e.com, Cyrillic letters)');
+  assert.equal(
+    shownDomain(mailboxOf('ann@аррӏе.com').domain),
+    'аррӏе.com (xn--80ak6aa92e.com, Cyrillic letters)',
+  );
   assert.equal(shownDomain('xn--bcher-kva.example'), 'bücher.example (xn--bcher-kva.example, Latin letters)');
 });

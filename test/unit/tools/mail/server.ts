@@ -48,9 +48,26 @@ export function certificateFor(name: string): { key: string; cert: string } {
   const dir = mkdtempSync(join(tmpdir(), 'gatehouse-cert-'));
   try {
     const files = ['-keyout', join(dir, 'key'), '-out', join(dir, 'cert')];
-    const kind = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'];
-    execFileSync('openssl', [...kind, '-subj', `/CN=${name}`, '-addext', `subjectAltName=DNS:${name}`, ...files], { stdio: 'ignore' });
-    const pair = { key: readFileSync(join(dir, 'key'), 'utf8'), cert: readFileSync(join(dir, 'cert'), 'utf8') };
+    const kind = [
+      'req',
+      '-x509',
+      '-newkey',
+      'ec',
+      '-pkeyopt',
+      'ec_paramgen_curve:prime256v1',
+      '-nodes',
+      '-days',
+      '2',
+    ];
+    execFileSync(
+      'openssl',
+      [...kind, '-subj', `/CN=${name}`, '-addext', `subjectAltName=DNS:${name}`, ...files],
+      { stdio: 'ignore' },
+    );
+    const pair = {
+      key: readFileSync(join(dir, 'key'), 'utf8'),
+      cert: readFileSync(join(dir, 'cert'), 'utf8'),
+    };
     made.set(name, pair);
     return pair;
   } finally {
@@ -67,7 +84,8 @@ export async function mailServer(manner: Manner = {}): Promise<MailServer> {
     [...(server.connections as Set<{ session: SMTPServerSession; _socket: Socket }>)].find(
       (connection) => connection.session.id === session.id,
     )?._socket as Socket;
-  const fail = (code: number): Error => Object.assign(new Error(`refused ${login.password}`), { responseCode: code });
+  const fail = (code: number): Error =>
+    Object.assign(new Error(`refused ${login.password}`), { responseCode: code });
   const server = new SMTPServer({
     secure: tls === 'implicit',
     ...(tls === 'none' ? { hideSTARTTLS: true, allowInsecureAuth: true } : { key, cert }),
@@ -94,7 +112,12 @@ export async function mailServer(manner: Manner = {}): Promise<MailServer> {
         void PostalMime.parse(raw).then((mail) => {
           if (data === 'refuse') return done(fail(554));
           if (data === 'busy') return done(fail(451));
-          taken.push({ from: mailFrom ? mailFrom.address : '', to: rcptTo.map(({ address }) => address), raw, mail });
+          taken.push({
+            from: mailFrom ? mailFrom.address : '',
+            to: rcptTo.map(({ address }) => address),
+            raw,
+            mail,
+          });
           if (data === 'die' || taken.at(-1)?.to.includes(manner.diesOf ?? '')) socketOf(session).destroy();
           else done();
         });

@@ -22,11 +22,21 @@ export function toolAt(server: MailServer, name = 'mail.send', change: Partial<S
   const { port, certificate } = server;
   return {
     ...tool,
-    connector: { ...(tool.connector as Smtp), port, certificate, privateNetworks: ['127.0.0.0/8'], ...change },
+    connector: {
+      ...(tool.connector as Smtp),
+      port,
+      certificate,
+      privateNetworks: ['127.0.0.0/8'],
+      ...change,
+    },
   };
 }
 
-export const letter = { to: ['ann@example.org'], subject: 'Your invoice', text: 'It is attached.\n.\nGreetings' };
+export const letter = {
+  to: ['ann@example.org'],
+  subject: 'Your invoice',
+  text: 'It is attached.\n.\nGreetings',
+};
 
 export const send = (
   tool: Tool,

@@ -18,7 +18,10 @@ test('attack: the server has the mail and dies; the outcome is unknown, with the
   const at = await server({ data: 'die' });
   const outcome = await send(toolAt(at), letter);
   assert.equal(outcome.status, 'unknown');
-  assert.match((outcome as { reasons: { text: string }[] }).reasons[0]?.text ?? '', /<att_0199-a\.0@example\.com>/);
+  assert.match(
+    (outcome as { reasons: { text: string }[] }).reasons[0]?.text ?? '',
+    /<att_0199-a\.0@example\.com>/,
+  );
   assert.equal(at.taken.length, 1);
 });
 
@@ -35,7 +38,16 @@ test('attack: such a mail is never sent a second time, whatever its call is told
         log: createLogger('silent'),
       },
       {
-        attempt: { id: 'att_1', decisionId: 'd', messageId: 'm', sessionKey: 's', tool: tool.name, digest: '', destinations: [], secret: 'mail/smtp' },
+        attempt: {
+          id: 'att_1',
+          decisionId: 'd',
+          messageId: 'm',
+          sessionKey: 's',
+          tool: tool.name,
+          digest: '',
+          destinations: [],
+          secret: 'mail/smtp',
+        },
         tool,
         args: letter,
         caller: {} as never,
@@ -75,7 +87,10 @@ test('of a list that breaks off, those who have their mail are counted and the r
   const at = await server({ diesOf: 'b@example.org' });
   const outcome = await send(toolAt(at, 'mail.blast'), { ...letter, to }, { secret: listSecret });
   assert.equal(outcome.status, 'unknown');
-  assert.deepEqual(at.taken.map((one) => one.to), [['a@example.org'], ['b@example.org']]);
+  assert.deepEqual(
+    at.taken.map((one) => one.to),
+    [['a@example.org'], ['b@example.org']],
+  );
   const { result } = outcome as { result: Record<string, string[]> };
   assert.deepEqual([result.accepted, result.uncertain], [['a@example.org'], ['b@example.org']]);
 });

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { parseTool, type Tool } from '../../../../gateway/catalogue/index.ts';
-import { createPostgresConnector, createPostgresDryRun } from '../../../../gateway/tools/connectors/postgres/index.ts';
+import {
+  createPostgresConnector,
+  createPostgresDryRun,
+} from '../../../../gateway/tools/connectors/postgres/index.ts';
 import { callOf, shippedTool } from '../files/support.ts';
 import { bench, type Bench } from '../support.ts';
 
@@ -65,7 +68,10 @@ test('a dry run counts every row that would change, those of cascades and trigge
     'parent: deleted: 2',
   ]);
   assert.deepEqual(await state(), { parents: 5, children: 6, logged: 0 });
-  assert.deepEqual(await look(removal(', maxChangedRows: 3'), { upTo: 2 }).then(([first]) => first), 'Rows that it changes: 10 (more than the 3 that it may)');
+  assert.deepEqual(
+    await look(removal(', maxChangedRows: 3'), { upTo: 2 }).then(([first]) => first),
+    'Rows that it changes: 10 (more than the 3 that it may)',
+  );
   assert.deepEqual(await look(removal(), { upTo: 0 }), ['Rows that it changes: 0']);
 });
 
@@ -75,12 +81,18 @@ test('a dry run finds what would only fail at the end of the transaction', async
 });
 
 test('attack: a dry run is not left open by its own statement', async () => {
-  const leaving = { ...removal(), connector: { ...removal().connector, statement: 'commit', parameters: [] } } as Tool;
+  const leaving = {
+    ...removal(),
+    connector: { ...removal().connector, statement: 'commit', parameters: [] },
+  } as Tool;
   await assert.rejects(async () => {
     const left = await look(leaving, { upTo: 5 });
     assert.deepEqual(left, []);
   });
-  const both = { ...removal(), connector: { ...removal().connector, statement: 'delete from parent; commit', parameters: [] } } as Tool;
+  const both = {
+    ...removal(),
+    connector: { ...removal().connector, statement: 'delete from parent; commit', parameters: [] },
+  } as Tool;
   await assert.rejects(look(both, { upTo: 5 }), { code: 'GH-TOOLS-003' });
   assert.deepEqual(await state(), { parents: 5, children: 6, logged: 0 });
 });
@@ -108,7 +120,10 @@ test('an error within the bound leaves nothing open and nothing done', async () 
 });
 
 test('the shipped price change of all products shows how many, and is bound', async () => {
-  assert.deepEqual(await look(shippedTool('prices.raise'), { percent: '10' }), ['Rows that it changes: 3', 'prices: updated: 3']);
+  assert.deepEqual(await look(shippedTool('prices.raise'), { percent: '10' }), [
+    'Rows that it changes: 3',
+    'prices: updated: 3',
+  ]);
   const prices = await at.demo.query('select sum(price)::text as sum from prices');
   assert.deepEqual(prices.rows, [{ sum: '548.00' }]);
 });

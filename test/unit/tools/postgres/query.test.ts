@@ -17,7 +17,8 @@ before(async () => {
   tool = shippedTool('database.query');
   url = (await at.store.get('demo/postgres-reader')) ?? '';
   // Functions and a view that would do harm, if anything led to them.
-  await at.demo.query(`create function wipe() returns int language sql volatile as $$ update prices set price = 0 returning 1 $$;
+  await at.demo
+    .query(`create function wipe() returns int language sql volatile as $$ update prices set price = 0 returning 1 $$;
     create function sneaky() returns int language plpgsql security definer as
       $$ begin perform set_config('transaction_read_only', 'off', true); update prices set price = 0; return 1; end $$;
     create view harmless as select sneaky() as value; grant select on harmless to public;
@@ -28,25 +29,49 @@ before(async () => {
 after(() => at.close());
 
 type Query = Extract<Tool['connector'], { kind: 'postgres-query' }>;
-const ask = (sql: string, change: Partial<Query> = {}, secret = url, seconds = 10, by = connector): Promise<Outcome> =>
+const ask = (
+  sql: string,
+  change: Partial<Query> = {},
+  secret = url,
+  seconds = 10,
+  by = connector,
+): Promise<Outcome> =>
   by.run(
-    callOf({ ...tool, timeoutSeconds: seconds, connector: { ...(tool.connector as Query), ...change } }, { sql }, 'a', secret),
+    callOf(
+      { ...tool, timeoutSeconds: seconds, connector: { ...(tool.connector as Query), ...change } },
+      { sql },
+      'a',
+      secret,
+    ),
   );
 const rows = async (sql: string, change?: Partial<Query>): Promise<unknown[]> => {
   const outcome = await ask(sql, change);
   assert.equal(outcome.status, 'succeeded', JSON.stringify(outcome));
   return (outcome as { result: { rows: unknown[] } }).result.rows;
 };
-const code = (outcome: Outcome): string | undefined => (outcome.status === 'failed' ? outcome.reasons[0]?.code : outcome.status);
+const code = (outcome: Outcome): string | undefined =>
+  outcome.status === 'failed' ? outcome.reasons[0]?.code : outcome.status;
 
 test('rows come back sorted as they were asked for, with exact values', async () => {
-  assert.deepEqual(await rows('select product, price from prices order by price desc -- the dear ones first'), [
-    { product: 'enterprise', price: '490.00' },
-    { product: 'team', price: '49.00' },
-    { product: 'basic', price: '9.00' },
-  ]);
+  assert.deepEqual(
+    await rows('select product, price from prices order by price desc -- the dear ones first'),
+    [
+      { product: 'enterprise', price: '490.00' },
+      { product: 'team', price: '49.00' },
+      { product: 'basic', price: '9.00' },
+    ],
+  );
   assert.deepEqual(await rows('table types;'), [
-    { i: 1, b: '9007199254740993', n: '12.50', t: true, j: { a: [1] }, at: '2026-01-02 03:04:05+00', nothing: null, text: 'ä' },
+    {
+      i: 1,
+      b: '9007199254740993',
+      n: '12.50',
+      t: true,
+      j: { a: [1] },
+      at: '2026-01-02 03:04:05+00',
+      nothing: null,
+      text: 'ä',
+    },
   ]);
   assert.deepEqual(await rows('select 1 as one where false'), []);
 });
@@ -65,14 +90,18 @@ test('no more rows and bytes come back than the file allows', async () => {
   connections.to(url, 10).on('connect', (client) => {
     sockets.push((client as unknown as { connection: { stream: { bytesRead: number } } }).connection.stream);
   });
-  assert.equal(code(await ask(big, { maxBytes: 10_000 }, url, 10, createQueryConnector(connections))), 'answer_too_large');
+  assert.equal(
+    code(await ask(big, { maxBytes: 10_000 }, url, 10, createQueryConnector(connections))),
+    'answer_too_large',
+  );
   // Nor do they leave the server.
   assert.ok((sockets[0]?.bytesRead ?? 0) > 0 && sockets.every(({ bytesRead }) => bytesRead < 50_000));
   assert.equal(code(await ask('select 1 as a, 2 as a')), 'column_twice');
 });
 
 test('a query that takes too long is stopped, and the connection serves on', async () => {
-  const slow = 'select count(*) from generate_series(1, 100000) a, generate_series(1, 100000) b where a.a + b.b < 0';
+  const slow =
+    'select count(*) from generate_series(1, 100000) a, generate_series(1, 100000) b where a.a + b.b < 0';
   const begun = Date.now();
   const outcome = await ask(slow, {}, url, 1);
   assert.equal(code(outcome), 'query_failed');
@@ -104,7 +133,9 @@ test('attack: what the parser might let through writes nothing all the same', as
 
 test('attack: a backslash does not end the query early, whatever the role is set to', async () => {
   const role = new URL(url).username;
-  await at.demo.query(`alter role ${role} set standard_conforming_strings = off; alter role ${role} set backslash_quote = on`);
+  await at.demo.query(
+    `alter role ${role} set standard_conforming_strings = off; alter role ${role} set backslash_quote = on`,
+  );
   try {
     const sql = `select '\\' as a, ' union select pg_sleep(0)::text, wipe()::text --' as b`;
     // What a role is set to holds for new connections.
@@ -113,7 +144,9 @@ test('attack: a backslash does not end the query early, whatever the role is set
       { a: '\\', b: ' union select pg_sleep(0)::text, wipe()::text --' },
     ]);
   } finally {
-    await at.demo.query(`alter role ${role} reset standard_conforming_strings; alter role ${role} reset backslash_quote`);
+    await at.demo.query(
+      `alter role ${role} reset standard_conforming_strings; alter role ${role} reset backslash_quote`,
+    );
   }
 });
 
@@ -155,5 +188,6 @@ test('the demo’s reader reads and can do nothing else', async () => {
 
 test('nothing of a query stays on the connection that serves the next one', async () => {
   const one = await rows(`select current_user as who, count(*) as rows from customers`);
-  for (let n = 0; n < 10; n += 1) assert.deepEqual(await rows(`select current_user as who, count(*) as rows from customers`), one);
+  for (let n = 0; n < 10; n += 1)
+    assert.deepEqual(await rows(`select current_user as who, count(*) as rows from customers`), one);
 });

@@ -17,7 +17,9 @@ const reading: [string, string?][] = [
      window w as (order by id rows between unbounded preceding and current row)
      order by id collate "C" desc nulls last limit 5 offset 0`,
   ],
-  [`select pg_catalog.lower(name), name::text, coalesce(a, b), greatest(1, 2), (c).d, e[1:2], current_date from x`],
+  [
+    `select pg_catalog.lower(name), name::text, coalesce(a, b), greatest(1, 2), (c).d, e[1:2], current_date from x`,
+  ],
   [`select * from information_schema.columns`],
   [`select 1 union all (select 2 except select 3)`],
   [`select data ->> 'a', data @> '{}' from notes where at at time zone 'utc' > now() - interval '1 day'`],
@@ -56,7 +58,10 @@ const refused: [string, RegExp][] = [
   ['with x as (delete from prices returning *) select * from x', /DELETE/],
   ['with x as (update prices set price = 1 returning *) select * from x', /UPDATE/],
   ['with x as (insert into prices values (1) returning *) select * from x', /INSERT/],
-  ['with x as (merge into prices using prices q on true when matched then delete returning *) table x', /MERGE/],
+  [
+    'with x as (merge into prices using prices q on true when matched then delete returning *) table x',
+    /MERGE/,
+  ],
   ['select (with x as (delete from prices returning 1) select 1)', /DELETE/],
   ['select $1', /parameter/],
   ['select * from pg_authid', /catalogue/],
