@@ -1,15 +1,15 @@
-import { chatFaults } from './chat.ts';
+import { chatFaults } from './chat-faults.ts';
 import type { FoundFault } from './faults.ts';
-import { filesFaults } from './files.ts';
+import { filesFaults } from './files-faults.ts';
 import { soundsChangeable } from './pins.ts';
-import { postgresFaults } from './postgres.ts';
+import { postgresFaults } from './postgres-faults.ts';
 import { parameterFaults, previewFaults, previewReferences } from './preview.ts';
 import { argumentsSent, restFaults } from './rest-faults.ts';
 import type { Api } from './rest.ts';
 import type { ToolFile } from './schema.ts';
 import { placeholders } from './sentence.ts';
 import { unbound } from './shared-hosts.ts';
-import { smtpFaults } from './smtp.ts';
+import { smtpFaults } from './smtp-faults.ts';
 import { reachFaults, wordFaults } from './spoken.ts';
 import { tokenFaults } from './tokens.ts';
 

@@ -1,7 +1,7 @@
 import { faultLine, type Fault, type Tool } from '../catalogue/index.ts';
 import { counted, fail, note, ok, warn, type Finding } from './finding.ts';
 
-type Naming = Pick<Tool, 'name' | 'secret' | 'egress'> & Partial<Pick<Tool, 'api'>>;
+type Naming = Pick<Tool, 'name' | 'secret' | 'egress'> & Partial<Pick<Tool, 'api' | 'connector'>>;
 
 /** What is wrong with tools, and which of their secrets are missing. */
 export function catalogueFindings(
@@ -9,7 +9,9 @@ export function catalogueFindings(
   stored: readonly string[],
 ): Finding[] {
   const users = Map.groupBy(
-    tools.flatMap((tool) => secretsOf(tool).map((secret) => ({ secret, tool: tool.name, api: tool.api }))),
+    tools.flatMap((tool) =>
+      secretsOf(tool).map((secret) => ({ secret, tool: tool.name, elsewhere: isElsewhere(tool) })),
+    ),
     ({ secret }) => secret,
   );
   const missing = [...users].filter(([secret]) => !stored.includes(secret));
@@ -18,7 +20,7 @@ export function catalogueFindings(
     ...faults.map((fault) => fail('catalogue', faultLine(fault), 'npx gatehouse tools lint')),
     ...missing.map(([secret, by]) =>
       // Tools of systems that nobody here may have ship all the same.
-      (by.every(({ api }) => api) ? note : warn)(
+      (by.every(({ elsewhere }) => elsewhere) ? note : warn)(
         'tool-secrets',
         `The secret ${secret} is not set; without it ${by.map(({ tool }) => tool).join(', ')} cannot run.`,
         `npx gatehouse secret set ${secret}`,
@@ -26,6 +28,8 @@ export function catalogueFindings(
     ),
   ];
 }
+
+const isElsewhere = ({ api, connector }: Naming): boolean => Boolean(api) || connector?.kind === 'smtp';
 
 const secretsOf = ({ secret, egress }: Naming): string[] => [
   ...new Set([...(secret === undefined ? [] : [secret]), ...(egress?.secrets ?? []).map(({ name }) => name)]),

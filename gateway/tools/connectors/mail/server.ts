@@ -101,7 +101,7 @@ export async function signIn(
       );
       try {
         const { rejected } = await settled<{ rejected: unknown[] }>((done) =>
-          connection.send({ from, to: [...to], size: bytes.length }, message, done as never),
+          connection.send({ from, to: [...to], size: bytes.length }, message, done),
         );
         return { state: 'accepted', refused: rejected.map(String) };
       } catch (error) {
@@ -120,7 +120,7 @@ export async function signIn(
 function resolved(host: string, opened: readonly string[], names?: Names): Promise<string> {
   return new Promise((resolve, reject) => {
     checkedLookup(opened, names)(host, { all: false }, (error, address) => {
-      if (!error) return resolve(String(address));
+      if (!error) return resolve(typeof address === 'string' ? address : '');
       reject(
         'rule' in error
           ? error

@@ -57,7 +57,7 @@ async function read(client: pg.PoolClient, sql: string, limits: Limits, seconds:
       text: bounded(sql),
       values: [limits.maxRows + 1, limits.maxBytes],
       rowMode: 'array',
-      types: { getTypeParser: typeParser } as pg.CustomTypesConfig,
+      types: exact,
     });
     await client.query('rollback');
     return unpacked(found);
@@ -91,25 +91,19 @@ const mayWrite = `select coalesce(bool_or(writes), true) as writes from (
       and (has_table_privilege(pg_class.oid, 'insert, update, delete, truncate') or has_any_column_privilege(pg_class.oid, 'insert, update'))
   ) as rights`;
 
+const asNumber = (text: string): unknown => (Number.isFinite(Number(text)) ? Number(text) : text);
+const asJson = (text: string): unknown => JSON.parse(text);
+const { BOOL, INT2, INT4, FLOAT4, FLOAT8, JSON: json, JSONB } = pg.types.builtins;
+
 /** Exact values of every type: a number where JavaScript holds it, JSON as it is, and the text of Postgres for all else. */
-function typeParser(oid: number): (text: string) => unknown {
-  const { BOOL, INT2, INT4, FLOAT4, FLOAT8, JSON: json, JSONB } = pg.types.builtins;
-  switch (oid) {
-    case BOOL:
-      return (text) => text === 't';
-    case INT2:
-    case INT4:
-      return Number;
-    case FLOAT4:
-    case FLOAT8:
-      return (text) => (Number.isFinite(Number(text)) ? Number(text) : text);
-    case json:
-    case JSONB:
-      return (text) => JSON.parse(text) as unknown;
-    default:
-      return (text) => text;
-  }
-}
+const parsers = new Map<number, (text: string) => unknown>([
+  [BOOL, (text) => text === 't'],
+  ...[INT2, INT4, FLOAT4, FLOAT8].map((oid) => [oid, asNumber] as const),
+  ...[json, JSONB].map((oid) => [oid, asJson] as const),
+]);
+const exact: pg.CustomTypesConfig = {
+  getTypeParser: (oid: number) => parsers.get(oid) ?? ((text: string) => text),
+};
 
 function unpacked({ rows, fields }: pg.QueryArrayResult<unknown[]>): Read {
   const [first] = rows;

@@ -134,7 +134,7 @@ for (const kind of ['folder', 'file'] as const) {
       for (let turn = 0; Date.now() < end; turn += 1) {
         const read = await at
           .call('files.read', { path })
-          .catch((error: { code?: string }) => error.code ?? String(error));
+          .catch((error: { code?: string }) => error.code ?? 'no code');
         seen.add(
           typeof read === 'string' ? read : String((read as { result: { text: string } }).result.text),
         );
