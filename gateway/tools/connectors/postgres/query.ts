@@ -92,7 +92,8 @@ const mayWrite = `select coalesce(bool_or(writes), true) as writes from (
   ) as rights`;
 
 const asNumber = (text: string): unknown => (Number.isFinite(Number(text)) ? Number(text) : text);
-const asJson = (text: string): unknown => JSON.parse(text);
+// What `json` may hold and `jsonb` may not, such as a NUL, could not be stored with the outcome; its text can.
+const asJson = (text: string): unknown => (/\\u(0000|d[89a-f])/i.test(text) ? text : JSON.parse(text));
 const { BOOL, INT2, INT4, FLOAT4, FLOAT8, JSON: json, JSONB } = pg.types.builtins;
 
 /** Exact values of every type: a number where JavaScript holds it, JSON as it is, and the text of Postgres for all else. */
