@@ -75,7 +75,9 @@ test('rows come back sorted as they were asked for, with exact values', async ()
   ]);
   assert.deepEqual(await rows('select 1 as one where false'), []);
   // What the outcome's table cannot hold comes as its text.
-  assert.deepEqual(await rows(`select '{"a": "\\u0000\\ud83d"}'::json as j`), [{ j: '{"a": "\\u0000\\ud83d"}' }]);
+  assert.deepEqual(await rows(`select '{"a": "\\u0000\\ud83d"}'::json as j`), [
+    { j: '{"a": "\\u0000\\ud83d"}' },
+  ]);
 });
 
 test('no more rows and bytes come back than the file allows', async () => {
