@@ -7,7 +7,7 @@ import { createApprovals, n8nExecutions, waitingProxy } from './approvals/index.
 import { listReceipts, startSealer } from './audit/index.ts';
 import { loadCatalogue } from './catalogue/index.ts';
 import { createWeb } from './channels/index.ts';
-import type { Logger, Settings } from './config/index.ts';
+import { reservedFolders, type Logger, type Settings } from './config/index.ts';
 import { migrate, openPool, Signals, type Pool } from './db/index.ts';
 import { createDelivery } from './delivery/index.ts';
 import { examine } from './doctor/index.ts';
@@ -107,7 +107,8 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
   });
   stops.push(() => store.close());
   const signingSecret = await installationSecret(store, 'n8n/signing-secret', 'whsec_');
-  const catalogue = loadCatalogue(settings.policiesDir);
+  const files = { filesDir: settings.filesDir, reserved: reservedFolders(settings) };
+  const catalogue = loadCatalogue(settings.policiesDir, files.reserved);
   const { policiesDir } = settings;
   const admit = createRevisions({ pool, dataDir: settings.dataDir });
   const people = await createPeople({ pool, policiesDir, admit: admit('people') });
@@ -153,7 +154,7 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
   const executions = settings.n8nDatabaseUrl === undefined ? null : n8nExecutions(settings.n8nDatabaseUrl);
   if (executions) stops.push(() => executions.end());
   const leases = createLeases(store);
-  const preview = createPreviews({ pool, catalogue, leases, policy, log });
+  const preview = createPreviews({ pool, catalogue, leases, policy, log, files });
   const approvals = createApprovals({
     pool,
     signals,
@@ -191,6 +192,7 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
       catalogue,
       sandbox,
       renewSecret: (name, value) => store.set(name, value),
+      files,
     }),
     epoch,
     log,

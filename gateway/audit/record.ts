@@ -16,6 +16,7 @@ export type ReceiptKind =
   | 'approval.answer'
   | 'standing.granted'
   | 'standing.revoked'
+  | 'post'
   | 'secret.lease'
   | 'preview'
   | 'attempt'

@@ -1,11 +1,15 @@
+import { chatFaults } from './chat-faults.ts';
 import type { FoundFault } from './faults.ts';
+import { filesFaults } from './files-faults.ts';
 import { soundsChangeable } from './pins.ts';
+import { postgresFaults } from './postgres-faults.ts';
 import { parameterFaults, previewFaults, previewReferences } from './preview.ts';
 import { argumentsSent, restFaults } from './rest-faults.ts';
 import type { Api } from './rest.ts';
 import type { ToolFile } from './schema.ts';
 import { placeholders } from './sentence.ts';
 import { unbound } from './shared-hosts.ts';
+import { smtpFaults } from './smtp-faults.ts';
 import { reachFaults, wordFaults } from './spoken.ts';
 import { tokenFaults } from './tokens.ts';
 
@@ -15,10 +19,11 @@ type Refer = (where: string[], name: string) => void;
 /**
  * What is wrong between the fields of a tool, each of which is good by itself.
  * @param reached the system that a `rest` tool reaches, null where there is none of its name, and those that there are
+ * @param reached.reserved folders that no tool may reach
  */
 export function inconsistencies(
   tool: ToolFile,
-  reached: { api: Api | null; known: readonly string[] },
+  reached: { api: Api | null; known: readonly string[]; reserved: readonly string[] },
 ): FoundFault[] {
   const faults: FoundFault[] = [];
   const names = Object.keys(tool.args.properties);
@@ -44,7 +49,15 @@ export function inconsistencies(
     });
   }
   if (tool.connector.kind === 'rest') faults.push(...restFaults(tool, tool.connector, reached));
-  faults.push(...connectorFaults(tool), ...previewFaults(tool), ...tokenFaults(tool));
+  faults.push(
+    ...connectorFaults(tool),
+    ...postgresFaults(tool),
+    ...filesFaults(tool, reached.reserved),
+    ...smtpFaults(tool),
+    ...chatFaults(tool),
+    ...previewFaults(tool),
+    ...tokenFaults(tool),
+  );
   return faults;
 }
 
@@ -154,7 +167,7 @@ function pinFaults(tool: ToolFile): FoundFault[] {
           ? `Hand it to the statement: args.${pin.by} under connector.parameters, and compare with it.`
           : tool.connector.kind === 'rest'
             ? `Hand it to the vendor: headers: { if-match: '{${pin.by}}' } under connector, or where it compares it.`
-            : `Use a connector that can check it: postgres, rest or http.`;
+            : `Use a connector that can check it: postgres, rest, files or http.`;
     return [{ where, fault: `nothing checks \`${pin.by}\`, so that it fixes nothing`, remedy }];
   });
   // What is only read is asked for again; what has an effect is approved first and happens later.
@@ -176,6 +189,7 @@ function pinFaults(tool: ToolFile): FoundFault[] {
 /** The arguments that the connector hands on where the system of record can check them. */
 function pinnable({ connector }: ToolFile): Set<string> {
   if (connector.kind === 'rest') return argumentsSent(connector);
+  if (connector.kind === 'files') return new Set(['sha256', 'replaces', 'version']);
   const values =
     connector.kind === 'postgres'
       ? connector.parameters
@@ -212,7 +226,7 @@ function egressFaults({ egress }: ToolFile): FoundFault[] {
   ];
 }
 
-function connectorFaults({ connector, egress, secret }: ToolFile): FoundFault[] {
+function connectorFaults({ connector, egress }: ToolFile): FoundFault[] {
   if (connector.kind === 'http' && !egress) {
     return [
       {
@@ -223,15 +237,5 @@ function connectorFaults({ connector, egress, secret }: ToolFile): FoundFault[] 
       },
     ];
   }
-  if (connector.kind !== 'postgres') return [];
-  const faults = parameterFaults('connector', connector);
-  if (!secret) {
-    faults.push({
-      where: ['connector'],
-      field: 'secret',
-      fault: 'name the secret that holds the connection URL',
-      remedy: 'Write secret: tickets/postgres, and set it with gatehouse secret set.',
-    });
-  }
-  return faults;
+  return connector.kind === 'postgres' ? parameterFaults('connector', connector) : [];
 }

@@ -58,8 +58,14 @@ const forms: Record<string, string> = {
   sentence: 'Write the call in words, such as Pay {amount} to {payee}.',
   done: 'Write the outcome in words, such as Paid {amount} to {payee}.',
   idempotencyKey: 'Write attempt where doing it twice has one effect, else none.',
-  connector: 'Write connector: { kind: … } with kind postgres, rest, http, gatehouse or code.',
-  kind: 'Write postgres, rest, http, gatehouse or code.',
+  connector:
+    'Write connector: { kind: … } with kind postgres, postgres-query, rest, http, files, smtp, chat, gatehouse or code.',
+  kind: 'Write postgres, postgres-query, rest, http, files, smtp, chat, gatehouse or code.',
+  root: 'Write the absolute path of a folder, or leave it out for GATEHOUSE_FILES_DIR.',
+  conversations:
+    "Write name: { channel: slack, id: C0123456789 }, or { channel: telegram, id: '-1001234567890' }.",
+  from: 'Write from: { address: office@example.com, name: The office }.',
+  unsubscribe: 'Write an https address with {token}, such as https://example.com/unsubscribe/{token}.',
   api: 'Name a file of policies/apis, or write { title: …, url: …, auth: … } in its place.',
   url: 'Write the address that its paths are added to, such as https://api.example.com/v2.',
   auth: 'Write { kind: …, secret: … } with kind bearer, basic, header, oauth2, github-app, hmac or standard-webhooks.',
@@ -70,7 +76,7 @@ const forms: Record<string, string> = {
   probe: 'Write a request, and happened: a condition that is true where the effect is there.',
   repeat: 'Write { header: idempotency-key }, or { natural: why a second time changes nothing }.',
   preview:
-    'Write preview: { statement: …, parameters: […], columns: { name: { label: … } } }, or { none: why }.',
+    'Write preview: { statement: …, parameters: […], columns: { name: { label: … } } }, { dryRun: true }, or { none: why }.',
   columns: 'Write column: { label: what the card calls it }, with money: EUR for an amount.',
   statement: 'Write one SQL statement whose values are $1, $2 and so on.',
   parameters: 'Write args.<argument>, attempt or principal for each $ of the statement.',

@@ -40,12 +40,13 @@ const nameTaken = 'is declared in another file too';
 
 /**
  * Loads `tools/*.yaml`, and `apis/*.yaml`, which they name.
- * @param policiesDir the folder that holds `tools/` and `apis/`
+ * @param policiesDir the folder that holds `tools/` and `apis/`; no tool may reach it
+ * @param reserved further folders that no tool may reach
  * @throws GatehouseError `GH-CATALOGUE-001` (broken files, each with all its faults), `GH-CATALOGUE-002` (only a name used
  *   twice), `GH-CATALOGUE-003` (no such folder)
  */
-export function loadCatalogue(policiesDir: string): Catalogue {
-  let current = good(checkCatalogue(policiesDir));
+export function loadCatalogue(policiesDir: string, reserved: readonly string[] = []): Catalogue {
+  let current = good(checkCatalogue(policiesDir, reserved));
   return {
     get version() {
       return current.version;
@@ -53,7 +54,7 @@ export function loadCatalogue(policiesDir: string): Catalogue {
     get: (name) => current.tools.get(name),
     list: () => [...current.tools.values()],
     read() {
-      const next = good(checkCatalogue(policiesDir));
+      const next = good(checkCatalogue(policiesDir, reserved));
       const data = [...next.tools.values()].map(({ name, risk, kinds }) => [name, { risk, kinds }] as const);
       return {
         version: next.version,
@@ -79,7 +80,7 @@ function good(checked: CheckedCatalogue): CheckedCatalogue {
  * Reads every file, whatever is wrong with the others.
  * @throws GatehouseError `GH-CATALOGUE-003` where the folder cannot be read
  */
-export function checkCatalogue(policiesDir: string): CheckedCatalogue {
+export function checkCatalogue(policiesDir: string, reserved: readonly string[] = []): CheckedCatalogue {
   const folder = join(policiesDir, 'tools');
   let names: string[];
   try {
@@ -102,7 +103,7 @@ export function checkCatalogue(policiesDir: string): CheckedCatalogue {
       faults.push({ file, ...unreadable });
       continue;
     }
-    const read = readTool(file, text, apis);
+    const read = readTool(file, text, apis, [policiesDir, ...reserved]);
     texts.push(text);
     if ('faults' in read) faults.push(...read.faults);
     else if (tools.has(read.tool.name)) {

@@ -107,6 +107,7 @@ function pinLines({ pins }: Tool): string[] {
 function lookedUp({ preview }: Tool): string {
   if (!preview) return 'Nothing: its card shows the arguments only.';
   if ('none' in preview) return `Nothing. ${text(preview.none)}`;
+  if ('dryRun' in preview) return 'What the call would change, found out without changing it.';
   const rows = Object.values(preview.columns).map(
     ({ label, volatile }) => `- ${text(label)}${volatile ? ', which may change until it runs' : ''}`,
   );
@@ -128,6 +129,18 @@ function reach({ connector, egress, secret, api }: Tool): string {
     }
     case 'postgres':
       return `One statement in the database whose address is the secret \`${secret}\`:\n\n${fenced('sql', connector.statement)}`;
+    case 'postgres-query':
+      return `One query that only reads, at most ${connector.maxRows} rows of it, in the database whose address is the secret \`${secret}\`.`;
+    case 'files':
+      return `Files below ${connector.root === undefined ? 'the folder of GATEHOUSE_FILES_DIR' : `\`${connector.root}\``}, and nowhere else.`;
+    case 'smtp':
+      return `Mail from ${text(connector.from.address)} through \`${connector.host}:${connector.port}\`, with the secret \`${secret}\`.${connector.domains ? ` To ${connector.domains.join(', ')} only.` : ''}`;
+    case 'chat': {
+      const lines = Object.entries(connector.conversations).map(
+        ([name, { channel, id }]) => `- ${text(name)}: ${channel} \`${id}\``,
+      );
+      return lines.length > 0 ? lines.join('\n') : 'Nowhere: no conversation is listed.';
+    }
     case 'gatehouse':
       return 'It stays in Gatehouse.';
     case 'code':

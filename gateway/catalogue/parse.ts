@@ -25,15 +25,21 @@ export type ReadTool = { tool: Tool; line: number } | { faults: Fault[] };
  * @param path named in faults
  * @param text its YAML
  * @param apis the systems that it may name
+ * @param reserved folders that it may not reach
  * @returns the tool and the line of its name, or every fault of the file
  */
-export function readTool(path: string, text: string, apis: Apis = new Map()): ReadTool {
+export function readTool(
+  path: string,
+  text: string,
+  apis: Apis = new Map(),
+  reserved: readonly string[] = [],
+): ReadTool {
   const read = readDocument(path, text, ToolSchema, 'a tool');
   if ('faults' in read) return read;
   const { placed } = read;
   const api = apiOf(read.value, apis);
   const tool = api?.auth ? { ...read.value, secret: api.auth.secret } : read.value;
-  const faults = inconsistencies(read.value, { api, known: [...apis.keys()] }).map(placed);
+  const faults = inconsistencies(read.value, { api, known: [...apis.keys()], reserved }).map(placed);
   const check = compiled(tool);
   if (typeof check === 'string') {
     faults.push(

@@ -7,7 +7,7 @@ const writes = /\b(insert|update|delete|merge|truncate|into|call|copy|do|set|loc
 
 /** Every place of a dry run that names an argument. */
 export function previewReferences({ preview }: ToolFile): [string[], string][] {
-  if (!preview || 'none' in preview) return [];
+  if (!preview || !('statement' in preview)) return [];
   return [
     ...preview.parameters.map((name): [string[], string] => [['preview', 'parameters'], name]),
     ...Object.entries(preview.columns).flatMap(([name, { money }]): [string[], string][] =>
@@ -19,15 +19,17 @@ export function previewReferences({ preview }: ToolFile): [string[], string][] {
 /** What is wrong with a dry run. That it writes nothing is held by its read-only transaction; this says so earlier. */
 export function previewFaults({ preview, connector }: ToolFile): FoundFault[] {
   if (!preview || 'none' in preview) return [];
-  if (connector.kind !== 'postgres') {
+  const able = 'dryRun' in preview ? ['postgres', 'files', 'smtp'] : ['postgres'];
+  if (!able.includes(connector.kind)) {
     return [
       {
         where: ['preview'],
-        fault: `the connector ${connector.kind} has no dry run`,
+        fault: `the connector ${connector.kind} has no dry run${'dryRun' in preview ? '' : ' by statement'}`,
         remedy: 'Write preview: { none: why there is none, for the card }.',
       },
     ];
   }
+  if ('dryRun' in preview) return [];
   const faults = parameterFaults('preview', preview);
   if (!isOneSelect(preview)) {
     faults.push({

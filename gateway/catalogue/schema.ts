@@ -1,7 +1,11 @@
 import { z } from 'zod';
+import { ChatConnector } from './chat.ts';
+import { FilesConnector } from './files.ts';
 import { EgressSchema, HttpConnector } from './http.ts';
 import { argument, fromArgument, secretName } from './names.ts';
+import { PostgresConnector, QueryConnector } from './postgres.ts';
 import { RestConnector } from './rest.ts';
+import { SmtpConnector } from './smtp.ts';
 
 /** What a call can do to the world. `unclassified` always needs approval. */
 export const riskClasses = [
@@ -23,13 +27,6 @@ export type DataClass = (typeof dataClasses)[number];
 
 const pointer = z.string().regex(/^(\/[^/~]*(~[01][^/~]*)*)+$/, 'is not a JSON Pointer');
 
-const PostgresConnector = z.strictObject({
-  kind: z.literal('postgres'),
-  statement: z.string().min(1).describe('one parameterised statement; arguments reach it only as $1, $2, …'),
-  parameters: z.array(z.string().regex(/^(args\.[a-z][A-Za-z0-9]*|attempt|principal)$/)),
-  returns: z.enum(['row', 'rows']).describe('`row` fails with `missing` when there is none'),
-  missing: z.string().max(200).optional(),
-});
 const GatehouseConnector = z.strictObject({
   kind: z.literal('gatehouse'),
   action: z.enum(['help', 'whoami', 'pending', 'cancel', 'reply']),
@@ -48,10 +45,14 @@ const CodeConnector = z.strictObject({
 /** How a call reaches its system of record. */
 export const ConnectorSchema = z.discriminatedUnion('kind', [
   PostgresConnector,
+  QueryConnector,
   GatehouseConnector,
   HttpConnector,
   RestConnector,
   CodeConnector,
+  FilesConnector,
+  SmtpConnector,
+  ChatConnector,
 ]);
 
 /** How the version of changeable content is fixed. */
@@ -79,6 +80,13 @@ const PreviewSchema = z.union([
     parameters: z.array(z.string().regex(/^(args\.[a-z][A-Za-z0-9]*|principal)$/)).default([]),
     columns: z.record(z.string().regex(/^[a-z][a-z0-9_]{0,39}$/), PreviewColumn),
     missing: z.string().max(200).optional(),
+  }),
+  z.strictObject({
+    dryRun: z
+      .literal(true)
+      .describe(
+        'the connector finds it out: postgres does it, counts the rows and takes it back; files and smtp look',
+      ),
   }),
   z.strictObject({ none: z.string().min(1).max(200).describe('why it has no dry run, for the card') }),
 ]);

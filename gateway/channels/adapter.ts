@@ -113,6 +113,8 @@ export interface ChannelAdapter {
   send(route: Route, message: Outgoing, previousNativeId: string | null): Promise<{ nativeId: string }>;
   /** @returns the route of a private conversation with a person, or null where there is none */
   directRoute(nativeUserId: string): Route | null;
+  /** @returns the route of a channel or group that we are a member of; null for what is no id of one */
+  conversationRoute(nativeId: string): Route | null;
 }
 
 /** What every adapter with a vendor behind it needs. */

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { GatehouseError } from './errors.ts';
+import { sharedWith } from './folders.ts';
 
 const port = z.coerce.number().int().min(1).max(65535);
 const seconds = z.coerce.number().int().positive();
@@ -28,6 +29,11 @@ const SettingsSchema = z.strictObject({
     .string()
     .optional()
     .describe('file whose first line is a passphrase that opens the secret store instead of a key'),
+  filesDir: z
+    .string()
+    .regex(/^\//, 'is no absolute path')
+    .optional()
+    .describe('the folder of the files tools; apart from dataDir, policiesDir and the program'),
   publicHost: z.string().default('127.0.0.1'),
   publicPort: port.default(8080),
   publicUrl: z
@@ -98,6 +104,8 @@ export function loadSettings(environment: NodeJS.ProcessEnv): Settings {
       problems.push(`${environmentName(String(issue.path[0] ?? ''))}: ${issue.message}`);
     }
   }
+  const shared = parsed.data?.filesDir && sharedWith(parsed.data.filesDir, reservedFolders(parsed.data));
+  if (shared) problems.push(`GATEHOUSE_FILES_DIR: shares files with ${shared}, which no tool may reach`);
   if (!parsed.success || problems.length > 0) {
     throw new GatehouseError('GH-CONFIG-001', `The settings are not usable:\n  ${problems.join('\n  ')}`, {
       status: 500,
@@ -107,14 +115,28 @@ export function loadSettings(environment: NodeJS.ProcessEnv): Settings {
   const settings = parsed.data;
   return {
     ...settings,
-    keyFile: atHome(settings.keyFile),
-    passphraseFile: atHome(settings.passphraseFile),
+    keyFile: settings.keyFile && atHome(settings.keyFile),
+    passphraseFile: settings.passphraseFile && atHome(settings.passphraseFile),
     publicUrl: (settings.publicUrl ?? `http://localhost:${settings.publicPort}`).replace(/\/$/, ''),
     internalUrl: (settings.internalUrl ?? `http://127.0.0.1:${settings.internalPort}`).replace(/\/$/, ''),
   };
 }
 
-const atHome = (path: string | undefined): string | undefined => path?.replace(/^~(?=\/)/, homedir());
+const atHome = (path: string): string => path.replace(/^~(?=\/)/, homedir());
+
+/** The folders that no tool may reach: policies, keys and the program itself. */
+export function reservedFolders(
+  settings: Pick<Settings, 'policiesDir' | 'dataDir' | 'keyFile' | 'shadowPoliciesDir'>,
+): string[] {
+  const { policiesDir, dataDir, keyFile, shadowPoliciesDir } = settings;
+  return [
+    policiesDir,
+    dataDir,
+    repository,
+    ...(keyFile === undefined ? [] : [dirname(atHome(keyFile))]),
+    ...(shadowPoliciesDir === undefined ? [] : [shadowPoliciesDir]),
+  ];
+}
 
 function collect(environment: NodeJS.ProcessEnv): { values: Record<string, string>; problems: string[] } {
   const values: Record<string, string> = {};

@@ -11,6 +11,7 @@ import { Linking } from './linking.ts';
 import { runContext, runOver } from './live-runs.ts';
 import { N8n } from './n8n.ts';
 import { besideTheAnswer, Outbox, post, postReply, type Parcel } from './outbox.ts';
+import { conversationOf, sendPost } from './posts.ts';
 import { Queue } from './queue.ts';
 import { sweepRetention } from './retention.ts';
 import { Runs } from './runs.ts';
@@ -55,6 +56,8 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
     runAgain: (tx, runId) => runs.again(tx, runId),
     runDone: (tx, runId) => runs.done(tx, { runId }),
     reply: (tx, reply) => sendReply(tx, runs, reply),
+    conversation: (channel, id) => conversationOf(deps, channel, id),
+    post: (tx, written) => sendPost(tx, deps, written),
     notify: (tx, notice) => sendNotice(tx, deps, notice),
     notifyAll: (tx, notices) => sendNotices(tx, deps, notices),
     onAction: (handler) =>

@@ -1,12 +1,14 @@
 export { createDelivery } from './delivery.ts';
 export type {
   Click,
+  Conversation,
   Delivery,
   DeliveryDeps,
   DeliveryHealth,
   Ingested,
   Notice,
   OtherTrigger,
+  Post,
   Reply,
   RunGrant,
   Unusable,

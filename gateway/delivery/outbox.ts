@@ -4,6 +4,9 @@ import type { Queryable } from '../db/index.ts';
 import { Loop, settledWithin } from './loop.ts';
 import type { DeliveryDeps, Reply } from './types.ts';
 
+/** Begins the id of what was posted by itself, and is no answer to anybody. */
+export const postPrefix = 'post:';
+
 /** One text on its way to one conversation. */
 export interface Parcel {
   id: string;
@@ -201,6 +204,22 @@ export class Outbox {
     }
   }
 
+  /** Nobody reads along where a message of our own should have arrived, so whoever asked for it is told. */
+  async #undeliverable({ id, channel }: Claimed, problem: string): Promise<void> {
+    await this.#deps.pool.query(
+      `insert into outbox (id, message_id, session_key, principal, channel, route, body, state, sent_at)
+       select $1 || ':undelivered', m.id, m.session_key, m.principal, m.channel, coalesce(m.reply_route, '{}'), $2,
+         case when m.channel = any($3) then 'sent' else 'queued' end, case when m.channel = any($3) then now() end
+       from outbox p join messages m on m.id = p.message_id where p.id = $1
+       on conflict (id) do nothing`,
+      [
+        id,
+        storable({ text: `A message into ${channel} could not be delivered. ${problem}`, tone: 'failed' }),
+        stored,
+      ],
+    );
+  }
+
   async #failed(parcel: Claimed, error: unknown): Promise<void> {
     const known = error instanceof GatehouseError ? error : undefined;
     const hopeless = known !== undefined && known.status < 500 && known.status !== 429;
@@ -212,6 +231,7 @@ export class Outbox {
       [parcel.id, dead ? 'dead' : 'queued', problem, seconds],
     );
     const said = { parcel: parcel.id, channel: parcel.channel, attempts: parcel.attempts, problem };
+    if (dead && parcel.id.startsWith(postPrefix)) await this.#undeliverable(parcel, problem);
     if (dead) this.#deps.log.error(said, 'a reply could not be delivered and is given up');
     else this.#deps.log.warn(said, 'a reply could not be delivered yet');
   }

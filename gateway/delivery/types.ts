@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import type { PgBoss } from 'pg-boss';
-import type { ChannelAdapter, Inbound, InboundMessage, Outgoing } from '../channels/index.ts';
+import type { ChannelAdapter, Inbound, InboundMessage, Outgoing, Route } from '../channels/index.ts';
 import type { Logger, Settings } from '../config/index.ts';
 import type { Pool, Queryable, Signals, Transaction } from '../db/index.ts';
 import type { Envelope } from '../envelope/index.ts';
@@ -57,6 +57,26 @@ export interface Reply {
   body: Outgoing;
   /** Ends the message's run in the same transaction. */
   final: boolean;
+}
+
+/** A conversation that is written into without having been asked from there. */
+export interface Conversation {
+  channel: string;
+  /** The vendor's id. */
+  id: string;
+  route: Route;
+}
+
+/** A message of our own into a conversation. */
+export interface Post {
+  /** Makes a retry the same message. */
+  id: string;
+  /** The message that asked for it, whose sender is told where it cannot be delivered. */
+  messageId: string;
+  /** What people call the conversation. */
+  name: string;
+  to: Conversation;
+  body: Outgoing;
 }
 
 export interface Notice {
@@ -141,6 +161,13 @@ export interface Delivery {
   runDone(tx: Transaction, runId: string): Promise<boolean>;
   /** @returns the reply's receipt, or null when a reply with this id exists already */
   reply(tx: Transaction, reply: Reply): Promise<string | null>;
+  /**
+   * A conversation of a channel that is switched on.
+   * @throws GatehouseError `GH-DELIVERY-011` for a channel that is not, or an id that is none of it
+   */
+  conversation(channel: string, id: string): Conversation;
+  /** Writes into a conversation, in the order of the calls. @returns its receipt, or null when it was posted before */
+  post(tx: Transaction, post: Post): Promise<string | null>;
   /** Tells a person on every channel where they can be reached. @returns the number of routes */
   notify(tx: Transaction, notice: Notice): Promise<number>;
   /** `notify` of several at once. @returns the number of routes of each */

@@ -2,7 +2,7 @@ import { faultLine, type Fault, type Tool } from '../catalogue/index.ts';
 import { secretsInUse } from '../vault/index.ts';
 import { counted, fail, note, ok, warn, type Finding } from './finding.ts';
 
-type Naming = Pick<Tool, 'name' | 'secret' | 'egress'> & Partial<Pick<Tool, 'api'>>;
+type Naming = Pick<Tool, 'name' | 'secret' | 'egress'> & Partial<Pick<Tool, 'api' | 'connector'>>;
 
 /** What is wrong with tools, and which of their secrets are missing. */
 export function catalogueFindings(
@@ -10,13 +10,13 @@ export function catalogueFindings(
   stored: readonly string[],
 ): Finding[] {
   const missing = [...secretsInUse(tools)].filter(([secret]) => !stored.includes(secret));
-  const shipped = new Set(tools.filter(({ api }) => api).map(({ name }) => name));
+  const elsewhere = new Set(tools.filter(isElsewhere).map(({ name }) => name));
   return [
     ok('catalogue', `The catalogue has ${counted(tools.length, 'good tool')}.`),
     ...faults.map((fault) => fail('catalogue', faultLine(fault), 'npx gatehouse tools lint')),
     ...missing.map(([secret, by]) =>
       // Tools of systems that nobody here may have ship all the same.
-      (by.every((name) => shipped.has(name)) ? note : warn)(
+      (by.every((name) => elsewhere.has(name)) ? note : warn)(
         'tool-secrets',
         `The secret ${secret} is not set; without it ${by.join(', ')} cannot run.`,
         `npx gatehouse secret set ${secret}`,
@@ -24,3 +24,5 @@ export function catalogueFindings(
     ),
   ];
 }
+
+const isElsewhere = ({ api, connector }: Naming): boolean => Boolean(api) || connector?.kind === 'smtp';

@@ -2,7 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { chainState } from '../audit/index.ts';
 import { checkCatalogue, loadCatalogue, riskClasses } from '../catalogue/index.ts';
-import { createLogger, type Settings } from '../config/index.ts';
+import { createLogger, reservedFolders, type Settings } from '../config/index.ts';
 import type { Pool } from '../db/index.ts';
 import { withoutFactor } from '../factors/index.ts';
 import {
@@ -93,7 +93,7 @@ export async function examine(subject: Subject): Promise<Diagnosis> {
       topic('Rules', () => rules(subject, now)),
       topic('Overrides', async () => overridesFindings((await readOverrides(policiesDir, now)).list, now)),
       topic('Tools', () => {
-        const { tools, faults } = checkCatalogue(policiesDir);
+        const { tools, faults } = checkCatalogue(policiesDir, reservedFolders(settings));
         const list = [...tools.values()];
         return [...catalogueFindings({ tools: list, faults }, stored), ...sharedFindings(secretsInUse(list))];
       }),

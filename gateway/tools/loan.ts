@@ -12,7 +12,7 @@ export const targetOf = (connector: Connector, tool: Tool, args: Record<string, 
 /** Runs `work` with the secret that an attempt has on loan, and gives it back however that ends. */
 export async function withLoan<T>(
   leases: Pick<Leases, 'lend'>,
-  { lease }: Attempt,
+  { lease }: Pick<Attempt, 'lease'>,
   target: LeaseTarget,
   work: (secret: string | undefined) => Promise<T>,
 ): Promise<T> {

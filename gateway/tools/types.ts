@@ -1,6 +1,6 @@
 import type { Tool } from '../catalogue/index.ts';
 import type { Transaction } from '../db/index.ts';
-import type { Reason, RunContext } from '../policy/index.ts';
+import type { PreviewFact, Reason, RunContext } from '../policy/index.ts';
 import type { LeaseTarget } from '../vault/index.ts';
 
 /** A call that should have its effect now. */
@@ -57,7 +57,33 @@ export interface ConnectorCall {
  */
 export type Outcome =
   | { status: 'succeeded'; result: unknown; commit?: (tx: Transaction) => Promise<void> }
-  | { status: 'failed'; reasons: Reason[]; result?: unknown };
+  | { status: 'failed'; reasons: Reason[]; result?: unknown }
+  /** The effect may have happened, and the reasons say what is known of it; it is not tried again. */
+  | { status: 'unknown'; reasons: Reason[]; result?: unknown };
+
+/** A call that is looked at before people are asked, and again right before it runs. */
+export interface DryRunCall {
+  /** Names this look; it takes the place of the attempt. */
+  attempt: string;
+  tool: Tool;
+  args: Record<string, unknown>;
+  caller: Pick<Caller, 'principal'>;
+  secret: string | undefined;
+}
+
+/** What a dry run shows, or why there is nothing to do it to. */
+export type Found = { facts: PreviewFact[] } | { missing: string };
+
+/** Finds out what a call would do, and leaves everything as it is. */
+export interface DryRun {
+  /** Name of the secret that it borrows. */
+  secretFor?(tool: Tool): string | undefined;
+  /** @throws GatehouseError with what people are told; any other error where the system went away */
+  run(call: DryRunCall): Promise<Found>;
+}
+
+/** The dry runs by the kind of the connector; a kind that is missing has none. */
+export type DryRuns = Partial<Record<Tool['connector']['kind'], DryRun>>;
 
 /** What a look at the system of record says of a call without a clear end. */
 export type ProbeResult = 'happened' | 'not_happened' | 'unknown';

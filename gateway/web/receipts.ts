@@ -22,6 +22,7 @@ const names: Record<string, string> = {
   'approval.outcome': 'Approval settled',
   'approval.outdated': 'Approval does not hold any more',
   preview: 'Looked up what would happen',
+  post: 'Posted into a conversation',
   'secret.lease': 'Secret lent for the call',
   attempt: 'Call started',
   outcome: 'Call ended',

@@ -104,6 +104,12 @@ class SlackAdapter implements ChannelAdapter {
     return slackId.safeParse(user).success ? { user, channel: null, thread: null } : null;
   }
 
+  conversationRoute(nativeId: string): { user: null; channel: string; thread: null } | null {
+    return /^[CG]/.test(nativeId) && slackId.safeParse(nativeId).success
+      ? { user: null, channel: nativeId, thread: null }
+      : null;
+  }
+
   /** Learns which workspace and which bot the token is for. */
   async #introduce(): Promise<void> {
     try {

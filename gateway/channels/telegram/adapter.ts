@@ -107,6 +107,11 @@ class TelegramAdapter implements ChannelAdapter {
     return /^[1-9]\d{0,15}$/.test(nativeUserId) ? { chat: nativeUserId, thread: null, replyTo: null } : null;
   }
 
+  conversationRoute(nativeId: string): { chat: string; thread: null; replyTo: null } | null {
+    // Groups and channels have negative ids.
+    return /^-[1-9]\d{0,15}$/.test(nativeId) ? { chat: nativeId, thread: null, replyTo: null } : null;
+  }
+
   async #api(): Promise<Api> {
     const token = await this.#botToken();
     if (this.#client?.token !== token) {

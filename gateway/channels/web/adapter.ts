@@ -44,5 +44,6 @@ export function createWeb(options: { clock?: () => Date } = {}): WebChannel {
     stop: () => Promise.resolve(),
     send: (_route, _message, previousNativeId) => Promise.resolve({ nativeId: previousNativeId ?? uuidv7() }),
     directRoute: (principal) => ({ principal }),
+    conversationRoute: () => null,
   };
 }

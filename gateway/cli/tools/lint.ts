@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { checkCatalogue, faultLine } from '../../catalogue/index.ts';
+import { reservedFolders } from '../../config/index.ts';
 import { exitCodes, printJson } from '../output.ts';
 import { commandSettings } from '../settings.ts';
 
@@ -9,7 +10,8 @@ export function lintCommand(): Command {
     .description('check every tool file; exit code 1 where one has a fault')
     .option('--json', 'print the faults as JSON')
     .action((options: { json?: boolean }) => {
-      const { tools, faults } = checkCatalogue(commandSettings({ database: false }).policiesDir);
+      const settings = commandSettings({ database: false });
+      const { tools, faults } = checkCatalogue(settings.policiesDir, reservedFolders(settings));
       if (options.json) printJson({ ok: faults.length === 0, tools: [...tools.keys()], faults });
       else {
         for (const fault of faults) process.stdout.write(`${faultLine(fault)}\n`);

@@ -4,13 +4,15 @@ import { join } from 'node:path';
 import pg from 'pg';
 import type { SecretStore } from '../../vault/index.ts';
 
-const secret = 'demo/postgres';
+/** The roles of the demo: what each is called after its database, and the secret that holds its URL. */
+const roles = { service: 'demo/postgres', reader: 'demo/postgres-reader' } as const;
 
 /**
- * Makes the demo's systems of record: a database of its own, its tables, and a service role whose password is made
- * here and kept in the secret store only. Running it again changes nothing; a store that was lost gets a new password.
+ * Makes the demo's systems of record: a database of its own, its tables, a service role and one that only reads, whose
+ * passwords are made here and kept in the secret store only. Running it again changes nothing; a store that was lost gets
+ * new passwords.
  * @param options.adminUrl a role that may create databases and roles on the same Postgres server
- * @param options.database name of the database; its role is `<database>_service`
+ * @param options.database name of the database; its roles are `<database>_service` and `<database>_reader`
  */
 export async function prepareDemo(options: {
   adminUrl: string;
@@ -18,24 +20,15 @@ export async function prepareDemo(options: {
   database?: string;
 }): Promise<void> {
   const { adminUrl, store, database = 'gatehouse_demo' } = options;
-  const role = `${database}_service`;
-  const known = await store.get(secret);
-  const password = known === undefined ? randomBytes(24).toString('base64url') : null;
+  const service = await prepareRole(store, roles.service, `${database}_service`);
+  const reader = await prepareRole(store, roles.reader, `${database}_reader`);
   await connected(adminUrl, async (client) => {
-    const { rows } = await client.query<{ database: boolean; role: boolean }>(
-      `select exists (select from pg_database where datname = $1) as database,
-              exists (select from pg_roles where rolname = $2) as role`,
-      [database, role],
-    );
-    if (!rows[0]?.role) await client.query(`create role ${role} login nosuperuser nocreatedb nocreaterole`);
-    // The password is our own base64url, so it can stand in a statement that takes no parameters.
-    const secretPassword = password ?? new URL(known ?? '').password;
-    if (password !== null || !rows[0]?.role) {
-      await client.query(`alter role ${role} password ${client.escapeLiteral(secretPassword)}`);
-    }
-    if (!rows[0]?.database) await client.query(`create database ${database}`);
+    for (const role of [service, reader]) await makeRole(client, role);
+    const { rowCount } = await client.query('select from pg_database where datname = $1', [database]);
+    if (rowCount === 0) await client.query(`create database ${database}`);
     await client.query(`revoke all on database ${database} from public`);
-    await client.query(`grant connect on database ${database} to ${role}`);
+    await client.query(`grant connect on database ${database} to ${service.name}, ${reader.name}`);
+    await client.query(`alter role ${reader.name} set default_transaction_read_only = on`);
   });
   const demoUrl = new URL(adminUrl);
   demoUrl.pathname = `/${database}`;
@@ -43,20 +36,43 @@ export async function prepareDemo(options: {
   await connected(demoUrl.href, async (client) => {
     await client.query(schema);
     // The service may read, pay, mark customers as deleted and note something about them, change prices and send mail.
-    // It owns nothing and removes nothing.
-    await client.query(`revoke all on all tables in schema public from ${role};
-      grant usage on schema public to ${role};
-      grant select, insert, update (idempotency_key) on ledger to ${role};
-      grant select, update (deleted_at) on customers to ${role};
-      grant select, insert, update (idempotency_key) on customer_notes to ${role};
-      grant select, update (price) on prices to ${role};
-      grant select, insert on outbox to ${role}`);
+    // It owns nothing and removes nothing. The reader reads.
+    await client.query(`revoke all on all tables in schema public from ${service.name}, ${reader.name};
+      grant usage on schema public to ${service.name}, ${reader.name};
+      grant select, insert, update (idempotency_key) on ledger to ${service.name};
+      grant select, update (deleted_at) on customers to ${service.name};
+      grant select, insert, update (idempotency_key) on customer_notes to ${service.name};
+      grant select, update (price) on prices to ${service.name};
+      grant select, insert on outbox to ${service.name};
+      grant select on ledger, customers, customer_notes, prices, outbox to ${reader.name}`);
   });
+  for (const { name, password, secret, known } of [service, reader]) {
+    const url = new URL(demoUrl);
+    url.username = name;
+    url.password = password;
+    if (known !== url.href) await store.set(secret, url.href);
+  }
+}
 
-  const serviceUrl = new URL(demoUrl);
-  serviceUrl.username = role;
-  serviceUrl.password = password ?? new URL(known ?? '').password;
-  if (known !== serviceUrl.href) await store.set(secret, serviceUrl.href);
+interface Role {
+  name: string;
+  password: string;
+  secret: string;
+  /** The URL that the store has. */
+  known: string | undefined;
+}
+
+async function prepareRole(store: SecretStore, secret: string, name: string): Promise<Role> {
+  const known = await store.get(secret);
+  const password = known === undefined ? randomBytes(24).toString('base64url') : new URL(known).password;
+  return { name, password, secret, known };
+}
+
+async function makeRole(client: pg.Client, { name, password, known }: Role): Promise<void> {
+  const { rowCount } = await client.query('select from pg_roles where rolname = $1', [name]);
+  if (rowCount === 0) await client.query(`create role ${name} login nosuperuser nocreatedb nocreaterole`);
+  if (rowCount === 0 || known === undefined)
+    await client.query(`alter role ${name} password ${client.escapeLiteral(password)}`);
 }
 
 async function connected(url: string, work: (client: pg.Client) => Promise<unknown>): Promise<void> {

@@ -84,7 +84,7 @@ const remedies: [string, string, string, RegExp][] = [
     'an unknown connector',
     'kind: postgres',
     'kind: oracle',
-    /a\.yaml:\d+: connector\.kind: .*postgres, rest, http, gatehouse or code/,
+    /a\.yaml:\d+: connector\.kind: .*postgres, postgres-query, rest, http, files, smtp, chat, gatehouse or code/,
   ],
   [
     'a name that programs reserve',

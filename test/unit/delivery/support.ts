@@ -77,6 +77,7 @@ export class FakeChannel implements ChannelAdapter {
   };
   start = async (): Promise<void> => undefined;
   stop = async (): Promise<void> => undefined;
+  conversationRoute = (id: string): Record<string, string | null> | null => ({ channel: `C-${id}` });
   directRoute = (id: string): Record<string, string | null> => ({ channel: `D-${id}` });
   send = async (
     route: Record<string, string | null>,

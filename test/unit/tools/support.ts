@@ -72,6 +72,11 @@ export async function bench(change: Partial<Connectors> = {}, policies = policie
         replies.push({ id: reply.id, text: reply.body.text });
         return Promise.resolve(null);
       },
+      conversation: (channel, id) => ({ channel, id, route: { channel: id } }),
+      post(_tx, post) {
+        replies.push({ id: post.id, text: post.body.text });
+        return Promise.resolve(null);
+      },
     },
     approvals: {
       pendingFor: () => Promise.resolve([]),
@@ -116,7 +121,7 @@ export async function bench(change: Partial<Connectors> = {}, policies = policie
       const client = new pg.Client({ connectionString: adminUrl });
       await client.connect();
       await client.query(`drop database ${database} with (force)`);
-      await client.query(`drop role ${database}_service`);
+      await client.query(`drop role ${database}_service, ${database}_reader`);
       await client.end();
       await rm(dataDir, { recursive: true });
     },
