@@ -19,8 +19,8 @@ const folder = (): string =>
 export async function findVault(): Promise<string | undefined> {
   for (const candidate of [join(folder(), 'vault'), 'vault']) {
     const { stdout } = await run(candidate, ['version']).catch(() => ({ stdout: '' }));
-    if (stdout.startsWith(`Vault v${vaultVersion} `) || stdout.startsWith(`Vault v${vaultVersion}\n`))
-      return candidate;
+    // One that was built here says when: "Vault v1.21.4, built 2026-11-01T10:00:00Z (cgo)".
+    if (/^Vault v(\d+\.\d+\.\d+)[,\s]/.exec(stdout)?.[1] === vaultVersion) return candidate;
   }
   return undefined;
 }

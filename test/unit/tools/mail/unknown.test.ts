@@ -33,7 +33,10 @@ test('attack: such a mail is never sent a second time, whatever its call is told
     const ending = await runCall(
       {
         connectors: { smtp: createMailConnector(noFiles, here) } as never,
-        leases: { read: () => Promise.resolve('office@example.com:pä:ss word') },
+        leases: {
+          lend: () =>
+            Promise.resolve({ value: 'office@example.com:pä:ss word', giveBack: () => Promise.resolve() }),
+        },
         policy: { killSwitchOn: () => Promise.resolve(false) },
         log: createLogger('silent'),
       },
@@ -46,7 +49,7 @@ test('attack: such a mail is never sent a second time, whatever its call is told
           tool: tool.name,
           digest: '',
           destinations: [],
-          secret: 'mail/smtp',
+          lease: { attemptId: 'att_1', secret: 'mail/smtp', target: '' },
         },
         tool,
         args: letter,
