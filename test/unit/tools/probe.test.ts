@@ -38,12 +38,15 @@ async function crashed(
   const grant = decision.grant ?? (await approve(at, decision.id));
   const { messageId, sessionKey } = run;
   const { digest } = callDigest(tool, given);
+  const found = at.deps.catalogue.get(tool);
+  assert.ok(found);
+  const reaches = at.deps.connectors.rest.targetFor?.(found, given as Record<string, unknown>);
   const { id } = await transaction(at.db.pool, (tx) =>
     startAttempt(
       tx,
       at.deps.leases,
       { grant, messageId, sessionKey, tool, digest, decisionId: decision.id },
-      { step: 'x', secret: 'github/token', destinations: [] },
+      { step: 'x', secret: 'github/token', reaches, destinations: [] },
     ),
   );
   await at.db.pool.query(`update attempts set started_at = now() - make_interval(secs => $2) where id = $1`, [
