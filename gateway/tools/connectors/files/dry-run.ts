@@ -1,6 +1,6 @@
 import { GatehouseError } from '../../../config/index.ts';
-import type { PreviewFact } from '../../../policy/index.ts';
 import type { DryRun } from '../../types.ts';
+import { fact } from '../fact.ts';
 import { contentOf, type FilesArgs } from './args.ts';
 import { readContent, sha256, type Content } from './content.ts';
 import { within, type FileFolders } from './folder.ts';
@@ -43,13 +43,6 @@ export function createFilesDryRun(folders: FileFolders): DryRun {
     },
   };
 }
-
-const fact = (column: string, label: string, value: string): PreviewFact => ({
-  column,
-  label,
-  value,
-  bound: true,
-});
 
 const told = ({ bytes, sha256 }: Pick<Content, 'bytes' | 'sha256'>): string =>
   `${new Intl.NumberFormat('en').format(bytes.length)} bytes, SHA-256 ${sha256.slice(0, 16)}`;

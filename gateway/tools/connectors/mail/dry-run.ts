@@ -1,6 +1,6 @@
 import { GatehouseError } from '../../../config/index.ts';
-import type { PreviewFact } from '../../../policy/index.ts';
 import type { DryRun } from '../../types.ts';
+import { fact } from '../fact.ts';
 import { readPinned, type FileFolders } from '../files/index.ts';
 import { shownDomain } from './address.ts';
 import { headerText } from './message.ts';
@@ -42,10 +42,3 @@ export function createMailDryRun(folders: FileFolders): DryRun {
     },
   };
 }
-
-const fact = (column: string, label: string, value: string): PreviewFact => ({
-  column,
-  label,
-  value,
-  bound: true,
-});
