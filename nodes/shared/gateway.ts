@@ -22,8 +22,8 @@ interface FullResponse {
   body: unknown;
 }
 
-/** Pauses before each further attempt, ms. Every call is idempotent by its step, so repeating one is safe. */
-const PAUSES = [300, 1000, 3000];
+/** Pauses before each further attempt, ms: a gateway that starts again takes seconds. Each call is idempotent by its step. */
+const PAUSES = [300, 1000, 3000, 8000];
 
 /**
  * Calls the gateway's API with the Gatehouse credential, which also knows its address.

@@ -110,7 +110,7 @@ describe('a terminal', { timeout: 300_000, skip: noBrowser }, () => {
     assert.match(approved.out, /asks to pay 120\.00 EUR to ACME/);
     await requester.answerTo(open.said, /Paid/);
     assert.equal(await pay.paid('terminal-1'), 1);
-    assert.match((await requester.read(`/approvals/${open.id}`)).text, /Alex Approver on terminal/);
+    assert.match((await requester.read(`/approvals/${open.id}`)).text, /Alex Approver in the terminal/);
     assert.equal((await gatehouse('alex', 'approvals', 'approve', open.id, '--yes')).code, 1);
     assert.deepEqual(await pay.outcomes(open), ['approved']);
   });
