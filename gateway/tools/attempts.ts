@@ -2,8 +2,8 @@ import { recordReceipts } from '../audit/index.ts';
 import type { Pool, Transaction } from '../db/index.ts';
 import { uuidv7 } from '../envelope/index.ts';
 import { settleFacts, type Presented, type Reason } from '../policy/index.ts';
-import type { Lease, Leases } from '../vault/index.ts';
-import type { Execution, Reaches } from './types.ts';
+import type { Lease, Leases, LeaseTarget } from '../vault/index.ts';
+import type { Execution } from './types.ts';
 
 /** A call whose grant was spent. */
 export interface Attempt {
@@ -43,14 +43,13 @@ export function startAttempt(
   call: {
     step: string;
     secret: string | null;
-    /** What the secret is bound to beside the tool. */
-    reaches?: Reaches | undefined;
+    /** What the secret is bound to. */
+    target: LeaseTarget;
     destinations: string[];
   },
 ): Attempt {
   const { messageId, sessionKey, tool, digest, decisionId } = presented;
-  const { step, secret, reaches, destinations } = call;
-  const target = { tool, ...reaches };
+  const { step, secret, target, destinations } = call;
   const id = `att_${uuidv7()}`;
   tx.send({
     name: 'start-attempt',

@@ -11,6 +11,7 @@ import {
 } from '../policy/index.ts';
 import { finishAttempt, startAttempt, type Attempt, type Ending } from './attempts.ts';
 import type { ToolsDeps } from './deps.ts';
+import { targetOf } from './loan.ts';
 import { outcomeReply } from './outcome-reply.ts';
 import { runCall } from './run-call.ts';
 import type { ExecuteRequest, Execution } from './types.ts';
@@ -68,18 +69,21 @@ export function createPerform(deps: ToolsDeps): Perform {
   const { pool, policy } = deps;
   const running = new Map<string, Promise<Execution>>();
 
-  const start = (tx: Transaction, call: Ready, grant: string, decisionId: string): Attempt =>
-    startAttempt(
+  const start = (tx: Transaction, call: Ready, grant: string, decisionId: string): Attempt => {
+    const { tool, args, request } = call;
+    const connector = deps.connectors[tool.connector.kind];
+    return startAttempt(
       tx,
       deps.leases,
       { ...presentedBy(call, grant), decisionId },
       {
-        step: call.request.step,
-        secret: deps.connectors[call.tool.connector.kind].secretFor?.(call.tool, call.args) ?? null,
-        reaches: deps.connectors[call.tool.connector.kind].targetFor?.(call.tool, call.args),
-        destinations: destinationsOf(call.tool, call.args).map(({ digest }) => digest),
+        step: request.step,
+        secret: connector.secretFor?.(tool, args) ?? null,
+        target: targetOf(connector, tool, args),
+        destinations: destinationsOf(tool, args).map(({ digest }) => digest),
       },
     );
+  };
   const spendAndStart = (tx: Transaction, call: Ready, grant: string): Attempt =>
     start(tx, call, grant, policy.consumeGrant(tx, presentedBy(call, grant)));
   /** A transaction that fails for its grant is asked why. @throws GrantRefused */

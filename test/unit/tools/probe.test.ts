@@ -3,6 +3,7 @@ import { after, before, beforeEach, test } from 'node:test';
 import { transaction } from '../../../gateway/db/index.ts';
 import { callDigest } from '../../../gateway/policy/index.ts';
 import { startAttempt } from '../../../gateway/tools/attempts.ts';
+import { targetOf } from '../../../gateway/tools/loan.ts';
 import { FakeGitHub } from '../../fixtures/vendors/github.ts';
 import { approve, storeRun } from './support.ts';
 import { vendorBench, type VendorBench } from './vendor-support.ts';
@@ -40,13 +41,13 @@ async function crashed(
   const { digest } = callDigest(tool, given);
   const found = at.deps.catalogue.get(tool);
   assert.ok(found);
-  const reaches = at.deps.connectors.rest.targetFor?.(found, given as Record<string, unknown>);
+  const target = targetOf(at.deps.connectors.rest, found, given as Record<string, unknown>);
   const { id } = await transaction(at.db.pool, (tx) =>
     startAttempt(
       tx,
       at.deps.leases,
       { grant, messageId, sessionKey, tool, digest, decisionId: decision.id },
-      { step: 'x', secret: 'github/token', reaches, destinations: [] },
+      { step: 'x', secret: 'github/token', target, destinations: [] },
     ),
   );
   await at.db.pool.query(`update attempts set started_at = now() - make_interval(secs => $2) where id = $1`, [

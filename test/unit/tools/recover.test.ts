@@ -43,7 +43,7 @@ async function crashed(tool: string, args: Record<string, string>): Promise<void
       tx,
       at.deps.leases,
       { grant, messageId, sessionKey, tool, digest, decisionId: decision.id },
-      { step: 'x', secret: at.catalogue.get(tool)?.secret ?? null, destinations: [] },
+      { step: 'x', secret: at.catalogue.get(tool)?.secret ?? null, target: { tool }, destinations: [] },
     ),
   );
 }
@@ -178,7 +178,12 @@ test('a withdrawal that was interrupted is not repeated: it could hit another re
     decisionId: decision.id,
   };
   await transaction(at.db.pool, (tx) =>
-    startAttempt(tx, at.deps.leases, presented, { step: 'x', secret: null, destinations: [] }),
+    startAttempt(tx, at.deps.leases, presented, {
+      step: 'x',
+      secret: null,
+      target: { tool: presented.tool },
+      destinations: [],
+    }),
   );
   await createTools({ ...at.deps, connectors: { ...at.deps.connectors, gatehouse } }).recover();
   assert.equal(cancelled, 0);
