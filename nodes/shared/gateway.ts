@@ -22,8 +22,11 @@ interface FullResponse {
   body: unknown;
 }
 
-/** Pauses before each further attempt, ms: a gateway that starts again takes seconds. Each call is idempotent by its step. */
-const PAUSES = [300, 1000, 3000, 8000];
+/**
+ * Pauses before each further attempt, ms. A gateway that starts again takes seconds, and each call is idempotent by its
+ * step; who looks at a list or a form is told soon.
+ */
+const PAUSES = { POST: [300, 1000, 3000, 8000], GET: [300, 1000] };
 
 /**
  * Calls the gateway's API with the Gatehouse credential, which also knows its address.
@@ -41,9 +44,9 @@ export async function callGateway<T>(
   }
   for (let attempt = 0; ; attempt++) {
     const response = await send(context, { method, url: path, body });
-    const pause = PAUSES[attempt];
+    const pause = PAUSES[method][attempt];
     if (pause !== undefined && isOutage(response)) await sleep(pause);
-    else return read(response);
+    else return read(response, method === 'GET' ? '.' : ', so nothing was done.');
   }
 }
 
@@ -68,11 +71,12 @@ function isOutage(response: FullResponse | null): boolean {
   return response === null || (response.statusCode === 503 && response.headers['retry-after'] !== undefined);
 }
 
-function read<T>(response: FullResponse | null): Answer<T> {
+/** @param end how a sentence about a failed call ends */
+function read<T>(response: FullResponse | null, end: string): Answer<T> {
   if (response === null) {
     return refuse(
       'gateway_unreachable',
-      'Gatehouse cannot be reached, so nothing was done.',
+      `Gatehouse cannot be reached${end}`,
       'Check that the gateway runs and that the address in the credential is right.',
     );
   }
@@ -81,14 +85,11 @@ function read<T>(response: FullResponse | null): Answer<T> {
   const fields = body !== null && typeof body === 'object' ? (body as IDataObject) : {};
   if (statusCode === 200) {
     if (Object.keys(fields).length > 0) return { ok: true, value: fields as T };
-    return refuse(
-      'unexpected_answer',
-      'The gateway answered with something unreadable, so nothing was done.',
-    );
+    return refuse('unexpected_answer', `The gateway answered with something unreadable${end}`);
   }
   return refuse(
     typeof fields.code === 'string' ? fields.code : `http_${statusCode}`,
-    String(fields.detail ?? fields.title ?? `The gateway answered ${statusCode}, so nothing was done.`),
+    String(fields.detail ?? fields.title ?? `The gateway answered ${statusCode}${end}`),
     typeof fields.next === 'string' ? fields.next : undefined,
   );
 }

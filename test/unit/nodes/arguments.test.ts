@@ -87,6 +87,12 @@ describe('the arguments of a tool in n8n', () => {
     await assert.rejects(fieldsOf({ tool: 'tickets.open' }), /Away\./);
   });
 
+  it('are not waited for long where the gateway is away', async () => {
+    gateway.on('GET /v1/tools', { status: 503, headers: { 'retry-after': '1' }, body: {} });
+    await assert.rejects(fieldsOf({ tool: 'tickets.open' }), /The gateway answered 503\. \(http_503\)/);
+    assert.equal(gateway.calls.length, 3);
+  });
+
   const mapped = async (value: IDataObject | null, parameters: IDataObject = {}) => {
     const { fields: schema } = await fieldsOf({ tool: 'tickets.open' });
     gateway.on('POST /v1/decisions', { body: { id: 'dec_1', effect: 'deny', tool: tool.name, reasons: [] } });
