@@ -179,7 +179,8 @@ async function conclude(
   ballot: Ballot,
 ): Promise<VoteResult> {
   if (ballot.verdict === 'reject') {
-    await settleAll(deps, tx, rows, { state: 'rejected', reason: 'An approver rejected it.' });
+    const reason = rows[0].kind === 'confirm' ? 'It was not confirmed.' : 'An approver rejected it.';
+    await settleAll(deps, tx, rows, { state: 'rejected', reason });
     return progress(deps, await asNow(tx, rows), [], ballot.principal);
   }
   const [row] = rows;

@@ -131,6 +131,11 @@ test('one click rejects all of them', async () => {
   await click(house.seen.replies[0]?.buttons[1] ?? '');
   assert.deepEqual(await states(ids), all(3, 'rejected'));
   assert.equal(await tally(ids, 'grants'), 0);
+  const { rows } = await house.database.pool.query<{ reason: string }>(
+    'select distinct reason from approvals where id = any($1)',
+    [ids],
+  );
+  assert.deepEqual(rows, [{ reason: 'It was not confirmed.' }]);
 });
 
 test('another person confirms none of them, by button, page or a form', async () => {
