@@ -44,7 +44,7 @@ import {
   createTerminals,
   type People,
 } from './sessions/index.ts';
-import { createConnectors, createPreviews, createTools } from './tools/index.ts';
+import { createConnectors, createKeptResults, createPreviews, createTools } from './tools/index.ts';
 import {
   createBox,
   createLeases,
@@ -191,6 +191,7 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
       approvals,
       catalogue,
       sandbox,
+      results: createKeptResults(pool),
       renewSecret: (name, value) => store.set(name, value),
       files,
     }),

@@ -29,7 +29,7 @@ const pointer = z.string().regex(/^(\/[^/~]*(~[01][^/~]*)*)+$/, 'is not a JSON P
 
 const GatehouseConnector = z.strictObject({
   kind: z.literal('gatehouse'),
-  action: z.enum(['help', 'whoami', 'pending', 'cancel', 'reply']),
+  action: z.enum(['help', 'whoami', 'pending', 'cancel', 'reply', 'result']),
 });
 const CodeConnector = z.strictObject({
   kind: z.literal('code'),

@@ -5,6 +5,7 @@ import { callDigest, checkStep, GrantRefused, type Decision, type RunContext } f
 import { findAttempt, startedBefore } from './attempts.ts';
 import { boundNow } from './bound.ts';
 import type { ToolsDeps } from './deps.ts';
+import { byReference } from './large-results.ts';
 import { replying } from './outcome-reply.ts';
 import { createPerform, denied, presentedBy, readied, withheld, type Ready } from './perform.ts';
 import { recoverAttempts } from './recover.ts';
@@ -84,33 +85,35 @@ export function createTools(deps: ToolsDeps): Tools {
     return { status: 'dry_run', text: `Dry run: ${renderSentence(tool.sentence, args)}`, decision: id };
   };
 
+  const execute = replying(async (run, request) => {
+    const { step } = request;
+    checkStep(step);
+    const { digest } = callDigest(request.tool, request.args);
+    const key = { messageId: run.messageId, step, digest };
+    let grant = request.grant ?? null;
+    // A grant that was spent says by itself that there may be a recorded outcome; without one we have to look.
+    if (!grant) {
+      const before = await recorded(key);
+      if (before) return before;
+      grant = await unusedGrant(pool, run, request.tool, digest);
+    }
+    const call = readied(deps, run, request);
+    if (!call) {
+      if (grant) return (await recorded(key)) ?? denied([unknownTool]);
+      return withheld(await policy.decide(run, request));
+    }
+    try {
+      return await carryOut(call, grant);
+    } catch (error) {
+      // Started before, or a twin was faster: its outcome is this one's too.
+      if (startedBefore(error)) return (await recorded(key)) ?? denied([unknownTool]);
+      if (!(error instanceof GrantRefused)) throw error;
+      return (await recorded(key)) ?? refuse(pool, run, error, { tool: request.tool, digest });
+    }
+  });
+
   return {
-    execute: replying(async (run, request) => {
-      const { step } = request;
-      checkStep(step);
-      const { digest } = callDigest(request.tool, request.args);
-      const key = { messageId: run.messageId, step, digest };
-      let grant = request.grant ?? null;
-      // A grant that was spent says by itself that there may be a recorded outcome; without one we have to look.
-      if (!grant) {
-        const before = await recorded(key);
-        if (before) return before;
-        grant = await unusedGrant(pool, run, request.tool, digest);
-      }
-      const call = readied(deps, run, request);
-      if (!call) {
-        if (grant) return (await recorded(key)) ?? denied([unknownTool]);
-        return withheld(await policy.decide(run, request));
-      }
-      try {
-        return await carryOut(call, grant);
-      } catch (error) {
-        // Started before, or a twin was faster: its outcome is this one's too.
-        if (startedBefore(error)) return (await recorded(key)) ?? denied([unknownTool]);
-        if (!(error instanceof GrantRefused)) throw error;
-        return (await recorded(key)) ?? refuse(pool, run, error, { tool: request.tool, digest });
-      }
-    }),
+    execute: async (run, request) => byReference(await execute(run, request)),
     recover: (olderThanSeconds = 0) =>
       recoverAttempts(deps, olderThanSeconds, (id) => perform.running.has(id)),
   };

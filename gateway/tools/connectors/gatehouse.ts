@@ -2,6 +2,7 @@ import type { Catalogue } from '../../catalogue/index.ts';
 import type { Outgoing } from '../../channels/index.ts';
 import { GatehouseError } from '../../config/index.ts';
 import type { Delivery } from '../../delivery/index.ts';
+import type { KeptResults } from '../large-results.ts';
 import type { Connector, ConnectorCall, Outcome } from '../types.ts';
 
 /** A request that waits for people, as far as a list shows it. */
@@ -26,6 +27,7 @@ export function createGatehouseConnector(deps: {
   delivery: Pick<Delivery, 'reply'>;
   approvals: ApprovalLists;
   catalogue: Catalogue;
+  results: KeptResults;
 }): Connector {
   return {
     commitsAll: ({ connector }) => connector.kind === 'gatehouse' && connector.action === 'reply',
@@ -44,6 +46,8 @@ export function createGatehouseConnector(deps: {
           return say(await pending(deps.approvals, person(call)));
         case 'cancel':
           return cancel(deps.approvals, person(call), call.args.request);
+        case 'result':
+          return resultPart(deps.results, call);
       }
     },
   };
@@ -100,6 +104,14 @@ async function pending(approvals: ApprovalLists, principal: string): Promise<str
   if (mine.length > 0) parts.push(['You wait for:', ...mine.map(line)].join('\n'));
   if (forMe.length > 0) parts.push(['These wait for your decision:', ...forMe.map(line)].join('\n'));
   return parts.length > 0 ? parts.join('\n\n') : 'Nothing is pending.';
+}
+
+async function resultPart(results: KeptResults, { args, attempt }: ConnectorCall): Promise<Outcome> {
+  const { ref, offset = 0 } = args as { ref: string; offset?: number };
+  const result = await results.part(attempt, ref, offset);
+  if (result) return { status: 'succeeded', result };
+  const text = 'There is no such result in this conversation, or it was deleted after its time.';
+  return { status: 'failed', reasons: [{ code: 'result_unknown', text }] };
 }
 
 const line = (request: WaitingRequest): string =>

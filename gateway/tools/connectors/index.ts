@@ -2,6 +2,7 @@ import type { Catalogue } from '../../catalogue/index.ts';
 import type { Delivery } from '../../delivery/index.ts';
 import { createEgress, type EgressClient } from '../../egress/index.ts';
 import type { Sandbox } from '../../sandbox/index.ts';
+import type { KeptResults } from '../large-results.ts';
 import type { Connectors, DryRuns } from '../types.ts';
 import { createChatConnector } from './chat.ts';
 import { createCodeConnector } from './code.ts';
@@ -19,6 +20,7 @@ const noFolder: FileFolders = { filesDir: undefined, reserved: [] };
 /**
  * One connector for each kind that the catalogue knows.
  * @param deps.renewSecret stores the next value of a secret that its vendor replaced while it was used
+ * @param deps.results what earlier calls returned
  * @param deps.egress the way out; one of its own when left out
  * @param deps.files where the files tools may work; without it they have no folder
  */
@@ -27,6 +29,7 @@ export function createConnectors(deps: {
   approvals: ApprovalLists;
   catalogue: Catalogue;
   sandbox: Sandbox;
+  results: KeptResults;
   renewSecret(name: string, value: string): Promise<unknown>;
   egress?: EgressClient;
   files?: FileFolders;

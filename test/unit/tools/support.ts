@@ -15,6 +15,7 @@ import {
 } from '../../../gateway/policy/index.ts';
 import {
   createConnectors,
+  createKeptResults,
   createPreviews,
   prepareDemo,
   type ToolsDeps,
@@ -66,6 +67,7 @@ export async function bench(change: Partial<Connectors> = {}, policies = policie
   const replies: { id: string; text: string }[] = [];
   const connectors = createConnectors({
     catalogue,
+    results: createKeptResults(db.pool),
     renewSecret: (name, value) => store.set(name, value),
     delivery: {
       reply(_tx, reply) {
