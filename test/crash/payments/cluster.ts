@@ -18,6 +18,9 @@ import { queryOn, type Query } from '../../support/postgres.ts';
 export const parts = ['gateway', 'worker', 'postgres'] as const;
 export type Part = (typeof parts)[number];
 
+/** A start takes a second or two; on a machine that does much else it may take a while. */
+const patienceMs = 180_000;
+
 /** Two gateways on one Postgres, each of which can be killed and started again. */
 export interface Cluster {
   sql: Query;
@@ -44,7 +47,7 @@ export async function startCluster(
 
   const startServer = async (): Promise<void> => {
     server = spawnPostgres(await preparePostgres(options), options);
-    await until('a Postgres that answers', 30_000, () => postgresAnswers(options));
+    await until('a Postgres that answers', patienceMs, () => postgresAnswers(options));
   };
   await startServer();
   const pool = openPool(url, 1);
@@ -55,7 +58,7 @@ export async function startCluster(
   const env = { GATEHOUSE_DATABASE_URL: url, GATEHOUSE_RUN_CALL_BUDGET: '1000' };
   const start = async (part: Part): Promise<void> => {
     if (part === 'postgres') await startServer();
-    else gateways.set(part, await startGateway(folder, env));
+    else gateways.set(part, await startGateway(folder, env, patienceMs));
   };
   const kill = async (part: Part): Promise<void> => {
     if (part === 'postgres') {
