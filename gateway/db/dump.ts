@@ -59,13 +59,21 @@ export async function loadTable(tx: Queryable, table: string, rows: readonly str
       [`[${rows.slice(from, from + rowsAtOnce).join(',')}]`],
     );
   }
-  const { rows: counters } = await tx.query<{ name: string }>(
-    `select attname as name from pg_attribute where attrelid = $1::regclass and attidentity <> ''`,
+  const { rows: counters } = await tx.query<{ name: string; counter: string }>(
+    `select attname as name, pg_get_serial_sequence($1, attname) as counter
+     from pg_attribute where attrelid = $1::regclass and attidentity <> ''
+     union all
+     select a.attname, d.refobjid::regclass::text from pg_depend d
+     join pg_class s on s.oid = d.refobjid and s.relkind = 'S'
+     join pg_attrdef f on f.oid = d.objid and d.classid = 'pg_attrdef'::regclass
+     join pg_attribute a on a.attrelid = f.adrelid and a.attnum = f.adnum
+     where f.adrelid = $1::regclass`,
     [`"${table}"`],
   );
-  for (const { name } of counters) {
+  for (const { name, counter } of counters) {
     await tx.query(
-      `select setval(pg_get_serial_sequence('"${table}"', '${name}'), (select coalesce(max("${name}"), 0) + 1 from "${table}"), false)`,
+      `select setval($1::regclass, (select coalesce(max("${name}"), 0) + 1 from "${table}"), false)`,
+      [counter],
     );
   }
 }

@@ -44,16 +44,21 @@ export async function remakeSchema(tx: Queryable, names: readonly string[]): Pro
   await tx.query(`select pg_advisory_xact_lock(hashtext('gatehouse.migrate'))`);
   await tx.query('drop schema if exists pgboss cascade');
   for (const table of await tableNames(tx)) await tx.query(`drop table "${table}" cascade`);
+  for (const counter of await namesOf(tx, 'S')) await tx.query(`drop sequence "${counter}"`);
   await tx.query(schemaMigrations);
   await apply(tx, names);
   return [];
 }
 
 /** Every table of ours. */
-export async function tableNames(db: Queryable): Promise<string[]> {
+export const tableNames = (db: Queryable): Promise<string[]> => namesOf(db, 'r');
+
+/** @param kind `relkind` of pg_class */
+async function namesOf(db: Queryable, kind: 'r' | 'S'): Promise<string[]> {
   const { rows } = await db.query<{ name: string }>(
     `select c.relname as name from pg_class c
-     where c.relnamespace = current_schema()::regnamespace and c.relkind = 'r' order by 1`,
+     where c.relnamespace = current_schema()::regnamespace and c.relkind = $1 order by 1`,
+    [kind],
   );
   return rows.map(({ name }) => name);
 }
