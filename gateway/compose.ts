@@ -1,10 +1,9 @@
 import { createSecretKey, randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Express } from 'express';
 import { PgBoss } from 'pg-boss';
 import { createApprovals, n8nExecutions, waitingProxy } from './approvals/index.ts';
-import { listReceipts, startSealer } from './audit/index.ts';
+import { createContinuity, headsFileOf, listReceipts, startSealer } from './audit/index.ts';
 import { loadCatalogue } from './catalogue/index.ts';
 import { createWeb } from './channels/index.ts';
 import { reservedFolders, type Logger, type Settings } from './config/index.ts';
@@ -88,7 +87,8 @@ export async function startGateway(settings: Settings, log: Logger): Promise<Gat
 async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<void> {
   const clock = (): Date => new Date();
   await mkdir(settings.dataDir, { recursive: true, mode: 0o700 });
-  const pool = openPool(settings.databaseUrl, 20);
+  const continuity = createContinuity(settings.dataDir);
+  const pool = openPool(settings.databaseUrl, 20, (db) => continuity.check(db));
   stops.push(() => pool.end());
   await migrate(pool);
   const signals = new Signals(settings.databaseUrl);
@@ -198,7 +198,7 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
     epoch,
     log,
   });
-  const sealer = await startSealer({ pool, headsFile: join(settings.dataDir, 'receipt-heads.jsonl'), log });
+  const sealer = await startSealer({ pool, headsFile: headsFileOf(settings.dataDir), log });
   stops.push(() => sealer.stop());
   // Whoever puts a backup back has to move the heads aside: what was open in it may have been done since.
   if (sealer.unwitnessed) epoch.bump();

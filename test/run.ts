@@ -20,6 +20,8 @@ interface Request {
   /** only test files whose path holds one of these */
   filters: string[];
   rounds: number;
+  /** of the crash test that only pays, whose rounds take seconds */
+  payments: number;
 }
 
 function readArguments(args: string[]): Request {
@@ -27,7 +29,12 @@ function readArguments(args: string[]): Request {
   const numbers = args.filter((arg) => /^\d+$/.test(arg)).map(Number);
   const filters = args.filter((arg) => !(suites as readonly string[]).includes(arg) && !/^\d+$/.test(arg));
   const alone = named.length === 1 && named[0] === 'crash';
-  return { suites: named.length > 0 ? named : [...suites], filters, rounds: numbers[0] ?? (alone ? 30 : 3) };
+  return {
+    suites: named.length > 0 ? named : [...suites],
+    filters,
+    rounds: numbers[0] ?? (alone ? 30 : 3),
+    payments: numbers[0] ?? (alone ? 100 : 6),
+  };
 }
 
 async function main(): Promise<number> {
@@ -40,6 +47,7 @@ async function main(): Promise<number> {
   process.channel?.unref();
   try {
     process.env.GATEHOUSE_TEST_CRASH_ROUNDS = String(request.rounds);
+    process.env.GATEHOUSE_TEST_PAYMENT_ROUNDS = String(request.payments);
     tellWhatIsMissing((text) => report.warn(text));
     await report.step('Nodes built', async () => {
       const built = spawnSync(process.execPath, [join(repository, 'scripts/build.mjs')], {

@@ -47,7 +47,8 @@ async function parse(file: string): Promise<{ heads: Head[]; bytes: number; whol
   return { heads, bytes: content.length, whole };
 }
 
-function parseHead(line: string): Head | undefined {
+/** @returns undefined for a line that is no head */
+export function parseHead(line: string): Head | undefined {
   try {
     return HeadSchema.safeParse(JSON.parse(line)).data;
   } catch {

@@ -1,3 +1,4 @@
+export { createContinuity, headsFileOf, type Continuity } from './continuity.ts';
 export { exportReceipts, type ExportSummary } from './export.ts';
 export { readHeads } from './heads.ts';
 export { splitLines } from './lines.ts';

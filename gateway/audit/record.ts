@@ -24,6 +24,8 @@ export type ReceiptKind =
   | 'reply'
   | 'kill-switch'
   | 'clock.backward'
+  | 'epoch'
+  | 'restore'
   | 'policy.served'
   | 'policy.rollback'
   | 'pairing'

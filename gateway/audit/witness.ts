@@ -40,7 +40,7 @@ export async function compareWithHeads(db: Queryable, heads: readonly Head[], lo
       `The receipt chain was cut: ${last.position} receipts were sealed, Postgres holds ${end.position}.`,
       {
         status: 500,
-        next: 'Put back the database that belongs to this heads file, or move the heads file aside after a restore that was meant.',
+        next: 'Put back the database that belongs to this heads file, or say that it is meant: npx gatehouse epoch bump --reason "…"',
       },
     );
   }

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { approvalsCommand } from './approvals.ts';
 import { auditCommand } from './audit.ts';
+import { backupCommand, epochCommand, restoreCommand } from './backup/commands.ts';
 import { configCommand } from './config.ts';
 import { demoCommand } from './demo.ts';
 import { doctorCommand } from './doctor.ts';
@@ -39,6 +40,9 @@ export function createProgram(): Command {
     logoutCommand(),
     approvalsCommand(),
     auditCommand(),
+    backupCommand(),
+    restoreCommand(),
+    epochCommand(),
     runnerCommand(),
     configCommand(),
     resetCommand(),

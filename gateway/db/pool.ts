@@ -27,14 +27,16 @@ export const processName = `gatehouse ${randomUUID()}`;
  * connection are sent without waiting for the one before; they still run one after the other.
  * @param url `postgres://user:password@host:port/database`
  * @param size most connections at once
+ * @param check looks at each new connection before it is used, which then fails with what it throws
  */
-export function openPool(url: string, size = 16): Pool {
+export function openPool(url: string, size = 16, check?: (db: Queryable) => Promise<void>): Pool {
   const pool = new pg.Pool({
     connectionString: url,
     max: size,
     connectionTimeoutMillis: 5000,
     pipeline: true,
     application_name: processName,
+    ...(check ? { verify: verifying(check) } : {}),
   });
   // An idle client that loses its server emits here; the next query reports the outage to its caller.
   pool.on('error', () => undefined);
@@ -43,6 +45,16 @@ export function openPool(url: string, size = 16): Pool {
   pool.on('connect', (client) => client.on('error', () => undefined));
   return pool;
 }
+
+/** As pg-pool asks for it: https://github.com/brianc/node-postgres/blob/master/packages/pg-pool/index.js */
+const verifying =
+  (check: (db: Queryable) => Promise<void>) =>
+  (client: pg.PoolClient, done: (error?: Error) => void): void => {
+    check(client).then(
+      () => done(),
+      (error: Error) => done(error),
+    );
+  };
 
 /**
  * Runs `work` in one transaction: committed when it returns, rolled back when it throws or when a statement failed.

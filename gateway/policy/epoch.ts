@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { GatehouseError } from '../config/index.ts';
 
@@ -26,11 +26,26 @@ export function openEpoch(dataDir: string): Epoch {
     return value;
   };
   let current = read(path) ?? write(Math.floor(Date.now() / 1000));
+  let seen = inode(path);
+  /** A bump by another process replaces the file. */
+  const now = (): number => {
+    const there = inode(path);
+    if (there !== seen) {
+      current = Math.max(current, read(path) ?? current);
+      seen = there;
+    }
+    return current;
+  };
   return {
-    current: () => current,
-    bump: () => (current = write(Math.max(current + 1, Math.floor(Date.now() / 1000)))),
+    current: now,
+    bump: () => (current = write(Math.max(now() + 1, Math.floor(Date.now() / 1000)))),
   };
 }
+
+const inode = (path: string): string => {
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found ? `${found.ino} ${found.mtimeMs}` : '';
+};
 
 function read(path: string): number | null {
   let text: string;

@@ -29,6 +29,8 @@ const names: Record<string, string> = {
   reply: 'Reply sent',
   'kill-switch': 'Kill switch',
   'clock.backward': 'Clock went back',
+  epoch: 'New epoch',
+  restore: 'Restored',
   'policy.served': 'Policy in force',
   'policy.rollback': 'Policy rolled back',
   pairing: 'Identity paired',

@@ -84,16 +84,17 @@ export async function refusedStart(
   return { code, said: said() };
 }
 
-/** Starts a gateway and waits until it listens. */
+/** Starts a gateway and waits until it listens. @param patienceMs how long, where many tests share the machine */
 export async function startGateway(
   folder: { policiesDir: string; dataDir: string },
   env: NodeJS.ProcessEnv,
+  patienceMs = 30_000,
 ): Promise<GatewayProcess> {
   const { env: whole, ports } = await environment(folder, env);
   const { child, said } = start(whole);
   const closed = once(child, 'close');
   const internalUrl = `http://127.0.0.1:${ports.internal}`;
-  await until('a gateway that listens', 30_000, async () => {
+  await until('a gateway that listens', patienceMs, async () => {
     assert.equal(child.exitCode, null, said());
     return fetch(`http://127.0.0.1:${ports.public}/healthz`).then(
       (answer) => answer.ok,

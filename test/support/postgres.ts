@@ -30,13 +30,13 @@ export async function prepareServer(server: string): Promise<void> {
 const urlOf = (server: string, database: string): string =>
   Object.assign(new URL(server), { pathname: `/${database}` }).href;
 
-/** @throws when no Postgres was started for the tests */
-export async function testDatabase(): Promise<TestDatabase> {
+/** @param connections of its pool at most @throws when no Postgres was started for the tests */
+export async function testDatabase(connections = 8): Promise<TestDatabase> {
   const server = testServer();
   const name = `t_${randomBytes(6).toString('hex')}`;
   await administer(server, `create database ${name} template ${migrated} strategy file_copy`);
   const url = urlOf(server, name);
-  const pool = openPool(url, 8);
+  const pool = openPool(url, connections);
   return {
     url,
     pool,

@@ -51,3 +51,40 @@ test('a deletion whose answer was lost is looked for, and found', async () => {
   hubspot.loseNextAnswer();
   assert.equal((await bench.call('crm.deal.delete', { deal: id })).status, 'succeeded');
 });
+
+for (const [kind, first, second] of [
+  ['contact', { email: 'm1@acme.example' }, { email: 'm2@acme.example' }],
+  ['deal', { name: 'Merge one' }, { name: 'Merge two' }],
+] as const) {
+  test(`a merge of ${kind}s whose answer was lost is found by what took their place, and one that was lost is not`, async () => {
+    const made = async (args: object): Promise<string> =>
+      ((await bench.call(`crm.${kind}.create`, { ...args })).result as { id: string }).id;
+    const [into, other] = [await made(first), await made(second)];
+    hubspot.cutNextRequest();
+    const lost = await bench.call(`crm.${kind}.merge`, { into, [kind]: other });
+    assert.notEqual(lost.status, 'succeeded');
+    hubspot.loseNextAnswer();
+    assert.equal((await bench.call(`crm.${kind}.merge`, { into, [kind]: other })).status, 'succeeded');
+  });
+}
+
+test('a record that was merged into another one than was asked for is not taken for it', async () => {
+  const made = async (name: string): Promise<string> =>
+    ((await bench.call('crm.deal.create', { name })).result as { id: string }).id;
+  const [one, two, three] = [await made('one'), await made('two'), await made('three')];
+  await bench.call('crm.deal.merge', { into: one, deal: three });
+  hubspot.cutNextRequest();
+  const lost = await bench.call('crm.deal.merge', { into: two, deal: three });
+  assert.notEqual(lost.status, 'succeeded');
+});
+
+test('a deal whose answer was lost is found by the call that it names, and no other one of its name', async () => {
+  hubspot.cutNextRequest();
+  await bench.call('crm.deal.create', { name: 'Twin' });
+  hubspot.loseNextAnswer();
+  assert.equal((await bench.call('crm.deal.create', { name: 'Twin' })).status, 'succeeded');
+  hubspot.cutNextRequest();
+  assert.equal((await bench.call('crm.deal.create', { name: 'Twin' })).status, 'unknown');
+  const twins = [...hubspot.deals.values()].filter(({ properties }) => properties.dealname === 'Twin');
+  assert.equal(twins.length, 1);
+});

@@ -65,6 +65,16 @@ test('an issue whose answer was lost is found by its label', async () => {
   assert.equal(jira.issues.size, 1);
 });
 
+test('a move whose answer was lost is found in the history of its issue, and one of somebody else is not taken for it', async () => {
+  const issue = jira.add('moves');
+  jira.loseNextAnswer();
+  const found = await bench.call('jira.issue.transition', { issue, transition: '11' });
+  assert.equal(found.status, 'succeeded', found.text);
+  jira.cutNextRequest();
+  const lost = await bench.call('jira.issue.transition', { issue, transition: '31' });
+  assert.equal(lost.status, 'unknown');
+});
+
 test('without a site and without a secret, a call says what to do', async () => {
   const bare = await vendorBench('jira', 'https://your-site.atlassian.invalid', null, (text) =>
     text.replace('plainHttp: true\nprivateNetworks: [127.0.0.0/8]\n', ''),

@@ -42,9 +42,14 @@ export interface Bench {
 /**
  * @param change replaces connectors, for a system that misbehaves
  * @param policies the folder of the policies; those that are shipped when left out
+ * @param connections to Postgres at most
  */
-export async function bench(change: Partial<Connectors> = {}, policies = policiesDir): Promise<Bench> {
-  const db = await testDatabase();
+export async function bench(
+  change: Partial<Connectors> = {},
+  policies = policiesDir,
+  connections?: number,
+): Promise<Bench> {
+  const db = await testDatabase(connections);
   const dataDir = await mkdtemp(join(tmpdir(), 'gatehouse-tools-'));
   const log = createLogger('silent');
   const store = createSecretStore({ dataDir });
