@@ -83,6 +83,26 @@ test('secrets are listed with store, version, age and last use', async () => {
   assert.match(alone.all, /^demo\/postgres +file +2 +0 min +– +–$/m);
 });
 
+test('a secret is rotated as secrets.yaml says, and the list shows when the next time is', () => {
+  const table = join(policies, 'secrets.yaml');
+  writeFileSync(
+    table,
+    'secrets:\n  - { names: webhook/key, rotate: { every: 30d, overlap: 7d, by: { kind: webhook-signing } } }\n',
+  );
+  gatehouse(['secret', 'set', 'webhook/key'], canary);
+  assert.match(gatehouse(['secret', 'list']).all, /^webhook\/key +file +1 +0 min +– +in (29|30) d$/m);
+  assert.match(
+    gatehouse(['secret', 'rotate', 'webhook/key']).all,
+    /^Rotated webhook\/key, version 2\. The former value stays good for 7 d, /,
+  );
+  assert.match(gatehouse(['secret', 'list']).all, /^webhook\/key +file +2 +0 min +– +overlap, in 29 d$/m);
+  const again = gatehouse(['secret', 'rotate', 'webhook/key']);
+  assert.deepEqual([again.code, again.all.includes('GH-VAULT-025')], [3, true]);
+  assert.equal(gatehouse(['secret', 'rotate', 'demo/postgres']).code, 3);
+  gatehouse(['secret', 'remove', 'webhook/key']);
+  rmSync(table);
+});
+
 test('a secret is removed by name', () => {
   assert.equal(gatehouse(['secret', 'remove', 'slack/bot-token']).code, 0);
   const again = gatehouse(['secret', 'remove', 'slack/bot-token']);
