@@ -7,8 +7,8 @@ import { createContinuity, headsFileOf, listReceipts, startSealer } from './audi
 import { loadCatalogue } from './catalogue/index.ts';
 import { createWeb } from './channels/index.ts';
 import { reservedFolders, type Logger, type Settings } from './config/index.ts';
-import { migrate, openPool, Signals, type Pool } from './db/index.ts';
-import { createDelivery } from './delivery/index.ts';
+import { migrate, openPool, Signals, transaction, type Pool } from './db/index.ts';
+import { createDelivery, type Delivery } from './delivery/index.ts';
 import { examine } from './doctor/index.ts';
 import { createFactors } from './factors/index.ts';
 import {
@@ -47,8 +47,10 @@ import { createConnectors, createKeptResults, createPreviews, createTools } from
 import {
   createBox,
   createLeases,
+  createRotations,
   createVaultSessions,
   openSecrets,
+  type RotationFailure,
   type SecretStore,
 } from './vault/index.ts';
 import { acceptor, vendorChannels, vendorWebhooks } from './vendors.ts';
@@ -134,7 +136,8 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
   const web = createWeb();
   const channels = vendorChannels(settings, (name) => store.get(name), log);
   const pairing = createPairing({ pool, people });
-  const factors = createFactors({ pool, box: createBox(settings), publicUrl: settings.publicUrl });
+  const box = createBox(settings);
+  const factors = createFactors({ pool, box, publicUrl: settings.publicUrl });
   const delivery = createDelivery({
     automations,
     pool,
@@ -154,6 +157,13 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
   const executions = settings.n8nDatabaseUrl === undefined ? null : n8nExecutions(settings.n8nDatabaseUrl);
   if (executions) stops.push(() => executions.end());
   const leases = createLeases(store);
+  const rotations = createRotations({
+    pool,
+    secrets: store,
+    box,
+    log,
+    alarm: rotationAlarm({ pool, delivery, log }),
+  });
   const preview = createPreviews({ pool, catalogue, leases, policy, log, files });
   const approvals = createApprovals({
     pool,
@@ -192,7 +202,7 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
       catalogue,
       sandbox,
       results: createKeptResults(pool),
-      renewSecret: (name, value) => store.set(name, value),
+      renewSecret: (name, value) => rotations.replaced(name, value),
       files,
     }),
     epoch,
@@ -233,6 +243,7 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
     endLostSessions();
   }, 60_000);
   stops.push(() => clearInterval(recovery));
+  stops.push(rotations.start());
   const reload = (): void => void reloader.reload().then(() => approvals.rulesReloaded());
   process.on('SIGHUP', reload);
   stops.push(() => process.off('SIGHUP', reload));
@@ -320,6 +331,28 @@ const rolesOf = (people: People): string[] => [
 function startedShadow(settings: Settings, pool: Pool, log: Logger): Shadow | undefined {
   const { shadowPoliciesDir: path, policiesDir: beside } = settings;
   return path === undefined ? undefined : startShadow({ pool, path, beside, log });
+}
+
+/** Tells the owner of a secret, once for each time that its rotation begins to fail. */
+function rotationAlarm({
+  pool,
+  delivery,
+  log,
+}: {
+  pool: Pool;
+  delivery: Pick<Delivery, 'notify'>;
+  log: Logger;
+}): (failure: RotationFailure) => Promise<void> {
+  return async ({ secret, owner, since, text }) => {
+    if (owner === undefined) return;
+    const id = `rotation ${secret} ${since.getTime()}`;
+    const body = {
+      text: `The secret ${secret} could not be rotated; the former value stays in use. ${text}`,
+    };
+    await transaction(pool, (tx) =>
+      delivery.notify(tx, { principal: owner, id, card: id, body, to: () => true }),
+    ).catch((error: unknown) => log.warn({ err: error, secret }, 'the owner of a secret was not told'));
+  };
 }
 
 /** A secret of the installation itself: made at the first start, the same ever after. */

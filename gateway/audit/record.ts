@@ -18,6 +18,8 @@ export type ReceiptKind =
   | 'standing.revoked'
   | 'post'
   | 'secret.lease'
+  | 'secret.rotated'
+  | 'secret.retired'
   | 'preview'
   | 'attempt'
   | 'outcome'

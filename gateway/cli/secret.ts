@@ -3,13 +3,19 @@ import { checkCatalogue } from '../catalogue/index.ts';
 import { createLogger, GatehouseError, type Settings } from '../config/index.ts';
 import {
   acceptFile,
+  createBox,
+  createRotations,
   finishRotation,
   lastUses,
   openSecrets,
   rotateKey,
+  rotationRows,
+  rotationState,
   secretsInUse,
   type ListedSecret,
   type NextKey,
+  type RotationRow,
+  type RotationState,
   type Secrets,
 } from '../vault/index.ts';
 import { hiddenInput } from './hidden.ts';
@@ -44,18 +50,37 @@ export function secretCommand(): Command {
       process.stdout.write(`Removed ${name}.\n`);
     });
   command
+    .command('rotate <name>')
+    .description('replace a secret now, as its entry in secrets.yaml says')
+    .option('--json', 'print as JSON')
+    .action(async (name: string, options: { json?: boolean }) => {
+      const settings = commandSettings({ database: true });
+      const { version, overlapMs } = await withPool(settings, (pool) =>
+        withSecrets((secrets) => {
+          const log = createLogger('silent');
+          return createRotations({ pool, secrets, box: createBox(settings), log }).rotate(name);
+        }),
+      );
+      if (options.json) return printJson({ name, version, overlapSeconds: overlapMs / 1000 });
+      const former =
+        overlapMs === 0
+          ? 'The former value is good no more.'
+          : `The former value stays good for ${spanOf(overlapMs)}, and until the last call that has it ends.`;
+      process.stdout.write(`Rotated ${name}, version ${version}. ${former}\n`);
+    });
+  command
     .command('list')
-    .description('names, stores, versions, ages and last uses; never values')
+    .description('names, stores, versions, ages, last uses and next rotations; never values')
     .option('--json', 'print as JSON')
     .action(async (options: { json?: boolean }) => {
       const settings = commandSettings({ database: false });
       const known = [...secretsInUse([...checkCatalogue(settings.policiesDir).tools.values()]).keys()];
       const listed = await withSecrets((secrets) => secrets.overview(known));
-      const uses = await usesOf(settings);
-      if (options.json) return printJson(listed.map((entry) => shown(entry, uses)));
+      const recorded = await recordedOf(settings);
+      if (options.json) return printJson(listed.map((entry) => shown(entry, recorded)));
       printTable(
-        ['NAME', 'STORE', 'VERSION', 'AGE', 'LAST USE'],
-        listed.map((entry) => rowOf(entry, uses, Date.now())),
+        ['NAME', 'STORE', 'VERSION', 'AGE', 'LAST USE', 'NEXT ROTATION'],
+        listed.map((entry) => rowOf(entry, recorded, Date.now())),
         'No secrets yet. Store one with: gatehouse secret set NAME',
       );
     });
@@ -113,45 +138,69 @@ async function withSecrets<T>(work: (secrets: Secrets) => Promise<T>): Promise<T
   }
 }
 
-/** When each secret was last lent; nothing where no database is named or none answers. */
-async function usesOf(settings: Settings): Promise<ReadonlyMap<string, Date>> {
-  if (!hasDatabase()) return new Map();
-  return withPool(settings, lastUses).catch(() => new Map<string, Date>());
+/** What the database knows of secrets. */
+interface Recorded {
+  /** When each was last lent. */
+  uses: ReadonlyMap<string, Date>;
+  rotations: ReadonlyMap<string, RotationRow>;
 }
 
-function shown(
-  { name, store, info, perCall, problem }: ListedSecret,
-  uses: ReadonlyMap<string, Date>,
-): object {
+/** Nothing where no database is named or none answers. */
+async function recordedOf(settings: Settings): Promise<Recorded> {
+  const nothing: Recorded = { uses: new Map(), rotations: new Map() };
+  if (!hasDatabase()) return nothing;
+  return withPool(settings, async (pool) => ({
+    uses: await lastUses(pool),
+    rotations: await rotationRows(pool),
+  })).catch(() => nothing);
+}
+
+const rotationOf = ({ name, rotate, info }: ListedSecret, { rotations }: Recorded): RotationState | null =>
+  rotate === undefined ? null : rotationState(rotate, rotations.get(name), info?.updatedAt);
+
+function shown(entry: ListedSecret, recorded: Recorded): object {
+  const { name, store, info, perCall, problem } = entry;
   return {
     name,
     store,
     version: info?.version ?? null,
     updatedAt: info?.updatedAt ?? null,
-    lastUsedAt: uses.get(name)?.toISOString() ?? null,
+    lastUsedAt: recorded.uses.get(name)?.toISOString() ?? null,
     perCall,
+    rotation: rotationOf(entry, recorded),
     ...(problem === undefined ? {} : { problem: saying(problem) }),
   };
 }
 
-function rowOf(
-  { name, store, info, perCall, problem }: ListedSecret,
-  uses: ReadonlyMap<string, Date>,
-  now: number,
-): string[] {
-  const used = uses.get(name);
+function rowOf(entry: ListedSecret, recorded: Recorded, now: number): string[] {
+  const { name, store, info, perCall, problem } = entry;
+  const used = recorded.uses.get(name);
   const lastUse = used ? `${ageOf(used.getTime(), now)} ago` : '–';
-  if (info) return [name, store, String(info.version), ageOf(Date.parse(info.updatedAt), now), lastUse];
-  if (perCall) return [name, store, '–', 'made for each call', lastUse];
-  return [name, store, '–', problem === undefined ? 'not set' : saying(problem), lastUse];
+  const last = [lastUse, nextOf(rotationOf(entry, recorded), now)];
+  if (info) return [name, store, String(info.version), ageOf(Date.parse(info.updatedAt), now), ...last];
+  if (perCall) return [name, store, '–', 'made for each call', ...last];
+  return [name, store, '–', problem === undefined ? 'not set' : saying(problem), ...last];
+}
+
+/** `in 12 d`, `now`, `overlap, in 30 d`, `failed since 3 h (GH-VAULT-026)`. */
+function nextOf(rotation: RotationState | null, now: number): string {
+  if (rotation === null) return '–';
+  const { state, next, failedSince, failure } = rotation;
+  if (failedSince) return `failed since ${ageOf(failedSince.getTime(), now)} (${failure})`;
+  if (next === null) return '–';
+  const left = next.getTime() - now;
+  const when = left <= 0 ? 'now' : `in ${spanOf(left)}`;
+  return state === 'ok' ? when : `${state}, ${when}`;
 }
 
 const saying = (problem: unknown): string =>
   problem instanceof GatehouseError ? problem.message : 'Its store does not answer.';
 
+const ageOf = (from: number, now: number): string => spanOf(now - from);
+
 /** `5 min`, `3 h`, `40 d`. */
-function ageOf(from: number, now: number): string {
-  const minutes = Math.max(0, Math.floor((now - from) / 60_000));
+function spanOf(ms: number): string {
+  const minutes = Math.max(0, Math.floor(ms / 60_000));
   if (minutes < 60) return `${minutes} min`;
   return minutes < 48 * 60 ? `${Math.floor(minutes / 60)} h` : `${Math.floor(minutes / 1440)} d`;
 }

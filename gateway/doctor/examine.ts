@@ -14,7 +14,7 @@ import {
   ruleFiles,
 } from '../policy/index.ts';
 import { createAutomations, readPeople } from '../sessions/index.ts';
-import { openSecrets, rotationWaits, secretsInUse } from '../vault/index.ts';
+import { openSecrets, rotationRows, rotationWaits, secretsInUse } from '../vault/index.ts';
 import { readExemptions } from '../workflows/index.ts';
 import {
   flowGuardFindings,
@@ -42,6 +42,7 @@ import { peopleFindings } from './people.ts';
 import { readPolicyFiles } from './policy-files.ts';
 import { lookAtPostgres, postgresFindings } from './postgres.ts';
 import { overridesFindings, rulesFindings } from './rules.ts';
+import { rotationFindings } from './rotation.ts';
 import { secretsFindings, sharedFindings, type KnownSecrets } from './secrets.ts';
 import { filesFindings, settingsFindings } from './setup.ts';
 
@@ -81,9 +82,10 @@ export async function examine(subject: Subject): Promise<Diagnosis> {
   return diagnosisOf(
     await Promise.all([
       topic('Settings', () => [ok('settings', 'The settings are valid.'), ...settingsFindings(settings)]),
-      topic('Files', () => [
+      topic('Files', async () => [
         ...filesFindings(dataFiles(settings)),
         ...('secrets' in secrets ? secretsFindings(secrets, now) : [secrets]),
+        ...('secrets' in secrets && db ? rotationFindings(secrets.secrets, await rotationRows(db), now) : []),
       ]),
       topic('Postgres', () =>
         postgres

@@ -61,8 +61,8 @@ function storeFinding({ store, kind, problem }: KnownSecrets['stores'][number]):
   return ok('secret-stores', `The store ${store} answers.`);
 }
 
-const neverRotated = ({ info }: ListedSecret, now: Date): boolean =>
-  info?.version === 1 && now.getTime() - Date.parse(info.updatedAt) > oldDays * dayMs;
+const neverRotated = ({ info, rotate }: ListedSecret, now: Date): boolean =>
+  rotate === undefined && info?.version === 1 && now.getTime() - Date.parse(info.updatedAt) > oldDays * dayMs;
 
 function oldFinding({ name, info }: ListedSecret, now: Date): Finding {
   const days = Math.floor((now.getTime() - Date.parse(info?.updatedAt ?? '')) / dayMs);

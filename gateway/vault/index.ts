@@ -3,6 +3,16 @@ export { lastUses, secretsInUse } from './in-use.ts';
 export { createLeases, type Lease, type Leases, type LeaseTarget, type Loan } from './leases/leases.ts';
 export { createVaultSessions, type VaultSessions } from './leases/sessions.ts';
 export {
+  createRotations,
+  rotationRows,
+  rotationState,
+  signingSecrets,
+  type RotationFailure,
+  type RotationRow,
+  type Rotations,
+  type RotationState,
+} from './rotation/index.ts';
+export {
   acceptFile,
   createSecretStore,
   finishRotation,

@@ -1,3 +1,4 @@
+import type { VaultAddress } from './stores/hashicorp/store.ts';
 import { inVault } from './stores/open.ts';
 import type { Routes } from './stores/routes.ts';
 
@@ -24,22 +25,29 @@ export function vaultPolicies(routes: Routes, used: ReadonlyMap<string, readonly
 function policyOf(routes: Routes, store: string, used: ReadonlyMap<string, readonly string[]>): string {
   const single = routes.list().flatMap(({ names }) => (names.endsWith('/') ? [] : [names]));
   const names = [...new Set([...used.keys(), ...single])].sort();
-  const paths = new Map<string, string[]>();
+  const rotated = new Set(routes.rotations().map(({ name }) => name));
+  const paths = new Map<string, { comments: string[]; capabilities: string[] }>();
   let dynamic = false;
   for (const name of names) {
     const route = routes.of(name);
     if (route?.store !== store) continue;
     const at = inVault(route, name);
     dynamic ||= 'role' in at;
-    const path = 'role' in at ? `${at.mount}/creds/${at.role}` : `${at.mount}/data/${at.path}`;
     const by = used.get(name) ?? [];
-    paths.set(path, [
-      ...(paths.get(path) ?? []),
-      `# ${name}: ${by.length === 0 ? 'no tool of the catalogue' : by.join(', ')}`,
-    ]);
+    const comment = `# ${name}: ${by.length === 0 ? 'no tool of the catalogue' : by.join(', ')}`;
+    for (const [path, capabilities] of needed(at, rotated.has(name))) {
+      const known = paths.get(path);
+      paths.set(path, {
+        comments: [...(known?.comments ?? []), comment],
+        capabilities: [...new Set([...(known?.capabilities ?? []), ...capabilities])],
+      });
+    }
   }
   return [
-    ...[...paths].flatMap(([path, comments]) => [...comments, stanza(path, 'read')]),
+    ...[...paths].flatMap(([path, { comments, capabilities }]) => [
+      ...comments,
+      stanza(path, ...capabilities),
+    ]),
     '# Its own session.',
     stanza('auth/token/lookup-self', 'read'),
     stanza('auth/token/renew-self', 'update'),
@@ -55,5 +63,18 @@ function policyOf(routes: Routes, store: string, used: ReadonlyMap<string, reado
   ].join('\n');
 }
 
-const stanza = (path: string, capability: string): string =>
-  `path "${path}" {\n  capabilities = ["${capability}"]\n}\n`;
+/** What each path of a secret has to be open for. @param rotated whether the gateway replaces it */
+function needed(at: VaultAddress, rotated: boolean): [path: string, capabilities: string[]][] {
+  if ('role' in at) return [[`${at.mount}/creds/${at.role}`, ['read']]];
+  if ('staticRole' in at)
+    return [
+      [`${at.mount}/static-creds/${at.staticRole}`, ['read']],
+      ...(rotated
+        ? [[`${at.mount}/rotate-role/${at.staticRole}`, ['update']] satisfies [string, string[]]]
+        : []),
+    ];
+  return [[`${at.mount}/data/${at.path}`, rotated ? ['read', 'create', 'update'] : ['read']]];
+}
+
+const stanza = (path: string, ...capabilities: string[]): string =>
+  `path "${path}" {\n  capabilities = [${capabilities.map((one) => `"${one}"`).join(', ')}]\n}\n`;

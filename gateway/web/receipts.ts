@@ -24,6 +24,8 @@ const names: Record<string, string> = {
   preview: 'Looked up what would happen',
   post: 'Posted into a conversation',
   'secret.lease': 'Secret lent for the call',
+  'secret.rotated': 'Secret replaced',
+  'secret.retired': 'Former secret ended',
   attempt: 'Call started',
   outcome: 'Call ended',
   reply: 'Reply sent',

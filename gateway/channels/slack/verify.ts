@@ -1,4 +1,5 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
+import { signingSecrets } from '../../vault/index.ts';
 import type { RawDelivery } from '../adapter.ts';
 import { unauthenticated } from '../failures.ts';
 
@@ -9,6 +10,7 @@ const windowSeconds = 5 * 60;
  * Checks Slack's v0 signature over the raw bytes. A replay inside the window carries the ids of the first delivery
  * and is dropped as its duplicate.
  * Source: https://docs.slack.dev/authentication/verifying-requests-from-slack
+ * @param secret Slack’s signing secret; while it is replaced, the new one and the former one with a space between
  * @throws GatehouseError 401 `GH-CHANNEL-002`
  */
 export function verifySlackSignature(secret: string, delivery: RawDelivery): void {
@@ -20,8 +22,13 @@ export function verifySlackSignature(secret: string, delivery: RawDelivery): voi
   const age = delivery.receivedAt.getTime() / 1000 - Number(stamp);
   if (Math.abs(age) > windowSeconds)
     throw unauthenticated('The timestamp of the signature is too old or too new.');
-  const expected = createHmac('sha256', secret).update(`v0:${stamp}:`).update(delivery.body).digest();
-  if (!timingSafeEqual(expected, Buffer.from(signature.slice(3), 'hex'))) {
+  const given = Buffer.from(signature.slice(3), 'hex');
+  // Each is compared, whichever matches.
+  const matching = signingSecrets(secret).filter((one) => {
+    const expected = createHmac('sha256', one).update(`v0:${stamp}:`).update(delivery.body).digest();
+    return timingSafeEqual(expected, given);
+  });
+  if (matching.length === 0) {
     throw unauthenticated('The Slack signature does not match.');
   }
 }

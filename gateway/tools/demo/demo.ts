@@ -48,7 +48,8 @@ export async function prepareDemo(options: {
   });
   for (const { name, password, secret, known } of [service, reader]) {
     const url = new URL(demoUrl);
-    url.username = name;
+    // Its standby role has its turn where the secret was rotated.
+    url.username = known === undefined ? name : new URL(known).username;
     url.password = password;
     if (known !== url.href) await store.set(secret, url.href);
   }

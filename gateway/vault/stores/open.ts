@@ -3,6 +3,7 @@ import { createEnvironmentStore, variableOf } from './environment/store.ts';
 import { createSecretStore, type KeySource, type SecretStore } from './file/index.ts';
 import { createFolderStore } from './folder/store.ts';
 import { createVaultStore, type VaultAddress, type VaultStore } from './hashicorp/store.ts';
+import type { Rotate } from '../rotation/plan.ts';
 import { readOnly, refusal } from './refusals.ts';
 import { readRoutes, type Route, type Routes, type StoreConfig } from './routes.ts';
 import { checkName, type Borrowed, type SecretInfo, type Store } from './store.ts';
@@ -18,6 +19,8 @@ export interface ListedSecret {
   info: Omit<SecretInfo, 'name'> | null;
   /** Whether each call gets a credential of its own. */
   perCall: boolean;
+  /** How it is rotated, where secrets.yaml says so. */
+  rotate?: Rotate;
   /** Why its store does not answer. */
   problem?: unknown;
 }
@@ -26,6 +29,10 @@ export interface ListedSecret {
 export interface Secrets extends SecretStore {
   /** A credential that is made for one call; undefined for a secret that is only kept. */
   lend(name: string): Promise<Borrowed | undefined>;
+  /** What may be shown of one. @returns undefined where it is not set */
+  describe(name: string): Promise<Omit<SecretInfo, 'name'> | undefined>;
+  /** Lets the store of a secret make its next value, which ends the former one. */
+  replace(name: string): Promise<void>;
   /** @param known names that are used somewhere, for stores that are not asked what they hold */
   overview(known: readonly string[]): Promise<ListedSecret[]>;
   /** Asks each store whether it could be read from. @returns those of secrets.yaml, with why not */
@@ -43,6 +50,7 @@ interface Routed {
   write: ((name: string, value: string) => Promise<Omit<SecretInfo, 'name'>>) | undefined;
   describe: (name: string) => Promise<Omit<SecretInfo, 'name'> | undefined>;
   lend: ((name: string) => Promise<Borrowed>) | undefined;
+  replace: ((name: string) => Promise<void>) | undefined;
 }
 
 /**
@@ -105,14 +113,34 @@ export async function openSecrets(
       return own.remove(name);
     },
     lend: async (name) => routed(name)?.lend?.(name),
+    async describe(name) {
+      const elsewhere = routed(name);
+      if (elsewhere) return elsewhere.describe(name);
+      return (await own.list()).find((entry) => entry.name === name);
+    },
+    async replace(name) {
+      const elsewhere = routed(name);
+      if (!elsewhere?.replace) throw readOnly(name, 'a store that makes no values', 'Set it yourself.');
+      await elsewhere.replace(name);
+    },
     async overview(known) {
       const here = (await own.list()).filter(({ name }) => !routes.of(name));
       const single = routes.list().flatMap(({ names }) => (names.endsWith('/') ? [] : [names]));
       const elsewhere = new Set([...single, ...known.filter((name) => routes.of(name))]);
-      return [
+      const rotated = new Map(routes.rotations().map(({ name, rotate }) => [name, rotate]));
+      const unset = [...rotated.keys()].filter(
+        (name) => !elsewhere.has(name) && !here.some((entry) => entry.name === name),
+      );
+      const all: ListedSecret[] = [
         ...here.map(({ name, ...info }) => ({ name, store: ownStore, perCall: false, info })),
-        ...(await Promise.all([...elsewhere].map(ask))),
-      ].sort((one, other) => one.name.localeCompare(other.name));
+        ...(await Promise.all([...elsewhere, ...unset].map(ask))),
+      ];
+      return all
+        .map((entry) => {
+          const rotate = rotated.get(entry.name);
+          return rotate ? { ...entry, rotate } : entry;
+        })
+        .sort((one, other) => one.name.localeCompare(other.name));
     },
     check: () =>
       Promise.all(
@@ -157,7 +185,17 @@ function openStore(
       const { log, lookOnly, remember = nobody } = options;
       const noted = (accessor: string): Promise<void> => remember(name, accessor);
       const vault = createVaultStore({ name, config, own, lookOnly, log, remember: noted });
-      return { kind, vault, check: vault.check, to: (route) => bound(name, vault, route, inVault) };
+      const replace = (route: Route, secret: string): Promise<void> =>
+        vault.rotateRole(inVault(route, secret));
+      return {
+        kind,
+        vault,
+        check: vault.check,
+        to: (route) => ({
+          ...bound(name, vault, route, inVault),
+          replace: route.staticRole === undefined ? undefined : (secret) => replace(route, secret),
+        }),
+      };
     }
     case 'folder': {
       const folder = createFolderStore(name, config.path);
@@ -186,19 +224,24 @@ function bound<Address>(
   address: (route: Route, name: string) => Address,
 ): Routed {
   const { write, lend } = at;
-  const { role } = route;
+  const { role, staticRole } = route;
   return {
     store,
     read: (name, version) => at.read(address(route, name), version),
     describe: (name) => at.describe(address(route, name)),
-    write: write && role === undefined ? (name, value) => write(address(route, name), value) : undefined,
+    write:
+      write && (role ?? staticRole) === undefined
+        ? (name, value) => write(address(route, name), value)
+        : undefined,
     lend: lend && role !== undefined ? (name) => lend(address(route, name)) : undefined,
+    replace: undefined,
   };
 }
 
 /** Where a route leads in a Vault; also what its policy has to open. */
 export function inVault(route: Route, name: string): VaultAddress {
-  const { role, url, mount, path = '', field = 'value' } = route;
+  const { role, staticRole, url, mount, path = '', field = 'value' } = route;
+  if (staticRole !== undefined && url !== undefined) return { mount: mount ?? 'database', staticRole, url };
   if (role !== undefined && url !== undefined) return { mount: mount ?? 'database', role, url };
   const single = !route.names.endsWith('/') && /[^/]$/.test(path);
   return { mount: mount ?? 'secret', path: single ? path : `${path}${name}`, field };

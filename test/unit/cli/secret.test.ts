@@ -67,9 +67,9 @@ test('secrets are listed with store, version, age and last use', async () => {
     `insert into leases (id, attempt_id, secret, issued_at) values ('l1', 'a1', 'demo/postgres', now() - interval '3 hours')`,
   );
   const { all } = gatehouse(['secret', 'list']);
-  assert.match(all, /^NAME +STORE +VERSION +AGE +LAST USE\n/);
-  assert.match(all, /^demo\/postgres +file +2 +0 min +3 h ago$/m);
-  assert.match(all, /^slack\/bot-token +file +1 +0 min +–$/m);
+  assert.match(all, /^NAME +STORE +VERSION +AGE +LAST USE +NEXT ROTATION\n/);
+  assert.match(all, /^demo\/postgres +file +2 +0 min +3 h ago +–$/m);
+  assert.match(all, /^slack\/bot-token +file +1 +0 min +– +–$/m);
   const rows = JSON.parse(gatehouse(['secret', 'list', '--json']).all) as Record<string, unknown>[];
   assert.deepEqual(
     rows.map(({ name, version, store }) => [name, version, store]),
@@ -80,7 +80,27 @@ test('secrets are listed with store, version, age and last use', async () => {
   );
   // Without a database there is no last use, and still a list.
   const alone = gatehouse(['secret', 'list'], '', { GATEHOUSE_DATABASE_URL: 'postgres://127.0.0.1:1/none' });
-  assert.match(alone.all, /^demo\/postgres +file +2 +0 min +–$/m);
+  assert.match(alone.all, /^demo\/postgres +file +2 +0 min +– +–$/m);
+});
+
+test('a secret is rotated as secrets.yaml says, and the list shows when the next time is', () => {
+  const table = join(policies, 'secrets.yaml');
+  writeFileSync(
+    table,
+    'secrets:\n  - { names: webhook/key, rotate: { every: 30d, overlap: 7d, by: { kind: webhook-signing } } }\n',
+  );
+  gatehouse(['secret', 'set', 'webhook/key'], canary);
+  assert.match(gatehouse(['secret', 'list']).all, /^webhook\/key +file +1 +0 min +– +in (29|30) d$/m);
+  assert.match(
+    gatehouse(['secret', 'rotate', 'webhook/key']).all,
+    /^Rotated webhook\/key, version 2\. The former value stays good for 7 d, /,
+  );
+  assert.match(gatehouse(['secret', 'list']).all, /^webhook\/key +file +2 +0 min +– +overlap, in 29 d$/m);
+  const again = gatehouse(['secret', 'rotate', 'webhook/key']);
+  assert.deepEqual([again.code, again.all.includes('GH-VAULT-025')], [3, true]);
+  assert.equal(gatehouse(['secret', 'rotate', 'demo/postgres']).code, 3);
+  gatehouse(['secret', 'remove', 'webhook/key']);
+  rmSync(table);
 });
 
 test('a secret is removed by name', () => {

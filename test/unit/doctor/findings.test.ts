@@ -14,6 +14,7 @@ import { diagnosisOf, fail, failure, note, ok, warn, type Finding } from '../../
 import { peopleFindings, type ClassState } from '../../../gateway/doctor/people.ts';
 import { postgresFindings } from '../../../gateway/doctor/postgres.ts';
 import { overridesFindings, rulesFindings } from '../../../gateway/doctor/rules.ts';
+import { rotationFindings } from '../../../gateway/doctor/rotation.ts';
 import { secretsFindings, sharedFindings } from '../../../gateway/doctor/secrets.ts';
 import { filesFindings, settingsFindings } from '../../../gateway/doctor/setup.ts';
 
@@ -91,6 +92,52 @@ describe('files', () => {
     assert.deepEqual(brief(filesFindings(fresh)), ['note data-folder', 'note key']);
     assert.ok(brief(filesFindings({ ...good, keyMode: null })).includes('fail key'));
     assert.ok(brief(filesFindings({ ...fresh, keyNamed: true })).includes('fail key'));
+  });
+});
+
+describe('rotations', () => {
+  const now = new Date('2026-11-01T00:00:00Z');
+  const rotate = { every: 30 * 86_400_000, overlap: 1, by: { kind: 'webhook-signing', seconds: 1 } } as const;
+  const secret = (updatedAt: string) => ({
+    name: 'a',
+    store: 'file',
+    perCall: false,
+    info: { version: 1, updatedAt },
+    rotate,
+  });
+  const row = {
+    secret: 'a',
+    candidate: null,
+    base_version: null,
+    version: 2,
+    former_version: null,
+    overlap_until: null,
+    rotated_at: new Date('2026-10-20T00:00:00Z'),
+    failures: 0,
+    failed_since: null,
+    failure: null,
+    next_try: null,
+  };
+
+  it('are in time, late, or fail', () => {
+    const old = [secret('2026-01-01T00:00:00Z')];
+    const of = (change: object | null) =>
+      rotationFindings(old, new Map(change ? [['a', { ...row, ...change }]] : []), now);
+    assert.deepEqual(brief(rotationFindings([], new Map(), now)), []);
+    assert.deepEqual(brief(of({})), ['ok rotation']);
+    assert.deepEqual(brief(rotationFindings([secret('2026-10-30T00:00:00Z')], new Map(), now)), [
+      'ok rotation',
+    ]);
+    assert.match(textOf(of(null)), /274 days overdue and was never rotated/);
+    assert.match(textOf(of({ rotated_at: new Date('2026-09-01T00:00:00Z') })), /31 days overdue\./);
+    const failed = of({ failed_since: new Date('2026-10-31T10:00:00Z'), failure: 'GH-VAULT-026' });
+    assert.deepEqual(brief(failed), ['fail rotation']);
+    assert.match(textOf(failed), /2026-10-31 10:00 UTC \(GH-VAULT-026\).*secret rotate a/);
+  });
+
+  it('that secrets.yaml forgot leave no former value behind unseen', () => {
+    const rows = new Map([['a', { ...row, former_version: 1 }]]);
+    assert.deepEqual(brief(rotationFindings([], rows, now)), ['warn rotation']);
   });
 });
 

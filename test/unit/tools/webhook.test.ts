@@ -33,6 +33,14 @@ test('one whose answer was lost is sent again under its id, and taken once', asy
   assert.equal(receiver.taken.size, before + 1);
 });
 
+test('while the secret is replaced, a receiver that knows either of the two takes the event', async () => {
+  const other = `whsec_${Buffer.alloc(32, 5).toString('base64')}`;
+  for (const value of [`${other} ${receiver.secret}`, `${receiver.secret} ${other}`]) {
+    await bench.at.store.set('webhook/signing-secret', value);
+    assert.equal((await bench.call('webhook.send', args)).status, 'succeeded');
+  }
+});
+
 test('a secret of another form is a failure that says which form', async () => {
   await bench.at.store.set('webhook/signing-secret', 'not base64!');
   const done = await bench.call('webhook.send', args);

@@ -136,6 +136,23 @@ const wrong: [string, string, RegExp][] = [
     /one secret/,
   ],
   ['a prefix that runs into the name', '- { names: a/, store: corp, path: b }', /has to end with/],
+  ['neither a store nor a rotation', '- { names: a }', /store: is missing/],
+  [
+    'a rotation of several names',
+    '- { names: a/, rotate: { every: 30d, by: { kind: webhook-signing } } }',
+    /one secret/,
+  ],
+  [
+    'a rotation of what is made for each call',
+    "- { names: a, store: corp, role: r, url: 'x://{username}:{password}@h', rotate: { every: 30d, by: { kind: vault } } }",
+    /not for a role/,
+  ],
+  ['a time that is none', '- { names: a, rotate: { every: 30 days, by: { kind: webhook-signing } } }', /30d/],
+  [
+    'a program that the search path finds',
+    '- { names: a, rotate: { every: 30d, by: { kind: command, make: [make-one] } } }',
+    /absolute path/,
+  ],
   ['a key that does not exist', '- { names: a, store: corp, token: x }', /token/],
 ];
 for (const [what, entry, said] of wrong) {

@@ -95,7 +95,8 @@ export function createDynamicUsers(parts: {
   };
 }
 
-const filled = (url: string, { username, password }: { username: string; password: string }): string =>
+/** A URL with a user put in. */
+export const filled = (url: string, { username, password }: { username: string; password: string }): string =>
   url
     .replace('{username}', () => encodeURIComponent(username))
     .replace('{password}', () => encodeURIComponent(password));

@@ -4,17 +4,21 @@ import type { SecretStore } from '../file/index.ts';
 import { refusal } from '../refusals.ts';
 import type { VaultConfig } from '../routes.ts';
 import type { Store } from '../store.ts';
-import { createDynamicUsers } from './dynamic.ts';
+import { createDynamicUsers, filled } from './dynamic.ts';
 import { secretIdReader } from './secret-id.ts';
 import { createSession } from './session.ts';
 import { createTransport } from './transport.ts';
 
 /** Where a Vault keeps one secret: a key within a secret of KV version 2, or a role of its database engine. */
 export type VaultAddress =
-  { mount: string; path: string; field: string } | { mount: string; role: string; url: string };
+  | { mount: string; path: string; field: string }
+  | { mount: string; role: string; url: string }
+  | { mount: string; staticRole: string; url: string };
 
 /** A Vault, and what only it can do. */
 export interface VaultStore extends Store<VaultAddress> {
+  /** Lets the database engine change the password of a static role, at once. */
+  rotateRole: (at: VaultAddress) => Promise<void>;
   /** Ends a session of before with everything that it lent. @returns false where it cannot be ended now */
   revokeSession: (accessor: string) => Promise<boolean>;
   /** Signs out. */
@@ -26,6 +30,13 @@ const Secret = z.object({
   data: z.object({ data: z.record(z.string(), z.unknown()).nullable(), metadata: Metadata }),
 });
 const Stored = z.object({ data: Metadata });
+const StaticUser = z.object({
+  data: z.object({
+    username: z.string().min(1),
+    password: z.string().min(1),
+    last_vault_rotation: z.string(),
+  }),
+});
 
 /**
  * HashiCorp Vault or OpenBao, signed in with AppRole at the first use.
@@ -58,7 +69,7 @@ export function createVaultStore(parts: {
   const users = createDynamicUsers({ store: name, session, log });
 
   const found = async (at: VaultAddress, version?: number): Promise<z.output<typeof Secret> | undefined> => {
-    if ('role' in at) return undefined;
+    if (!('path' in at)) return undefined;
     const of = version === undefined ? '' : `?version=${version}`;
     const answer = await session.call({ method: 'GET', path: `${at.mount}/data/${at.path}${of}` });
     if (answer === undefined) return undefined;
@@ -67,10 +78,24 @@ export function createVaultStore(parts: {
     throw refusal(name, 'odd');
   };
 
+  const staticUser = async (at: VaultAddress): Promise<z.output<typeof StaticUser>['data'] | undefined> => {
+    if (!('staticRole' in at)) return undefined;
+    const answer = await session.call({ method: 'GET', path: `${at.mount}/static-creds/${at.staticRole}` });
+    if (answer === undefined) return undefined;
+    const parsed = StaticUser.safeParse(answer);
+    if (parsed.success) return parsed.data.data;
+    throw refusal(name, 'odd');
+  };
+
   return {
     async read(at, version) {
+      // Of a static role there is the current password only.
+      if ('staticRole' in at) {
+        const user = version === undefined || version === 1 ? await staticUser(at) : undefined;
+        return user && filled(at.url, user);
+      }
       const secret = await found(at, version);
-      if (!secret || 'role' in at) return undefined;
+      if (!secret || !('path' in at)) return undefined;
       const { data } = secret.data;
       const value = data && Object.hasOwn(data, at.field) ? data[at.field] : undefined;
       if (value === undefined) return undefined;
@@ -78,7 +103,7 @@ export function createVaultStore(parts: {
       return value;
     },
     async write(at, value) {
-      if ('role' in at) throw refusal(name, 'odd');
+      if (!('path' in at)) throw refusal(name, 'odd');
       const known = await found(at);
       // Other keys of the secret stay, and nobody's write in between is lost (`cas`).
       const answer = await session.call({
@@ -94,6 +119,8 @@ export function createVaultStore(parts: {
       return { version: parsed.data.data.version, updatedAt: parsed.data.data.created_time };
     },
     async describe(at) {
+      const user = await staticUser(at);
+      if (user) return { version: 1, updatedAt: user.last_vault_rotation };
       const secret = await found(at);
       if (!secret?.data.data) return undefined;
       const { version, created_time: updatedAt } = secret.data.metadata;
@@ -102,6 +129,10 @@ export function createVaultStore(parts: {
     async lend(at) {
       if ('role' in at) return users.lend(at);
       throw refusal(name, 'odd');
+    },
+    async rotateRole(at) {
+      if (!('staticRole' in at)) throw refusal(name, 'odd');
+      await session.call({ method: 'POST', path: `${at.mount}/rotate-role/${at.staticRole}`, body: {} });
     },
     async check() {
       await session.call({ method: 'GET', path: 'auth/token/lookup-self' });

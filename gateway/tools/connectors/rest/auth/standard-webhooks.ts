@@ -1,13 +1,16 @@
 import { Webhook } from 'standardwebhooks';
+import { signingSecrets } from '../../../../vault/index.ts';
 import { unusableSecret } from './secret.ts';
 import type { Signer } from './types.ts';
 
 /** https://www.standardwebhooks.com: id, time and body signed together, so that a replay is found. */
 export const standardWebhooks: Signer<'standard-webhooks'> = (auth, { secret, body, attempt }, { now }) => {
   const at = new Date(now());
+  const secrets = signingSecrets(secret);
   let signature: string;
   try {
-    signature = new Webhook(secret).sign(attempt, at, body ?? '');
+    // Two are good while one takes the place of the other: the receiver may know either.
+    signature = secrets.map((one) => new Webhook(one).sign(attempt, at, body ?? '')).join(' ');
   } catch {
     throw unusableSecret(auth.secret, 'Write it as whsec_ and Base64.');
   }
@@ -17,6 +20,6 @@ export const standardWebhooks: Signer<'standard-webhooks'> = (auth, { secret, bo
       'webhook-timestamp': String(Math.floor(at.getTime() / 1000)),
       'webhook-signature': signature,
     },
-    sensitive: [secret.replace(/^whsec_/, '')],
+    sensitive: secrets.map((one) => one.replace(/^whsec_/, '')),
   };
 };
