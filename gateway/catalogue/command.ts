@@ -13,8 +13,8 @@ interface Grammar {
   name: string;
   /** Words that stand there as they are, such as `write` in `/file write {path} {content}`. */
   fixed: string[];
-  /** One for each word that the person chooses: the names in it, and where they are. */
-  slots: { names: string[]; pattern: RegExp }[];
+  /** The argument of each word that the person chooses, in their order. */
+  slots: string[];
 }
 
 const slot = /\{([a-z][A-Za-z0-9]*)\}/g;
@@ -75,33 +75,17 @@ export function commandKey({ command }: Pick<ToolFile, 'command'>): string | nul
 function grammarOf(command: string): Grammar {
   const [first = '', ...parts] = command.split(' ');
   const fixed = parts.filter((part) => !part.includes('{'));
-  const slots = parts
-    .filter((part) => part.includes('{'))
-    .map((part) => ({
-      names: [...part.matchAll(slot)].map(([, name = '']) => name),
-      pattern: new RegExp(`^${part.split(slot).map(piece).join('')}$`, 's'),
-    }));
+  const slots = parts.filter((part) => part.includes('{')).map((part) => part.slice(1, -1));
   return { name: first.slice(1), fixed, slots };
 }
-
-// `split` gives what stands between the slots and their names by turns.
-const piece = (text: string, at: number): string =>
-  at % 2 === 1 ? '(.+?)' : text.replace(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`);
 
 function valuesOf({ slots }: Grammar, text: string): Record<string, string> {
   const values: Record<string, string> = {};
   let rest = text;
-  for (const [at, { names, pattern }] of slots.entries()) {
-    const last = at === slots.length - 1;
-    const [value, left] = last ? [whole(rest), ''] : next(rest);
+  for (const [at, name] of slots.entries()) {
+    const [value, left] = at === slots.length - 1 ? [whole(rest), ''] : next(rest);
     rest = left;
-    if (value === '') continue;
-    const found = pattern.exec(value);
-    // What does not have the form goes to the first name as it is, for its schema to refuse.
-    names.forEach((name, index) => {
-      const part = found ? found[index + 1] : index === 0 ? value : undefined;
-      if (part !== undefined) values[name] = part;
-    });
+    if (value !== '') values[name] = value;
   }
   return values;
 }

@@ -148,10 +148,10 @@ export const ToolSchema = z.strictObject({
   command: z
     .string()
     .max(120)
-    .regex(/^\/[a-z][a-z0-9-]{0,31}( [a-z][a-z0-9-]*)*( \S*\{[a-z][A-Za-z0-9]*\}\S*)*$/)
+    .regex(/^\/[a-z][a-z0-9-]{0,31}( [a-z][a-z0-9-]*)*( \{[a-z][A-Za-z0-9]*\})*$/)
     .optional()
     .describe(
-      'where the words of a command go: `/issue {owner}/{repo} {title} {body}`; the last takes the rest',
+      'where the words of a command go: `/issue {owner} {repo} {title} {body}`; the last takes the rest',
     ),
   sentence: z.string().min(1).max(300).describe('the call in words, for cards'),
   done: z.string().min(1).max(300).describe('the outcome in words, for replies'),

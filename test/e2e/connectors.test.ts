@@ -5,6 +5,7 @@ import { after, afterEach, before, describe, it } from 'node:test';
 import { createSecretStore } from '../../gateway/vault/index.ts';
 import { person, type Person } from './support/person.ts';
 import { testStack, type TestStack } from './support/stack.ts';
+import { allStores, holders } from './support/stores.ts';
 import { startSystems, type Systems } from './support/systems.ts';
 
 let stack: TestStack;
@@ -57,14 +58,14 @@ interface Case {
 const cases: Case[] = [
   {
     system: 'GitHub',
-    command: '/issue acme/site "Login fails" Since Monday, with any password',
+    command: '/issue acme site "Login fails" Since Monday, with any password',
     workflow: '/example github acme site 1 Fixed on Monday',
     votes: { command: 0, workflow: 0 },
     done: { command: /Opened issue 1.*receipt/i, workflow: /comment.*receipt/i },
     effects: () => systems.github.issues.length + systems.github.comments.length,
     leases: 'github/token',
     denied: [
-      ['/issue other/site "Login fails" Since Monday', /path|not.*list|reach/i],
+      ['/issue other site "Login fails" Since Monday', /not done|refused/i],
       ['/example github acme site none Fixed', /args_invalid/],
     ],
   },
@@ -93,11 +94,11 @@ const cases: Case[] = [
   {
     system: 'the database',
     command: '/query select count(*) as everybody from customers',
-    workflow: '/example database 10',
+    workflow: '/example database 50',
     votes: { command: 0, workflow: 2 },
     done: { command: /everybody.*receipt/i, workflow: /receipt/i },
     effects: price,
-    adds: { command: 0, workflow: 5 },
+    adds: { command: 0, workflow: 24.5 },
     leases: 'demo/postgres',
     denied: [
       ['/query delete from customers', /only|reads|select/i],
@@ -217,7 +218,7 @@ describe('each system, from the chat and from a workflow', { timeout: 600_000 },
     const deal = [...systems.hubspot.deals.keys()];
     for (const said of [
       '/jira delete OPS-1',
-      '/dispatch acme/site deploy.yml main',
+      '/dispatch acme site deploy.yml main',
       '/post announcements Never mind',
     ]) {
       await requester.say(said);
@@ -254,3 +255,59 @@ async function eventuallyChanged(effects: Case['effects'], before: number, by: n
   }
   return effects();
 }
+
+/** What a careless system repeats of a secret: as it is, and as the codings of headers, addresses and JSON write it. */
+const formsOf = (secret: string): string[] => [
+  ...new Set([
+    secret,
+    Buffer.from(secret).toString('base64'),
+    encodeURIComponent(secret),
+    JSON.stringify(secret).slice(1, -1),
+  ]),
+];
+
+describe('systems that repeat the secret they were sent', { timeout: 300_000 }, () => {
+  it('in what they answer: the words are kept, the secret is not', async () => {
+    const { github, jira, hubspot } = systems;
+    const leak = (secret: string): string => ['leak', ...formsOf(secret)].join(' ');
+    github.issues.push({ number: 9, title: leak(github.token), body: null, state: 'open', labels: [] });
+    jira.add(leak(`${jira.user}:${jira.token}`));
+    hubspot.deals.set('900', { id: '900', properties: { dealname: leak(hubspot.token) } });
+    for (const said of ['/issues acme site leak', '/jira find project = OPS', '/deal find leak']) {
+      await requester.say(said);
+      assert.match(await requester.answerTo(said, /leak/), /\[redacted\]/, said);
+    }
+  });
+
+  it('in why they refuse', async () => {
+    const { github, jira, hubspot } = systems;
+    const all = (secret: string): string => formsOf(secret).join(' ');
+    github.failNext({ status: 422, json: { message: all(github.token) } });
+    jira.failNext({ status: 400, json: { errorMessages: [all(`${jira.user}:${jira.token}`)], errors: {} } });
+    hubspot.failNext({ status: 400, json: { status: 'error', message: all(hubspot.token) } });
+    for (const said of [
+      '/issue acme site Again and again',
+      '/jira add OPS Task Again now',
+      '/deal add Again 1 open',
+    ]) {
+      await requester.say(said);
+      await requester.answerTo(said, /not done|refused/i);
+    }
+    // The server says why in words that hold the password.
+    const mail = '/mail nobody@example.com Hello It is on its way';
+    await carryOut(mail, 1, /not done|refused/i, () => systems.mail.taken.length);
+  });
+
+  it('and none of it is in a table, a file, a log, a metric, a receipt or a page', async () => {
+    const stores = await allStores(stack);
+    for (const page of ['/', '/receipts'])
+      stores.push({ name: `page ${page}`, text: await (await requester.open(page)).text() });
+    // What is lent of a whole is a secret as well: the token of user:token, the password of user:password.
+    const secrets = Object.values(systems.secrets).flatMap((secret) =>
+      secret.includes('@') ? [secret, secret.slice(secret.indexOf(':') + 1)] : [secret],
+    );
+    assert.equal(secrets.length, 7);
+    for (const secret of secrets)
+      for (const form of formsOf(secret)) assert.deepEqual(holders(stores, form), [], form.slice(0, 12));
+  });
+});

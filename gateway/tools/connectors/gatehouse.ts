@@ -80,8 +80,8 @@ function help(tools: readonly Tool[], about: unknown): string {
   const line = ({ usage, command, description }: Tool): string => `${usage ?? command} – ${description}`;
   const nameOf = (text: string): string => text.slice(1).split(' ', 1)[0] ?? '';
   const typed = tools.filter(({ usage, command }) => usage !== undefined || command !== undefined);
-  if (about !== undefined) {
-    const wanted = String(about).toLowerCase();
+  if (typeof about === 'string') {
+    const wanted = about.toLowerCase();
     const named = typed.filter(({ usage, command }) => nameOf(command ?? usage ?? '') === wanted);
     if (named.length > 0) return named.map(line).join('\n');
     return `There is no command /${wanted}. Send /help for the list.`;

@@ -28,16 +28,16 @@ test('each shipped command is read from its own example, into arguments that its
 test('words go where the command puts them, as they were typed', () => {
   for (const [text, tool, args] of [
     [
-      '/issue acme/site "Login fails" Since “Monday”',
+      '/issue acme site "Login fails" Since “Monday”',
       'github.issue.create',
       { owner: 'acme', repo: 'site', title: 'Login fails', body: 'Since “Monday”' },
     ],
     [
-      '/issue acme/site “Login fails” "It does"',
+      '/issue acme site “Login fails” "It does"',
       'github.issue.create',
       { owner: 'acme', repo: 'site', title: 'Login fails', body: 'It does' },
     ],
-    ['/close-issue acme/site#42', 'github.issue.close', { owner: 'acme', repo: 'site', number: 42 }],
+    ['/close-issue acme site 42', 'github.issue.close', { owner: 'acme', repo: 'site', number: 42 }],
     [
       '/mail a@example.com,b@example.com Hi all of you',
       'mail.send',
@@ -59,14 +59,14 @@ test('what is missing or has another form is left to the schema of the tool, whi
   for (const text of [
     '/issue',
     '/issue acme Title body',
-    '/issue acme/site "only a title"',
-    '/issue acme/site "never closed',
-    '/close-issue acme/site#many',
+    '/issue acme site "only a title"',
+    '/issue acme site "never closed',
+    '/close-issue acme site many',
     '/jira delete OPS-1 please',
     '/deal delete 1 2',
     '/hook orders order.shipped no pairs',
     '/mail ann@example.com Hi',
-    '/dispatch ../.. deploy.yml main',
+    '/dispatch .. .. deploy.yml main',
   ]) {
     const call = read(text);
     const tool = tools.find(({ name }) => name === call?.tool);
