@@ -4,7 +4,7 @@ import type { Express } from 'express';
 import { PgBoss } from 'pg-boss';
 import { createApprovals, n8nExecutions, waitingProxy } from './approvals/index.ts';
 import { createContinuity, headsFileOf, listReceipts, startSealer } from './audit/index.ts';
-import { loadCatalogue } from './catalogue/index.ts';
+import { callOf, loadCatalogue } from './catalogue/index.ts';
 import { createWeb } from './channels/index.ts';
 import { reservedFolders, type Logger, type Settings } from './config/index.ts';
 import { migrate, openPool, Signals, transaction, type Pool } from './db/index.ts';
@@ -149,6 +149,7 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
     pairing,
     factors,
     limits,
+    callOf: (command) => callOf(catalogue.list(), command),
     signingSecret,
     sessionSecret: createSecretKey(await installationSecret(store, 'gateway/session-key', ''), 'base64'),
     clock,

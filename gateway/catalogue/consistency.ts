@@ -1,4 +1,5 @@
 import { chatFaults } from './chat-faults.ts';
+import { commandFaults } from './command.ts';
 import type { FoundFault } from './faults.ts';
 import { filesFaults } from './files-faults.ts';
 import { soundsChangeable } from './pins.ts';
@@ -57,6 +58,7 @@ export function inconsistencies(
     ...chatFaults(tool),
     ...previewFaults(tool),
     ...tokenFaults(tool),
+    ...commandFaults(tool),
   );
   return faults;
 }

@@ -1,6 +1,7 @@
 export type { Apis } from './apis.ts';
 export type { ArgumentProblem } from './arguments.ts';
 export type { Auth } from './auth.ts';
+export { callOf, type CommandCall } from './command.ts';
 export { evaluate } from './expression.ts';
 export { faultLine, type Fault } from './faults.ts';
 export { ownHeaders, type Egress, type HostEntry } from './http.ts';

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { GatehouseError } from '../config/index.ts';
 import { digestOfText } from '../envelope/index.ts';
 import { readApis } from './apis.ts';
+import { commandKey } from './command.ts';
 import { unreadable, unusable, type Fault } from './faults.ts';
 import { readTool, type Tool } from './parse.ts';
 
@@ -115,7 +116,22 @@ export function checkCatalogue(policiesDir: string, reserved: readonly string[] 
         fault,
         remedy: 'Give one of the two another name.',
       });
-    } else tools.set(read.tool.name, read.tool);
+    } else {
+      const twin = [...tools.values()].find(
+        (tool) => tool.command !== undefined && commandKey(tool) === commandKey(read.tool),
+      );
+      if (twin) {
+        const fault = `${twin.name} has the command \`${commandKey(twin)}\` already`;
+        faults.push({
+          file,
+          line: read.line,
+          field: 'command',
+          fault,
+          remedy: 'Give one of the two another word.',
+        });
+      }
+      tools.set(read.tool.name, read.tool);
+    }
   }
   return { tools, faults, version: digestOfText(JSON.stringify(texts)) };
 }

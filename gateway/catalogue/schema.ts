@@ -145,6 +145,14 @@ export const ToolSchema = z.strictObject({
     .describe('arguments that name content which can change, and how its version is fixed'),
   example: z.record(argument, z.json()).optional().describe('the arguments of a typical call'),
   usage: z.string().max(120).optional().describe('what a person types for it, shown by help'),
+  command: z
+    .string()
+    .max(120)
+    .regex(/^\/[a-z][a-z0-9-]{0,31}( [a-z][a-z0-9-]*)*( \{[a-z][A-Za-z0-9]*\})*$/)
+    .optional()
+    .describe(
+      'where the words of a command go: `/issue {owner} {repo} {title} {body}`; the last takes the rest',
+    ),
   sentence: z.string().min(1).max(300).describe('the call in words, for cards'),
   done: z.string().min(1).max(300).describe('the outcome in words, for replies'),
   directory: z

@@ -47,12 +47,12 @@ export class N8n {
   readonly #http: HttpPool;
   readonly #base: string;
   readonly #path: string;
-  readonly #deps: Pick<DeliveryDeps, 'signingSecret' | 'clock'>;
+  readonly #deps: Pick<DeliveryDeps, 'signingSecret' | 'clock' | 'callOf'>;
   readonly #pings = new Map<string, () => void>();
   #seenAlive = 0;
   #probe: { at: number; answer: Promise<DeliveryHealth['n8n']> } | undefined;
 
-  constructor(deps: Pick<DeliveryDeps, 'settings' | 'signingSecret' | 'clock'>) {
+  constructor(deps: Pick<DeliveryDeps, 'settings' | 'signingSecret' | 'clock' | 'callOf'>) {
     const url = new URL(deps.settings.n8nUrl);
     this.#base = url.pathname.replace(/\/$/, '');
     this.#path = `${this.#base}/webhook/${deps.settings.n8nWebhookPath}`;
@@ -66,9 +66,11 @@ export class N8n {
     });
   }
 
-  /** Posts one envelope with its run. Never throws. */
+  /** Posts one envelope with its run, and with the call of its command where it stands for one. Never throws. */
   async post(envelope: Envelope, run: RunGrant, id: string): Promise<Posted> {
-    const body = JSON.stringify({ envelope, run });
+    const { command } = envelope.data.content;
+    const call = command && this.#deps.callOf(command);
+    const body = JSON.stringify({ envelope, run, ...(call && { call }) });
     try {
       const response = await this.#http.request({
         method: 'POST',

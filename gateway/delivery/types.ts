@@ -1,9 +1,10 @@
 import type { KeyObject } from 'node:crypto';
 import type { PgBoss } from 'pg-boss';
+import type { CommandCall } from '../catalogue/index.ts';
 import type { ChannelAdapter, Inbound, InboundMessage, Outgoing, Route } from '../channels/index.ts';
 import type { Logger, Settings } from '../config/index.ts';
 import type { Pool, Queryable, Signals, Transaction } from '../db/index.ts';
-import type { Envelope } from '../envelope/index.ts';
+import type { Command, Envelope } from '../envelope/index.ts';
 import type { Factors } from '../factors/index.ts';
 import type { RunContext } from '../policy/index.ts';
 import type { Automations, Identity, Limits, NewLink, Pairing, People } from '../sessions/index.ts';
@@ -122,6 +123,8 @@ export interface DeliveryDeps {
   pairing: Pairing;
   factors: Pick<Factors, 'takeNews'>;
   limits: Limits;
+  /** The call that a command stands for by the catalogue; null where no tool has it. */
+  callOf: (command: Command) => CommandCall | null;
   /** `whsec_<base64>`, shared with the nodes' credential. */
   signingSecret: string;
   /** Keys the session names, so that none can be computed from public ids. */

@@ -100,8 +100,10 @@ export class EnvelopeNormaliser implements INodeType {
         const result = fromGateway ? await fromMessage(this, item, index) : await fromTrigger(this, index);
         if (result === 'ping') return null;
         if ('refusal' in result) return rejected(result.refusal);
-        const { envelope, run } = result;
-        return { output: routes.outputs.get(commandOf(envelope) ?? '') ?? ENVELOPE, json: { envelope, run } };
+        return {
+          output: routes.outputs.get(commandOf(result.envelope) ?? '') ?? ENVELOPE,
+          json: { ...result },
+        };
       } catch (error) {
         return rejected(refusalOfError(error));
       }

@@ -7,7 +7,8 @@ import { checkSignature } from '../shared/signature';
 import { envelopeErrors } from '../shared/envelope';
 
 /** An envelope with its run, why there is none, or a ping that was answered. */
-export type Normalised = { envelope: IDataObject; run: IDataObject } | { refusal: Refusal } | 'ping';
+export type Normalised =
+  { envelope: IDataObject; run: IDataObject; call?: IDataObject } | { refusal: Refusal } | 'ping';
 
 /** Reads an item of the Webhook node: the gateway's signature first, then the schema, and only then the content. */
 export async function fromMessage(
@@ -28,7 +29,7 @@ export async function fromMessage(
   if (!isObject(message) || !isObject(message.envelope)) {
     return refuse('envelope_invalid', 'The message holds no envelope.');
   }
-  const { envelope, run } = message;
+  const { envelope, run, call } = message;
   const wrong = envelopeErrors(envelope);
   if (wrong) return refuse('envelope_invalid', `The envelope is not valid: ${wrong}.`);
   if ((envelope.data as IDataObject).event === 'ping') {
@@ -38,7 +39,11 @@ export async function fromMessage(
   if (!isObject(run) || typeof run.token !== 'string') {
     return refuse('run_missing', 'The message holds no run.');
   }
-  return { envelope, run: { token: run.token, expiresAt: run.expiresAt } };
+  return {
+    envelope,
+    run: { token: run.token, expiresAt: run.expiresAt },
+    ...(isObject(call) && { call: { tool: call.tool, args: call.args } }),
+  };
 }
 
 function refuse(code: string, text: string, next?: string): { refusal: Refusal } {

@@ -1,4 +1,4 @@
-import type { Catalogue } from '../../catalogue/index.ts';
+import type { Catalogue, Tool } from '../../catalogue/index.ts';
 import type { Outgoing } from '../../channels/index.ts';
 import { GatehouseError } from '../../config/index.ts';
 import type { Delivery } from '../../delivery/index.ts';
@@ -39,7 +39,7 @@ export function createGatehouseConnector(deps: {
         case 'reply':
           return reply(deps.delivery, call);
         case 'help':
-          return say(help(deps.catalogue));
+          return say(help(deps.catalogue.list(), call.args.request));
         case 'whoami':
           return say(whoami(call));
         case 'pending':
@@ -79,12 +79,25 @@ function reply(delivery: Pick<Delivery, 'reply'>, call: ConnectorCall): Outcome 
   };
 }
 
-function help(catalogue: Catalogue): string {
-  const lines = catalogue
-    .list()
-    .filter((tool) => tool.usage !== undefined)
-    .map((tool) => `${tool.usage} – ${tool.description}`);
-  return ['Here is what you can write:', ...lines].join('\n');
+/** The few that everybody needs, and the names of the others; with a name, that command in full. */
+function help(tools: readonly Tool[], about: unknown): string {
+  const line = ({ usage, command, description }: Tool): string => `${usage ?? command} – ${description}`;
+  const nameOf = (text: string): string => text.slice(1).split(' ', 1)[0] ?? '';
+  const typed = tools.filter(({ usage, command }) => usage !== undefined || command !== undefined);
+  if (typeof about === 'string') {
+    const wanted = about.toLowerCase();
+    const named = typed.filter(({ usage, command }) => nameOf(command ?? usage ?? '') === wanted);
+    if (named.length > 0) return named.map(line).join('\n');
+    return `There is no command /${wanted}. Send /help for the list.`;
+  }
+  const more = [...new Set(typed.flatMap(({ command }) => (command === undefined ? [] : [nameOf(command)])))];
+  return [
+    'Here is what you can write:',
+    ...typed.filter(({ command }) => command === undefined).map(line),
+    ...(more.length > 0
+      ? [`More: ${more.map((name) => `/${name}`).join(', ')}. /help ${more[0]} tells how one is written.`]
+      : []),
+  ].join('\n');
 }
 
 function whoami({ caller }: ConnectorCall): string {

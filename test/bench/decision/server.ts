@@ -148,6 +148,7 @@ async function oneRun(
     adapters: new Map([[web.kind, web]]),
     people,
     pairing: createPairing({ pool, people }),
+    callOf: () => null,
     factors: { takeNews: async () => [] },
     automations: { get: () => undefined },
     limits: await createLimits({ policiesDir: settings.policiesDir }),

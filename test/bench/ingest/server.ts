@@ -66,6 +66,7 @@ async function gatehouse(data: Data): Promise<{ app: express.Express; stop: () =
     adapters: new Map([[slack.kind, slack]]),
     people,
     pairing: createPairing({ pool, people }),
+    callOf: () => null,
     factors: { takeNews: async () => [] },
     automations: { get: () => undefined },
     limits: await createLimits({ policiesDir: data.policiesDir }),

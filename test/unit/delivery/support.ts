@@ -231,6 +231,7 @@ export class Stage {
       boss: this.#boss,
       settings: this.settings,
       adapters: new Map([['slack', this.channel]]),
+      callOf: ({ name }) => (name === 'known' ? { tool: 'some.tool', args: {} } : null),
       people: {
         version: 'v1',
         get: (principal) => (principal === 'ann' ? ann : undefined),

@@ -72,6 +72,12 @@ describe('Envelope Normaliser', () => {
     assert.ok(EnvelopeSchema.safeParse(passed?.[0]?.envelope).success);
   });
 
+  it('hands on the call that the gateway read in a command, and nothing else of the message', async () => {
+    const call = { tool: 'files.read', args: { path: 'a.txt' } };
+    const [, passed] = await normalise(received(JSON.stringify({ envelope, run, call, other: 1 })));
+    assert.deepEqual(passed, [{ envelope, run, call }]);
+  });
+
   it('gives each listed command an output of its own, and everything else the envelope’s', async () => {
     const commands = 'pay\n\n /help, balance \nbalance';
     const leavesBy = async (name: string | null): Promise<number[]> => {
