@@ -1,6 +1,5 @@
 import type { Command } from '../envelope/index.ts';
 import type { FoundFault } from './faults.ts';
-import type { Tool } from './parse.ts';
 import type { ToolFile } from './schema.ts';
 
 /** A call as a person's command asks for it; whether it may run is decided like any other. */
@@ -26,7 +25,7 @@ const closing: Record<string, string> = { '"': '"', '“': '”', '„': '“' }
  * out, so that the tool's own schema says what it lacks.
  * @returns null where no tool has such a command; the help on it where its first words fit none of them
  */
-export function callOf(tools: readonly Tool[], { name, words }: Command): CommandCall | null {
+export function callOf(tools: readonly ToolFile[], { name, words }: Command): CommandCall | null {
   const known = tools.flatMap((tool) => {
     if (tool.command === undefined) return [];
     const grammar = grammarOf(tool.command);
