@@ -25,7 +25,7 @@ interface Told {
   reasons?: { code: string }[];
 }
 
-describe('a database that is put back', { timeout: 170_000 }, () => {
+describe('a database that is put back', { timeout: 500_000 }, () => {
   let bank: CountingBank;
   let db: TestDatabase;
   let folder: Awaited<ReturnType<typeof gatewayFolder>>;
