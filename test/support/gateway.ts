@@ -88,7 +88,7 @@ export async function refusedStart(
 export async function startGateway(
   folder: { policiesDir: string; dataDir: string },
   env: NodeJS.ProcessEnv,
-  patienceMs = 30_000,
+  patienceMs = 120_000,
 ): Promise<GatewayProcess> {
   const { env: whole, ports } = await environment(folder, env);
   const { child, said } = start(whole);

@@ -40,7 +40,7 @@ egress:
 connector: { kind: http }
 ${change}`;
 
-describe('a tool’s file that is put into the folder of a running gateway', { timeout: 170_000 }, () => {
+describe('a tool’s file that is put into the folder of a running gateway', { timeout: 500_000 }, () => {
   let database: TestDatabase;
   let folder: Awaited<ReturnType<typeof gatewayFolder>>;
   let gateway: GatewayProcess;

@@ -119,7 +119,7 @@ before(async () => {
 });
 after(() => database.drop());
 
-describe('a gateway with a broken policy file', { timeout: 170_000 }, () => {
+describe('a gateway with a broken policy file', { timeout: 500_000 }, () => {
   for (const [name, { file, damage, told }] of Object.entries(faults)) {
     it(`refuses to start and names file, line and reason: ${name}`, async () => {
       const folder = await gatewayFolder(async ({ policiesDir }) => {
@@ -136,7 +136,7 @@ describe('a gateway with a broken policy file', { timeout: 170_000 }, () => {
   }
 });
 
-describe('a running gateway that is asked to read its policy files again', { timeout: 170_000 }, () => {
+describe('a running gateway that is asked to read its policy files again', { timeout: 500_000 }, () => {
   let gateway: GatewayProcess;
   let folder: Awaited<ReturnType<typeof gatewayFolder>>;
   let token: string;
@@ -260,7 +260,7 @@ describe('a running gateway that is asked to read its policy files again', { tim
   });
 });
 
-describe('a gateway that is given an earlier revision of a file', { timeout: 170_000 }, () => {
+describe('a gateway that is given an earlier revision of a file', { timeout: 500_000 }, () => {
   it('refuses to start, says what to type, and starts once that was typed', async () => {
     const own = await testDatabase();
     const env = { GATEHOUSE_DATABASE_URL: own.url };

@@ -15,7 +15,7 @@ const skip = process.env.CI ? false : noBrowser;
 const shots = process.env.GATEHOUSE_TEST_SHOTS;
 
 /** The real gateway with strict payments, and people with Chromium's own authenticator. */
-describe('a strict request, in a browser', { skip, timeout: 170_000 }, () => {
+describe('a strict request, in a browser', { skip, timeout: 500_000 }, () => {
   let database: TestDatabase;
   let folder: Awaited<ReturnType<typeof gatewayFolder>>;
   let gateway: GatewayProcess;

@@ -53,7 +53,7 @@ const full = (table: string): string =>
    $$ begin raise exception 'could not extend file: No space left on device' using errcode = '53100'; end $$;
    create trigger disk_full before insert or update on ${table} for each row execute function disk_full()`;
 
-describe('a Postgres whose disk is full', { timeout: 170_000 }, () => {
+describe('a Postgres whose disk is full', { timeout: 500_000 }, () => {
   let database: TestDatabase;
   let stage: Scene;
   let requester: Person;
@@ -155,7 +155,7 @@ function fillWith(file: number, block: Buffer): void {
   }
 }
 
-it('a disk that really fills up loses no acknowledged message', { timeout: 170_000 }, async (t) => {
+it('a disk that really fills up loses no acknowledged message', { timeout: 500_000 }, async (t) => {
   const disk = smallDisk(200);
   if (!disk)
     return t.diagnostic('this user may not mount a small disk; the refused writes above stand in for it');

@@ -15,7 +15,7 @@ import { testDatabase, type TestDatabase } from '../../support/postgres.ts';
 import { args, storeWaiting } from './waiting.ts';
 
 /** The real command at a real gateway, and people at its pages. */
-describe('the terminal', { timeout: 170_000 }, () => {
+describe('the terminal', { timeout: 500_000 }, () => {
   let database: TestDatabase;
   let folder: Awaited<ReturnType<typeof gatewayFolder>>;
   let gateway: GatewayProcess;

@@ -22,7 +22,7 @@ import {
 } from '../../support/vendors.ts';
 
 /** The real gateway between fake vendors and a real Postgres, while n8n is down. */
-describe('what vendors, and others at their addresses, may send', { timeout: 170_000 }, () => {
+describe('what vendors, and others at their addresses, may send', { timeout: 500_000 }, () => {
   let database: TestDatabase;
   let vendors: Vendors;
   let folder: Awaited<ReturnType<typeof gatewayFolder>>;

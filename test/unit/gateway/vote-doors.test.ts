@@ -24,7 +24,7 @@ import {
 import { storeWaiting } from './waiting.ts';
 
 /** The real gateway with every door through which a vote could come, and requests that wait for two approvers. */
-describe('the doors of a vote', { timeout: 170_000 }, () => {
+describe('the doors of a vote', { timeout: 500_000 }, () => {
   let database: TestDatabase;
   let vendors: Vendors;
   let folder: Awaited<ReturnType<typeof gatewayFolder>>;
