@@ -10,6 +10,7 @@ import { reservedFolders, type Logger, type Settings } from './config/index.ts';
 import { migrate, openPool, Signals, transaction, type Pool } from './db/index.ts';
 import { createDelivery, type Delivery } from './delivery/index.ts';
 import { examine } from './doctor/index.ts';
+import { createPostgresExecutor } from './durable/index.ts';
 import { createFactors } from './factors/index.ts';
 import {
   createPolicy,
@@ -190,6 +191,7 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
     factors,
   });
   const sandbox = createSandbox({ runnerUrl: settings.runnerUrl, token: await store.get('runner/token') });
+  const executor = createPostgresExecutor({ boss, log });
   const tools = createTools({
     pool,
     policy,
@@ -207,6 +209,8 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
       files,
     }),
     epoch,
+    executor,
+    runContext: (db, id) => delivery.runContext(db, id),
     log,
   });
   const sealer = await startSealer({ pool, headsFile: headsFileOf(settings.dataDir), log });
@@ -244,6 +248,14 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
     endLostSessions();
   }, 60_000);
   stops.push(() => clearInterval(recovery));
+  await executor.start((id) => tools.tryAgain(id));
+  stops.push(() => executor.stop());
+  const awakening = setInterval(() => {
+    tools
+      .awaken()
+      .catch((error: unknown) => log.warn({ err: error }, 'planned calls could not be looked for'));
+  }, 5000);
+  stops.push(() => clearInterval(awakening));
   stops.push(rotations.start());
   const reload = (): void => void reloader.reload().then(() => approvals.rulesReloaded());
   process.on('SIGHUP', reload);

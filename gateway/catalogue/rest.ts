@@ -47,6 +47,13 @@ export const ApiSchema = z.strictObject({
     .describe('its secret may go out over http: for a network of your own'),
   auth: AuthSchema.optional(),
   headers: z.record(headerName, z.string().max(200)).default({}),
+  concurrency: z
+    .number()
+    .int()
+    .min(1)
+    .max(1000)
+    .optional()
+    .describe('how many calls of it may be under way at once, of all gateways together; more wait'),
   errors: z.array(ErrorRule).max(40).default([]),
   detail: expression.optional().describe('reads the vendor’s own words from an answer that is no success'),
 });

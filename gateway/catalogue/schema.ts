@@ -173,6 +173,19 @@ export const ToolSchema = z.strictObject({
     .enum(['attempt', 'none'])
     .describe('`attempt`: doing the call twice with one attempt id has one effect'),
   timeoutSeconds: z.number().int().min(1).max(300).default(30),
+  retry: z
+    .strictObject({
+      seconds: z.number().int().min(0).max(86_400).describe('for how long; 0 for not at all'),
+      on: z
+        .array(z.enum(['unreachable', 'busy']))
+        .min(1)
+        .default(['unreachable', 'busy'])
+        .describe('`unreachable`: no connection came about; `busy`: it was turned away for its rate'),
+    })
+    .optional()
+    .describe(
+      'a call that certainly had no effect is tried again; for five minutes where nothing is said, and not at all where it only reads',
+    ),
   secret: secretName.optional(),
   egress: EgressSchema.optional(),
   connector: ConnectorSchema,

@@ -6,6 +6,7 @@ import { configCommand } from './config.ts';
 import { demoCommand } from './demo.ts';
 import { doctorCommand } from './doctor.ts';
 import { gatewayCommand } from './gateway.ts';
+import { jobsCommand } from './jobs.ts';
 import { killSwitchCommand } from './kill-switch.ts';
 import { loginCommand, logoutCommand } from './login.ts';
 import { peopleCommand } from './people.ts';
@@ -36,6 +37,7 @@ export function createProgram(): Command {
     toolsCommand(),
     policyCommand(),
     killSwitchCommand(),
+    jobsCommand(),
     loginCommand(),
     logoutCommand(),
     approvalsCommand(),

@@ -7,8 +7,14 @@ export type Pool = pg.Pool;
 
 /** An open transaction. */
 export interface Transaction extends Queryable {
-  /** Sends a statement whose result nobody waits for. Where it fails, the transaction fails, at its commit at the latest. */
-  send(statement: pg.QueryConfig): void;
+  /**
+   * Sends a statement whose result nobody waits for. Where it fails, the transaction fails, at its commit at the latest.
+   * @param answered gets its rows before the commit is answered
+   */
+  send<Row extends pg.QueryResultRow = never>(
+    statement: pg.QueryConfig,
+    answered?: (rows: Row[]) => void,
+  ): void;
   /** Runs `last` once the work is done, right before the commit: for what is collected on the way. */
   beforeCommit(last: () => void): void;
 }
@@ -70,8 +76,11 @@ export async function transaction<T>(pool: Pool, work: (tx: Transaction) => T | 
     together(client);
     return client.query(...statement);
   }) as Queryable['query'];
-  const send: Transaction['send'] = (statement) => {
-    const answer = query(statement);
+  const send: Transaction['send'] = <Row extends pg.QueryResultRow>(
+    statement: pg.QueryConfig,
+    answered?: (rows: Row[]) => void,
+  ) => {
+    const answer = query<Row>(statement).then(({ rows }) => answered?.(rows));
     answer.catch((error: Error) => (failure ??= error));
     sent.push(answer);
   };

@@ -96,14 +96,15 @@ export async function listKillSwitches(db: Queryable): Promise<KillSwitch[]> {
 }
 
 /**
- * Whether a switch stops the call of a decision. A call that was started before may not be started a second time then.
+ * Whether a switch stops the call of a decision. A call that was started before may not be started a second time then. In a
+ * transaction the answer holds until its end.
  * @returns true also where that cannot be found out
  */
 export async function killSwitchOn(db: Queryable, decisionId: string): Promise<boolean> {
   const { rows } = await db.query<{ stopped: boolean | null }>(
     `select k.stopped ?| array['all', 'tool:' || d.tool, 'session:' || d.session_key, 'person:' || d.principal,
        'channel:' || m.channel] as stopped
-     from kill_switch k, decisions d left join messages m on m.id = d.message_id where d.id = $1`,
+     from kill_switch k, decisions d left join messages m on m.id = d.message_id where d.id = $1 for share of k`,
     [decisionId],
   );
   return rows[0]?.stopped !== false;

@@ -35,7 +35,7 @@ import { readResults } from './provenance/results.ts';
 import type { Overrides } from './overrides.ts';
 import { whoMayWhat, type PolicyOverview } from './overview.ts';
 import { questionOf, type Question } from './question.ts';
-import { exceededBudget, shortBudgets } from './reservations.ts';
+import { exceededBudget, reserve, shortBudgets } from './reservations.ts';
 import type { Admit, PolicyPart } from './revisions.ts';
 import type { Shadow } from './shadow.ts';
 import { readRuleNotes, type RuleNote } from './rule-notes.ts';
@@ -69,6 +69,9 @@ export interface StandingGrants {
   list(): Promise<Standing[]>;
   revoke(tx: Transaction, id: string, by: string): Promise<void>;
 }
+
+/** What budgets are charged for. */
+type Charged = Pick<Presented, 'tool' | 'args' | 'principal' | 'sessionKey'>;
 
 /** Decides calls, and makes and spends the grants that let them run. */
 export interface Policy {
@@ -120,7 +123,9 @@ export interface Policy {
   /** @see watchClock in clock-guard.ts */
   watchClock(): Promise<boolean>;
   /** Whether a kill switch stops a decided call that would be tried again; spending a grant asks by itself. */
-  killSwitchOn(decisionId: string): Promise<boolean>;
+  killSwitchOn(decisionId: string, db?: Queryable): Promise<boolean>;
+  /** Takes what a call needs from its budgets once more, where its failure gave it back. @see reserve in reservations.ts */
+  chargeAgain(tx: Transaction, decisionId: string, call: Charged): void;
   /** Holds the approval classes and overrides in use against these people. @throws GatehouseError `GH-POLICY-011`, `-017` */
   checkPeople(people: Members): void;
   /**
@@ -206,9 +211,9 @@ export async function createPolicy(deps: {
       (question) => () => readResults(db, question.run),
     );
   };
-  const chargesFor = (presented: Presented): Charge[] => {
-    const tool = catalogue.get(presented.tool);
-    return tool ? chargesOf(current.limits.budgets, presented, tool, presented.args).charges : [];
+  const chargesFor = (call: Charged): Charge[] => {
+    const tool = catalogue.get(call.tool);
+    return tool ? chargesOf(current.limits.budgets, call, tool, call.args).charges : [];
   };
   const stored = (loaded: Loaded): Binding => ({
     version: version(loaded),
@@ -311,7 +316,8 @@ export async function createPolicy(deps: {
       return { version: version(current), rules: notes, roles: [...roles], tools };
     },
     watchClock: () => watchClock(pool),
-    killSwitchOn: (decisionId) => killSwitchOn(pool, decisionId),
+    killSwitchOn: (decisionId, db = pool) => killSwitchOn(db, decisionId),
+    chargeAgain: (tx, decisionId, call) => reserve(tx, decisionId, chargesFor(call)),
     checkPeople: (people) => holdAgainst(current, people),
     async reload(people = deps.people) {
       const before = current;

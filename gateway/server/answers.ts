@@ -20,7 +20,7 @@ export const DecisionAnswer = z.strictObject({
 
 /** What `POST /v1/executions` answers. */
 export const ExecutionAnswer = z.strictObject({
-  status: z.enum(['succeeded', 'failed', 'denied', 'needs_approval', 'unknown', 'dry_run']),
+  status: z.enum(['succeeded', 'failed', 'denied', 'needs_approval', 'unknown', 'planned', 'dry_run']),
   text: z.string().optional().describe('the outcome as one readable sentence'),
   result: z.json().optional(),
   reasons: reasons.optional(),

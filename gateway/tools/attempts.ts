@@ -3,7 +3,8 @@ import type { Pool, Transaction } from '../db/index.ts';
 import { uuidv7 } from '../envelope/index.ts';
 import { settleFacts, type Presented, type Reason } from '../policy/index.ts';
 import type { Lease, Leases, LeaseTarget } from '../vault/index.ts';
-import type { Execution } from './types.ts';
+import { lockRoom, waitsForRoom, type Room } from './room.ts';
+import type { Execution, WaitsFor } from './types.ts';
 
 /** A call whose grant was spent. */
 export interface Attempt {
@@ -17,6 +18,10 @@ export interface Attempt {
   destinations: string[];
   /** The secret that it has on loan; null for a call that needs none. */
   lease: Lease | null;
+  /** Tries so far, this one included. */
+  tries: number;
+  /** Why it does not run yet, once its transaction is committed. */
+  waitsFor: WaitsFor | null;
 }
 
 /** How an attempt ended. */
@@ -27,13 +32,16 @@ export interface Ending {
   reasons?: Reason[];
   /** Tokens of a language model that it says it used. */
   tokens?: number | null;
+  /** It certainly had no effect, and may have one later: why, and where it was said, after how many seconds. */
+  again?: { waitsFor: WaitsFor; seconds: number | undefined };
   commit?: (tx: Transaction) => Promise<void>;
 }
 
 type Stored = Pick<Ending, 'result' | 'text' | 'reasons'>;
 
 /**
- * Records the attempt and opens its lease in the transaction that spent its grant, before anything happens outside.
+ * Records the attempt and opens its lease in the transaction that spent its grant, before anything happens outside. Where
+ * its account is paused, or has as many calls under way as it may, the attempt is planned instead.
  * @param decisionId the decision that the grant came from
  */
 export function startAttempt(
@@ -46,20 +54,40 @@ export function startAttempt(
     /** What the secret is bound to. */
     target: LeaseTarget;
     destinations: string[];
+    /** What it may have to wait for; null for a call that stays in the gateway. */
+    room: Room | null;
   },
 ): Attempt {
   const { messageId, sessionKey, tool, digest, decisionId } = presented;
-  const { step, secret, target, destinations } = call;
+  const { step, secret, target, destinations, room } = call;
   const id = `att_${uuidv7()}`;
-  tx.send({
-    name: 'start-attempt',
-    text: `insert into attempts (id, grant_id, decision_id, message_id, step, tool, digest, state, owner)
-       values ($1, $2, $3, $4, $5, $6, $7, 'started', current_setting('application_name'))`,
-    values: [id, presented.grant, decisionId, messageId, step, tool, digest],
-  });
+  const attempt: Attempt = {
+    ...{ id, decisionId, messageId, sessionKey, tool, digest, destinations },
+    ...{ lease: null, tries: 1, waitsFor: null },
+  };
+  if (room !== null) lockRoom(tx, room);
+  tx.send<{ waits_for: WaitsFor | null }>(
+    {
+      name: 'start-attempt',
+      text: `insert into attempts (id, grant_id, decision_id, message_id, step, tool, digest, account, owner, waits_for,
+           state, next_try_at, deadline_at)
+         select $1, $2, $3, $4, $5, $6, $7, $8, current_setting('application_name'), waits_for,
+           case when waits_for is null then 'attempting' else 'planned' end, case when waits_for is not null then now() end,
+           case when waits_for is not null then now() + make_interval(secs => $10) end
+         from (select ${waitsForRoom('$8', '$9')} as waits_for) as room
+         returning waits_for`,
+      values: [
+        ...[id, presented.grant, decisionId, messageId, step, tool, digest],
+        ...[room?.account ?? null, room?.concurrency ?? null, room?.patienceSeconds ?? 0],
+      ],
+    },
+    ([row]) => {
+      attempt.waitsFor = row?.waits_for ?? null;
+    },
+  );
   recordReceipts(tx, [{ kind: 'attempt', messageId, decisionId, facts: { attempt: id, tool, digest } }]);
-  const lease = secret === null ? null : leases.open(tx, { attemptId: id, messageId, secret, target });
-  return { id, decisionId, messageId, sessionKey, tool, digest, destinations, lease };
+  if (secret !== null) attempt.lease = leases.open(tx, { attemptId: id, messageId, secret, target });
+  return attempt;
 }
 
 /** Whether an error says that this call of this message was started before. */
@@ -79,7 +107,7 @@ export async function finishAttempt(
   attempt: Attempt,
   ending: Ending,
 ): Promise<Execution> {
-  const { commit, status, tokens = null, ...stored } = ending;
+  const { commit, status, tokens = null, again: _tried, ...stored } = ending;
   await commit?.(tx);
   const facts = {
     attempt: attempt.id,
@@ -99,22 +127,22 @@ export async function finishAttempt(
     // round trip to find out.
     text: `with finished as (
          update attempts set state = $2, result = $3, receipt_id = $4, finished_at = now()
-         where id = $1 and state = 'started' returning id
+         where id = $1 and state in ('planned', 'attempting') returning id
        ) select 1 / count(*) from finished`,
     values: [attempt.id, status, JSON.stringify(stored), receipt],
   });
   return { status, ...stored, receipt, attempt: attempt.id, decision: attempt.decisionId };
 }
 
-/** What is recorded of this call of this message; null when it was never started. `started` has no outcome yet. */
+/** What is recorded of this call of this message; null when it was never started. */
 export async function findAttempt(
   pool: Pool,
   key: { messageId: string; step: string; digest: string },
-): Promise<{ id: string; state: 'started' | 'finished'; execution: Execution } | null> {
+): Promise<{ id: string; state: 'planned' | 'attempting' | 'finished'; execution: Execution } | null> {
   const { rows } = await pool.query<{
     id: string;
     decision_id: string;
-    state: 'started' | 'succeeded' | 'failed' | 'unknown';
+    state: 'planned' | 'attempting' | 'succeeded' | 'failed' | 'unknown';
     result: Stored | null;
     receipt_id: string | null;
   }>({
@@ -126,13 +154,10 @@ export async function findAttempt(
   const row = rows[0];
   if (!row) return null;
   const base = { attempt: row.id, decision: row.decision_id, replayed: true };
-  if (row.state === 'started') {
+  if (row.state === 'planned' || row.state === 'attempting') {
     const reasons = [{ code: 'in_progress', text: 'This call was started and has no outcome yet.' }];
-    return {
-      id: row.id,
-      state: 'started',
-      execution: { ...base, status: 'unknown', reasons, text: reasons[0]?.text },
-    };
+    const execution = { ...base, status: 'unknown' as const, reasons, text: reasons[0]?.text };
+    return { id: row.id, state: row.state, execution };
   }
   const receipt = row.receipt_id ?? undefined;
   return { id: row.id, state: 'finished', execution: { ...base, status: row.state, ...row.result, receipt } };

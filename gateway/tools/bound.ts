@@ -35,17 +35,9 @@ export async function boundNow(deps: ToolsDeps, call: Ready, grant: string): Pro
   if (changes) return { changed: changes, decisionId };
   const { binding: _unknown, ...presented } = presentedBy(call, grant);
   await policy.checkGrant(pool, presented);
-  if (preview?.state === 'shown') {
-    const { run, tool, args } = call;
-    const { messageId, principal } = run;
-    const fresh = await deps.preview({ decisionId, messageId, principal, tool: tool.name, args });
-    if (fresh.state === 'unavailable') {
-      const text = `What it would do was approved, and cannot be looked up now. ${fresh.text ?? ''}`.trim();
-      return { unavailable: { code: 'preview_unavailable', text } };
-    }
-    const found = previewChanges(preview, fresh);
-    if (found.length > 0) return { changed: found, decisionId };
-  }
+  const fresh = await lookedUp(deps, call, decisionId, preview);
+  if (fresh && 'unavailable' in fresh) return fresh;
+  if (fresh && fresh.changed.length > 0) return { changed: fresh.changed, decisionId };
   return {
     binding: bindingDigest({
       call: call.digest,
@@ -57,4 +49,33 @@ export async function boundNow(deps: ToolsDeps, call: Ready, grant: string): Pro
       deadline,
     }),
   };
+}
+
+/** What the preview of a call shows now that differs from what was approved; null where nothing was, or it is not known. */
+async function lookedUp(
+  deps: ToolsDeps,
+  { run, tool, args }: Ready,
+  decisionId: string,
+  approved: Preview | null,
+): Promise<{ changed: string[] } | { unavailable: Reason } | null> {
+  if (approved?.state !== 'shown') return null;
+  const { messageId, principal } = run;
+  const fresh = await deps.preview({ decisionId, messageId, principal, tool: tool.name, args });
+  if (fresh.state !== 'unavailable') return { changed: previewChanges(approved, fresh) };
+  const text = `What it would do was approved, and cannot be looked up now. ${fresh.text ?? ''}`.trim();
+  return { unavailable: { code: 'preview_unavailable', text } };
+}
+
+/**
+ * Looks once more at what an approved call would do whose grant was spent before.
+ * @returns what is different; null where nothing is, or nothing was looked up for its approval
+ */
+export async function shownNow(deps: ToolsDeps, call: Ready, decisionId: string): Promise<string[] | null> {
+  const { rows } = await deps.pool.query<{ preview: Preview | null }>(
+    'select preview from approvals where id = $1',
+    [decisionId],
+  );
+  const found = await lookedUp(deps, call, decisionId, rows[0]?.preview ?? null);
+  if (found === null || ('changed' in found && found.changed.length === 0)) return null;
+  return 'changed' in found ? found.changed : [found.unavailable.text];
 }

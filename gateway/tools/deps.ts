@@ -1,7 +1,8 @@
 import type { Catalogue } from '../catalogue/index.ts';
 import type { Logger } from '../config/index.ts';
-import type { Pool } from '../db/index.ts';
-import type { Policy, TakePreview } from '../policy/index.ts';
+import type { Pool, Queryable } from '../db/index.ts';
+import type { Executor } from '../durable/index.ts';
+import type { Policy, RunContext, TakePreview } from '../policy/index.ts';
 import type { Leases } from '../vault/index.ts';
 import type { Connectors } from './types.ts';
 
@@ -23,5 +24,11 @@ export interface ToolsDeps {
   };
   /** The current epoch: what was started in another one is never run again. */
   epoch: { current(): number };
+  /** Has calls tried again. */
+  executor: Pick<Executor, 'later'>;
+  /** How long who asked is kept waiting for a call that is tried again; 15 seconds, after which n8n would soon give up. */
+  patienceMs?: number;
+  /** Who asked for what in a run, ended or not; null once the text of its message was deleted. */
+  runContext(db: Queryable, runId: string): Promise<RunContext | null>;
   log: Logger;
 }

@@ -2,6 +2,8 @@ export { createConnectors } from './connectors/index.ts';
 export { type ApprovalLists, type WaitingRequest } from './connectors/gatehouse.ts';
 export { prepareDemo } from './demo/demo.ts';
 export type { ToolsDeps } from './deps.ts';
+export { listJobs, listPauses, pauseCalls, requeueCall, resumeCalls, type Job, type Pause } from './jobs.ts';
+export { roomOf } from './room.ts';
 export { createKeptResults } from './large-results.ts';
 export { createPreviews } from './preview.ts';
 export { createTools, type Tools } from './tools.ts';

@@ -5,11 +5,12 @@ import type { ExecuteRequest, Execution } from './types.ts';
 const maxText = 8000;
 
 /** How a call that did not succeed is shown; one of which nobody knows must not look like one that was done. */
-const outcomes: Partial<Record<Execution['status'], 'refused' | 'failed' | 'unknown'>> = {
+const outcomes: Partial<Record<Execution['status'], 'refused' | 'failed' | 'unknown' | 'waiting'>> = {
   denied: 'refused',
   needs_approval: 'refused',
   failed: 'failed',
   unknown: 'unknown',
+  planned: 'waiting',
 };
 
 /**
@@ -24,7 +25,8 @@ export function outcomeReply(request: ExecuteRequest, execution: Execution): Exe
   return {
     tool: 'conversation.reply',
     args: outcome === undefined ? args : { ...args, outcome },
-    step: `${request.step}:reply`,
+    // Where it waits, the outcome follows.
+    step: `${request.step}:${status === 'planned' ? 'planned' : 'reply'}`,
   };
 }
 

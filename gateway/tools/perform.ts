@@ -13,8 +13,10 @@ import { finishAttempt, startAttempt, type Attempt, type Ending } from './attemp
 import type { ToolsDeps } from './deps.ts';
 import { targetOf } from './loan.ts';
 import { outcomeReply } from './outcome-reply.ts';
+import { roomOf } from './room.ts';
 import { runCall } from './run-call.ts';
 import type { ExecuteRequest, Execution } from './types.ts';
+import { outcomeOf, planAgain, planFirst } from './waiting.ts';
 
 /** A call of a tool that exists. */
 export interface Ready {
@@ -33,6 +35,10 @@ export interface Perform {
   readonly running: ReadonlyMap<string, Promise<Execution>>;
   /** The attempt is committed before the call reaches outside, its outcome after. @throws GrantRefused */
   outside(call: Ready, grant: string): Promise<Execution>;
+  /** Runs a started call and records how it ended, or plans its next try. */
+  goOn(call: Ready, attempt: Attempt): Promise<Execution>;
+  /** Records how a call ended, with the reply that tells it where one is asked for. */
+  settle(call: Ready, attempt: Attempt, ending: Ending): Promise<Execution>;
   /** A call whose effect is in our own database: decision, attempt, effect and outcome together, or none of them. */
   within(call: Ready, grant: string | null): Promise<Execution>;
 }
@@ -81,6 +87,7 @@ export function createPerform(deps: ToolsDeps): Perform {
         secret: connector.secretFor?.(tool, args) ?? null,
         target: targetOf(connector, tool, args),
         destinations: destinationsOf(tool, args).map(({ digest }) => digest),
+        room: roomOf(tool),
       },
     );
   };
@@ -141,16 +148,30 @@ export function createPerform(deps: ToolsDeps): Perform {
     return transaction(pool, (tx) => finishAttempt(tx, deps.leases, attempt, ending));
   };
 
+  const goOn = async (call: Ready, attempt: Attempt): Promise<Execution> => {
+    const ending = await reach(call, attempt);
+    const planned = await planAgain(deps, attempt, call.tool, ending);
+    return planned ? { status: 'planned' } : settle(call, attempt, ending);
+  };
+
   return {
     running,
     async outside(call, grant) {
       const attempt = await spending(call, grant, (tx) => spendAndStart(tx, call, grant));
-      const work = reach(call, attempt)
-        .then((ending) => settle(call, attempt, ending))
-        .finally(() => running.delete(attempt.id));
+      const begin = async (): Promise<Execution> => {
+        if (attempt.waitsFor === null) {
+          const execution = await goOn(call, attempt);
+          if (execution.status !== 'planned') return execution;
+        } else await planFirst(deps, attempt);
+        const { run, request, digest } = call;
+        return outcomeOf(deps, { messageId: run.messageId, step: request.step, digest }, request);
+      };
+      const work = begin().finally(() => running.delete(attempt.id));
       running.set(attempt.id, work);
       return work;
     },
+    goOn,
+    settle,
     within,
   };
 }

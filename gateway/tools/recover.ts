@@ -1,6 +1,6 @@
 import { renderSentence, type Tool } from '../catalogue/index.ts';
 import { transaction } from '../db/index.ts';
-import { destinationsOf, type RunContext } from '../policy/index.ts';
+import { attemptOf, callerOf, openRows, openRowsFrom, type OpenRow } from './attempt-rows.ts';
 import { finishAttempt, type Attempt, type Ending } from './attempts.ts';
 import type { ToolsDeps } from './deps.ts';
 import { targetOf, withLoan } from './loan.ts';
@@ -10,18 +10,7 @@ import type { Caller, ProbeResult } from './types.ts';
 /** Two tries of the longest time limit in the catalogue's schema, and some more. */
 const longestCall = '15 minutes';
 
-interface StartedRow {
-  id: string;
-  decision_id: string;
-  message_id: string;
-  session_key: string;
-  tool: string;
-  digest: string;
-  args: Record<string, unknown> | null;
-  run_id: string;
-  principal: string | null;
-  actor: RunContext['actor'] | null;
-  epoch: number;
+interface StartedRow extends OpenRow {
   age_seconds: number;
 }
 
@@ -41,13 +30,8 @@ export async function recoverAttempts(
   // A gateway is looked for by its connections. One that was cut off may leave them behind for hours, so after the
   // longest time that a call can take its attempts are nobody's as well.
   const { rows } = await deps.pool.query<StartedRow>(
-    `select a.id, a.decision_id, a.message_id, d.session_key, a.tool, a.digest, d.args, d.run_id, d.principal, r.actor, g.epoch,
-       extract(epoch from now() - a.started_at)::float8 as age_seconds
-     from attempts a
-     join decisions d on d.id = a.decision_id
-     join grants g on g.id = a.grant_id
-     left join runs r on r.id = d.run_id
-     where a.state = 'started' and case
+    `${openRows}, extract(epoch from now() - a.started_at)::float8 as age_seconds
+     ${openRowsFrom} where a.state = 'attempting' and case
        when a.owner = current_setting('application_name') then a.started_at <= now() - make_interval(secs => $1)
        when a.started_at <= now() - $2::interval then true
        else not exists (select 1 from pg_stat_activity p
@@ -76,21 +60,12 @@ export async function recoverAttempts(
 /** @returns false for a call that is left for the next look */
 async function settle(deps: ToolsDeps, row: StartedRow): Promise<boolean> {
   const tool = deps.catalogue.get(row.tool);
-  const attempt = {
-    id: row.id,
-    decisionId: row.decision_id,
-    messageId: row.message_id,
-    sessionKey: row.session_key,
-    tool: row.tool,
-    digest: row.digest,
-    destinations: tool && row.args ? destinationsOf(tool, row.args).map(({ digest }) => digest) : [],
-    lease: await deps.leases.resume(deps.pool, row.id),
-  };
+  const attempt = attemptOf(row, tool, await deps.leases.resume(deps.pool, row.id));
   const mayTouch = row.epoch === deps.epoch.current() && !(await deps.policy.killSwitchOn(row.decision_id));
   let ending: Ending | null = interrupted;
-  if (mayTouch && tool && row.args && row.actor) {
-    const { run_id: runId, message_id: messageId, principal, actor, args } = row;
-    const call = { attempt, tool, args, caller: { runId, messageId, principal, actor } };
+  const caller = callerOf(row);
+  if (mayTouch && tool && row.args && caller) {
+    const call = { attempt, tool, args: row.args, caller };
     ending =
       tool.idempotencyKey === 'attempt'
         ? await runCall(deps, { ...call, tried: true })

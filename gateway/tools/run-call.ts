@@ -4,6 +4,7 @@ import type { Policy } from '../policy/index.ts';
 import type { Leases } from '../vault/index.ts';
 import type { Attempt, Ending } from './attempts.ts';
 import { targetOf, withLoan } from './loan.ts';
+import { againAfter } from './waiting.ts';
 import type { Caller, Connectors, Outcome } from './types.ts';
 
 /**
@@ -45,7 +46,7 @@ export async function runCall(
     } catch (error) {
       if (error instanceof GatehouseError && !unclear) {
         const text = error.next ? `${error.message} ${error.next}` : error.message;
-        return { status: 'failed', reasons: [{ code: error.code, text }], text };
+        return { status: 'failed', reasons: [{ code: error.code, text }], text, again: againAfter(error) };
       }
       // Connector errors can quote arguments, so only their kind is logged.
       const kind = error instanceof Error ? error.name : typeof error;

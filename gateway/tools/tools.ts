@@ -2,14 +2,17 @@ import { recordReceipts } from '../audit/index.ts';
 import { renderSentence } from '../catalogue/index.ts';
 import { transaction, type Pool } from '../db/index.ts';
 import { callDigest, checkStep, GrantRefused, type Decision, type RunContext } from '../policy/index.ts';
+import { tryAgain } from './again.ts';
 import { findAttempt, startedBefore } from './attempts.ts';
 import { boundNow } from './bound.ts';
+import { withBreakers } from './breaker.ts';
 import type { ToolsDeps } from './deps.ts';
 import { byReference } from './large-results.ts';
 import { replying } from './outcome-reply.ts';
 import { createPerform, denied, presentedBy, readied, withheld, type Ready } from './perform.ts';
 import { recoverAttempts } from './recover.ts';
 import type { ExecuteRequest, Execution } from './types.ts';
+import { awakenPlanned, outcomeOf } from './waiting.ts';
 
 /** Runs catalogue tools: each call once, with a grant, and with a receipt. */
 export interface Tools {
@@ -26,18 +29,27 @@ export interface Tools {
    * @returns how many were settled
    */
   recover(olderThanSeconds?: number): Promise<number>;
+  /** Tries a planned call again, as its executor asks. @param id of the attempt */
+  tryAgain(id: string): Promise<void>;
+  /** Hands planned calls that nobody came for to the executor: those of a former queue, and those put back by hand. */
+  awaken(): Promise<void>;
 }
 
 /** Wires the router. Connectors come from `createConnectors`. */
-export function createTools(deps: ToolsDeps): Tools {
+export function createTools(given: ToolsDeps): Tools {
+  const deps = { ...given, connectors: withBreakers(given.connectors) };
   const { pool, policy } = deps;
   const perform = createPerform(deps);
 
-  const recorded = async (key: Parameters<typeof findAttempt>[1]): Promise<Execution | null> => {
+  const recorded = async (
+    key: Parameters<typeof findAttempt>[1],
+    request: ExecuteRequest,
+  ): Promise<Execution | null> => {
     const found = await findAttempt(pool, key);
-    if (found?.state !== 'started') return found?.execution ?? null;
+    if (!found || found.state === 'finished') return found?.execution ?? null;
     const work = perform.running.get(found.id);
-    return work ? { ...(await work), replayed: true } : found.execution;
+    if (work) return { ...(await work), replayed: true };
+    return found.state === 'planned' ? outcomeOf(deps, key, request) : found.execution;
   };
 
   /** Its approval does not hold any more: it is decided anew, as a call of its own that a gate can ask about. */
@@ -50,7 +62,7 @@ export function createTools(deps: ToolsDeps): Tools {
     const key = { messageId: run.messageId, step: request.step, digest };
     if (!(await deps.approvals.outdate(decisionId, changes)))
       return (
-        (await recorded(key)) ??
+        (await recorded(key, request)) ??
         refuse(pool, run, new GrantRefused('grant_spent'), { tool: tool.name, digest })
       );
     // The same step for each retry, so that one change asks once.
@@ -85,7 +97,7 @@ export function createTools(deps: ToolsDeps): Tools {
     return { status: 'dry_run', text: `Dry run: ${renderSentence(tool.sentence, args)}`, decision: id };
   };
 
-  const execute = replying(async (run, request) => {
+  const executeOnce = async (run: RunContext, request: ExecuteRequest): Promise<Execution> => {
     const { step } = request;
     checkStep(step);
     const { digest } = callDigest(request.tool, request.args);
@@ -93,29 +105,32 @@ export function createTools(deps: ToolsDeps): Tools {
     let grant = request.grant ?? null;
     // A grant that was spent says by itself that there may be a recorded outcome; without one we have to look.
     if (!grant) {
-      const before = await recorded(key);
+      const before = await recorded(key, request);
       if (before) return before;
       grant = await unusedGrant(pool, run, request.tool, digest);
     }
     const call = readied(deps, run, request);
     if (!call) {
-      if (grant) return (await recorded(key)) ?? denied([unknownTool]);
+      if (grant) return (await recorded(key, request)) ?? denied([unknownTool]);
       return withheld(await policy.decide(run, request));
     }
     try {
       return await carryOut(call, grant);
     } catch (error) {
       // Started before, or a twin was faster: its outcome is this one's too.
-      if (startedBefore(error)) return (await recorded(key)) ?? denied([unknownTool]);
+      if (startedBefore(error)) return (await recorded(key, request)) ?? denied([unknownTool]);
       if (!(error instanceof GrantRefused)) throw error;
-      return (await recorded(key)) ?? refuse(pool, run, error, { tool: request.tool, digest });
+      return (await recorded(key, request)) ?? refuse(pool, run, error, { tool: request.tool, digest });
     }
-  });
+  };
+  const execute = replying(executeOnce);
 
   return {
     execute: async (run, request) => byReference(await execute(run, request)),
+    tryAgain: (id) => tryAgain(deps, perform, executeOnce, id),
     recover: (olderThanSeconds = 0) =>
       recoverAttempts(deps, olderThanSeconds, (id) => perform.running.has(id)),
+    awaken: () => awakenPlanned(deps),
   };
 }
 

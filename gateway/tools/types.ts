@@ -16,9 +16,16 @@ export interface ExecuteRequest {
   reply?: boolean;
 }
 
+/**
+ * Why a call is not tried now: its system is `unreachable`, turned it away (`busy`), has as many calls under way as it may
+ * (`full`), or an operator lets it rest (`paused`).
+ */
+export type WaitsFor = 'unreachable' | 'busy' | 'full' | 'paused';
+
 /** What became of a call. */
 export interface Execution {
-  status: 'succeeded' | 'failed' | 'denied' | 'needs_approval' | 'unknown' | 'dry_run';
+  /** `planned`: it had no effect yet and will be tried again. */
+  status: 'succeeded' | 'failed' | 'denied' | 'needs_approval' | 'unknown' | 'planned' | 'dry_run';
   result?: unknown;
   /** One readable sentence. */
   text?: string;

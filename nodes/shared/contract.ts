@@ -19,7 +19,7 @@ export interface Decision extends IDataObject {
 
 /** What a tool call ended in, as `POST /v1/executions` and `POST /v1/code/runs` answer. */
 export interface Execution extends IDataObject {
-  status: 'succeeded' | 'failed' | 'denied' | 'needs_approval' | 'unknown' | 'dry_run';
+  status: 'succeeded' | 'failed' | 'denied' | 'needs_approval' | 'unknown' | 'planned' | 'dry_run';
   text?: string;
   reasons?: Reason[];
   receipt?: string;

@@ -14,6 +14,7 @@ const TEXTS: Record<Execution['status'], string> = {
   failed: 'The call failed and had no effect.',
   denied: 'The policy does not allow this call.',
   needs_approval: 'This call needs an approval first.',
+  planned: 'It is not done yet and will be tried again.',
   unknown: 'It is not known whether the call had an effect. Look before you repeat it.',
 };
 

@@ -185,7 +185,7 @@ async function crashed(amount: string): Promise<void> {
       tx,
       at.deps.leases,
       { ...presented, decisionId },
-      { step: 'x:0:0', secret, target: { tool: presented.tool }, destinations: [] },
+      { step: 'x:0:0', secret, target: { tool: presented.tool }, destinations: [], room: null },
     );
   });
 }

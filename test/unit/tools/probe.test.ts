@@ -47,7 +47,7 @@ async function crashed(
       tx,
       at.deps.leases,
       { grant, messageId, sessionKey, tool, digest, decisionId: decision.id },
-      { step: 'x', secret: 'github/token', target, destinations: [] },
+      { step: 'x', secret: 'github/token', target, destinations: [], room: null },
     ),
   );
   await at.db.pool.query(`update attempts set started_at = now() - make_interval(secs => $2) where id = $1`, [
@@ -94,7 +94,7 @@ test('one that certainly had none is failed, so that it can be asked for again',
 test('one that may still be on its way is left alone until its time is over', async () => {
   const id = await crashed(1);
   assert.equal(await bench.tools.recover(), 0);
-  assert.equal((await endOf(id)).state, 'started');
+  assert.equal((await endOf(id)).state, 'attempting');
   await bench.at.db.pool.query(`update attempts set started_at = now() - interval '2 min' where id = $1`, [
     id,
   ]);

@@ -43,7 +43,13 @@ async function crashed(tool: string, args: Record<string, string>): Promise<void
       tx,
       at.deps.leases,
       { grant, messageId, sessionKey, tool, digest, decisionId: decision.id },
-      { step: 'x', secret: at.catalogue.get(tool)?.secret ?? null, target: { tool }, destinations: [] },
+      {
+        step: 'x',
+        secret: at.catalogue.get(tool)?.secret ?? null,
+        target: { tool },
+        destinations: [],
+        room: null,
+      },
     ),
   );
 }
@@ -71,7 +77,9 @@ test('an interrupted payment is booked after the restart, once, and its retry ge
 
 test('a payment that was booked before the crash is not booked again', async () => {
   await crashed('ledger.transfer', payment());
-  const { rows } = await at.db.pool.query<{ id: string }>(`select id from attempts where state = 'started'`);
+  const { rows } = await at.db.pool.query<{ id: string }>(
+    `select id from attempts where state = 'attempting'`,
+  );
   await at.demo.query(
     `insert into ledger (account, amount, currency, payee, reference, idempotency_key)
      values ('main', 1, 'EUR', 'ACME', $1, $2)`,
@@ -183,6 +191,7 @@ test('a withdrawal that was interrupted is not repeated: it could hit another re
       secret: null,
       target: { tool: presented.tool },
       destinations: [],
+      room: null,
     }),
   );
   await createTools({ ...at.deps, connectors: { ...at.deps.connectors, gatehouse } }).recover();
@@ -193,7 +202,7 @@ test('a call that another gateway is making is left to it for as long as that ga
   await crashed('ledger.transfer', payment());
   const other = new pg.Client({ connectionString: at.db.url, application_name: 'gatehouse other' });
   await other.connect();
-  await at.db.pool.query(`update attempts set owner = 'gatehouse other' where state = 'started'`);
+  await at.db.pool.query(`update attempts set owner = 'gatehouse other' where state = 'attempting'`);
   assert.equal(await tools.recover(), 0);
   assert.equal(await booked(), 0);
   await other.end();
@@ -211,7 +220,7 @@ test('two gateways that settle the same calls hinder neither each other nor the 
   const faster: Connector = {
     async run(call) {
       await at.db.pool.query(
-        `update attempts set state = 'succeeded' where state = 'started' and message_id = $1`,
+        `update attempts set state = 'succeeded' where state = 'attempting' and message_id = $1`,
         [first],
       );
       return at.deps.connectors.postgres.run(call);
@@ -227,7 +236,7 @@ test('a call of a gateway that was cut off is settled at last, also when Postgre
   const other = new pg.Client({ connectionString: at.db.url, application_name: 'gatehouse other' });
   await other.connect();
   await at.db.pool.query(
-    `update attempts set owner = 'gatehouse other', started_at = now() - interval '16 min' where state = 'started'`,
+    `update attempts set owner = 'gatehouse other', started_at = now() - interval '16 min' where state = 'attempting'`,
   );
   assert.equal(await tools.recover(3600), 1);
   await other.end();

@@ -36,6 +36,10 @@ export interface Bench {
   demo: pg.Pool;
   /** Replies that were sent. */
   replies: { id: string; text: string }[];
+  /** What the executor was asked for. */
+  jobs: { job: string; seconds: number }[];
+  /** The runs that `storeRun` made known. */
+  runs: Map<string, RunContext>;
   close(): Promise<void>;
 }
 
@@ -70,6 +74,8 @@ export async function bench(
     settings: { decisionSeconds: 300, approvalSeconds: 3600 },
   });
   const replies: { id: string; text: string }[] = [];
+  const jobs: { job: string; seconds: number }[] = [];
+  const runs = new Map<string, RunContext>();
   const connectors = createConnectors({
     catalogue,
     results: createKeptResults(db.pool),
@@ -111,6 +117,8 @@ export async function bench(
     store,
     demo,
     replies,
+    jobs,
+    runs,
     deps: {
       pool: db.pool,
       policy,
@@ -120,6 +128,13 @@ export async function bench(
       preview: createPreviews({ pool: db.pool, catalogue, leases, policy, log }),
       approvals: { outdate: () => Promise.reject(new Error('nothing was approved with a preview')) },
       epoch,
+      executor: {
+        later(_tx, job, seconds) {
+          jobs.push({ job, seconds });
+          return Promise.resolve();
+        },
+      },
+      runContext: (_db, id) => Promise.resolve(runs.get(id) ?? null),
       log,
     },
     async close() {
@@ -144,6 +159,7 @@ export async function approve(at: Bench, decision: string): Promise<string> {
 
 /** Makes the run known to the database, as delivery does. */
 export async function storeRun(at: Bench, run: RunContext): Promise<void> {
+  at.runs.set(run.runId, run);
   await at.db.pool.query(
     `insert into runs (id, message_id, token_hash, session_key, principal, actor, calls_left, lease_until)
      values ($1, $2, $3, $4, $5, $6, 50, now() + interval '1 minute')`,

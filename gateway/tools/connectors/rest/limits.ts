@@ -21,8 +21,10 @@ export function limitOf(status: number, headers: IncomingHttpHeaders, now: numbe
   const spent = text(headers['x-ratelimit-remaining'] ?? headers['ratelimit-remaining']) === '0';
   const reset = spent ? timeOf(headers['x-ratelimit-reset'] ?? headers['ratelimit-reset'], now) : null;
   const until = retry ?? reset;
-  // GitHub and a few others answer 403 where a limit is meant.
-  const hit = status === 429 || (status === 403 && (retry !== null || spent));
+  // GitHub and a few others answer 403 where a limit is meant. A 503 that names a time did not take the call (RFC 9110,
+  // 15.6.4); one without may come from anywhere on the way.
+  const hit =
+    status === 429 || (status === 503 && retry !== null) || (status === 403 && (retry !== null || spent));
   return { hit, until: until === null ? null : Math.min(until, now + longestMs) };
 }
 

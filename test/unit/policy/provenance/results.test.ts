@@ -79,7 +79,7 @@ test('only a result of the very message is one of this request', async () => {
 
 test('another session, and a call that did not succeed, returned nothing here', async () => {
   await returned({ id: 'elsewhere', session: 'of somebody else' });
-  for (const state of ['started', 'failed', 'unknown']) await returned({ id: state, state });
+  for (const state of ['planned', 'attempting', 'failed', 'unknown']) await returned({ id: state, state });
   assert.deepEqual(await read(), []);
 });
 

@@ -50,6 +50,8 @@ test('attack: such a mail is never sent a second time, whatever its call is told
           digest: '',
           destinations: [],
           lease: { attemptId: 'att_1', secret: 'mail/smtp', target: '' },
+          tries: 1,
+          waitsFor: null,
         },
         tool,
         args: letter,
