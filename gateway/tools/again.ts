@@ -60,13 +60,9 @@ async function claim(deps: ToolsDeps, tx: Transaction, id: string, known?: Cause
     return null;
   }
   const call = await readyAgain(deps, tx, row);
+  const cause = known ?? (call ? await causeToEnd(deps, tx, row) : 'forgotten');
+  if (call && cause === null && !(await findsRoom(deps, tx, call, id))) return null;
   const planned = attemptOf(row, call?.tool, null);
-  if (!call) {
-    await finishAttempt(tx, deps.leases, planned, endingFor('forgotten'));
-    return null;
-  }
-  const cause = known ?? (await causeToEnd(deps, tx, row));
-  if (cause === null && !(await findsRoom(deps, tx, call, id))) return null;
   const attempt = { ...planned, tries: row.tries + (cause === null ? 1 : 0) };
   tx.send({
     name: 'claim-attempt',
@@ -74,6 +70,10 @@ async function claim(deps: ToolsDeps, tx: Transaction, id: string, known?: Cause
       owner = current_setting('application_name') where id = $1`,
     values: [id, attempt.tries],
   });
+  if (!call) {
+    await finishAttempt(tx, deps.leases, attempt, endingFor('forgotten'));
+    return null;
+  }
   if (cause !== null) return { call, attempt, cause };
   const { tool, args, run } = call;
   if (row.requeued) deps.policy.chargeAgain(tx, row.decision_id, { ...run, tool: tool.name, args });

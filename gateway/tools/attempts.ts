@@ -127,17 +127,19 @@ export async function finishAttempt(
     // round trip to find out.
     text: `with finished as (
          update attempts set state = $2, result = $3, receipt_id = $4, finished_at = now()
-         where id = $1 and state in ('planned', 'attempting') returning id
+         where id = $1 and state = 'attempting' returning id
        ) select 1 / count(*) from finished`,
     values: [attempt.id, status, JSON.stringify(stored), receipt],
   });
   return { status, ...stored, receipt, attempt: attempt.id, decision: attempt.decisionId };
 }
 
+const recordedFields = 'select id, decision_id, state, result, receipt_id from attempts';
+
 /** What is recorded of this call of this message; null when it was never started. */
 export async function findAttempt(
   pool: Pool,
-  key: { messageId: string; step: string; digest: string },
+  key: { messageId: string; step: string; digest: string } | { id: string },
 ): Promise<{ id: string; state: 'planned' | 'attempting' | 'finished'; execution: Execution } | null> {
   const { rows } = await pool.query<{
     id: string;
@@ -146,10 +148,13 @@ export async function findAttempt(
     result: Stored | null;
     receipt_id: string | null;
   }>({
-    name: 'find-attempt',
-    text: `select id, decision_id, state, result, receipt_id from attempts
-      where message_id = $1 and step = $2 and digest = $3`,
-    values: [key.messageId, key.step, key.digest],
+    ...('id' in key
+      ? { name: 'find-attempt-by-id', text: `${recordedFields} where id = $1`, values: [key.id] }
+      : {
+          name: 'find-attempt',
+          text: `${recordedFields} where message_id = $1 and step = $2 and digest = $3`,
+          values: [key.messageId, key.step, key.digest],
+        }),
   });
   const row = rows[0];
   if (!row) return null;

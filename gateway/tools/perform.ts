@@ -14,6 +14,7 @@ import type { ToolsDeps } from './deps.ts';
 import { targetOf } from './loan.ts';
 import { outcomeReply } from './outcome-reply.ts';
 import { roomOf } from './room.ts';
+import { untilStored } from './until-stored.ts';
 import { runCall } from './run-call.ts';
 import type { ExecuteRequest, Execution } from './types.ts';
 import { outcomeOf, planAgain, planFirst } from './waiting.ts';
@@ -133,7 +134,7 @@ export function createPerform(deps: ToolsDeps): Perform {
   };
 
   /** The outcome with the reply that tells it, or the outcome alone: what happened outside is stored in any case. */
-  const settle = async (call: Ready, attempt: Attempt, ending: Ending): Promise<Execution> => {
+  const settleOnce = async (call: Ready, attempt: Attempt, ending: Ending): Promise<Execution> => {
     if (call.request.reply) {
       const both = transaction(pool, async (tx) => {
         const execution = await finishAttempt(tx, deps.leases, attempt, ending);
@@ -148,10 +149,15 @@ export function createPerform(deps: ToolsDeps): Perform {
     return transaction(pool, (tx) => finishAttempt(tx, deps.leases, attempt, ending));
   };
 
+  const settle: Perform['settle'] = (call, attempt, ending) =>
+    untilStored(deps, attempt, () => settleOnce(call, attempt, ending));
+
   const goOn = async (call: Ready, attempt: Attempt): Promise<Execution> => {
     const ending = await reach(call, attempt);
-    const planned = await planAgain(deps, attempt, call.tool, ending);
-    return planned ? { status: 'planned' } : settle(call, attempt, ending);
+    return untilStored(deps, attempt, async () => {
+      const planned = await planAgain(deps, attempt, call.tool, ending);
+      return planned ? { status: 'planned' } : settleOnce(call, attempt, ending);
+    });
   };
 
   return {

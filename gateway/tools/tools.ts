@@ -42,7 +42,7 @@ export function createTools(given: ToolsDeps): Tools {
   const perform = createPerform(deps);
 
   const recorded = async (
-    key: Parameters<typeof findAttempt>[1],
+    key: Parameters<typeof outcomeOf>[1],
     request: ExecuteRequest,
   ): Promise<Execution | null> => {
     const found = await findAttempt(pool, key);

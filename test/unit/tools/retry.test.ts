@@ -249,3 +249,34 @@ test('a call whose job was lost is found, one that is not due yet is left', asyn
   await tools.awaken();
   assert.equal(await ended(), 'succeeded');
 });
+
+test('an outcome that Postgres went away from is stored when it is back, and only once', async () => {
+  const decision = await at.policy.decide(run(), { ...payment(), step: 'check' });
+  const grant = await approve(at, decision.id);
+  let refused = 0;
+  const connect = at.db.pool.connect.bind(at.db.pool);
+  const cutting: Connector = {
+    ...flaky,
+    async run(call) {
+      const done = await ledger.run(call);
+      const until = Date.now() + 1000;
+      Object.assign(at.db.pool, {
+        connect: () => {
+          if (Date.now() > until) return connect();
+          refused += 1;
+          return Promise.reject(Object.assign(new Error('connect'), { code: 'ECONNREFUSED' }));
+        },
+      });
+      return done;
+    },
+  };
+  const gateway = createTools({
+    ...at.deps,
+    connectors: { ...at.deps.connectors, postgres: cutting },
+    executor,
+  });
+  const paid = await gateway.execute(run(), { ...payment(), grant, step: 'x' });
+  Object.assign(at.db.pool, { connect });
+  assert.ok(refused > 1);
+  assert.deepEqual([paid.status, await booked(), (await stateOf()).state], ['succeeded', 1, 'succeeded']);
+});
