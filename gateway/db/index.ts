@@ -1,5 +1,13 @@
 export { GroupCommit } from './group-commit.ts';
 export { dumpTables, loadTable, migrationsOf, tablesToLoad } from './dump.ts';
 export { migrate, pendingMigrations, remakeSchema } from './migrate.ts';
-export { inOneGo, isOutage, openPool, transaction, type Pool, type Queryable, type Transaction } from './pool.ts';
+export {
+  inOneGo,
+  isOutage,
+  openPool,
+  transaction,
+  type Pool,
+  type Queryable,
+  type Transaction,
+} from './pool.ts';
 export { Signals } from './signals.ts';
