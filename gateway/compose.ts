@@ -10,7 +10,7 @@ import { reservedFolders, type Logger, type Settings } from './config/index.ts';
 import { migrate, openPool, Signals, transaction, type Pool } from './db/index.ts';
 import { createDelivery, type Delivery } from './delivery/index.ts';
 import { examine } from './doctor/index.ts';
-import { createPostgresExecutor } from './durable/index.ts';
+import { createPostgresExecutor, createSchedules, dueOf } from './durable/index.ts';
 import { createFactors } from './factors/index.ts';
 import {
   createPolicy,
@@ -44,7 +44,13 @@ import {
   createTerminals,
   type People,
 } from './sessions/index.ts';
-import { createConnectors, createKeptResults, createPreviews, createTools } from './tools/index.ts';
+import {
+  createConnectors,
+  createKeptResults,
+  createPreviews,
+  createTools,
+  runScheduled,
+} from './tools/index.ts';
 import {
   createBox,
   createLeases,
@@ -248,7 +254,10 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
     endLostSessions();
   }, 60_000);
   stops.push(() => clearInterval(recovery));
-  await executor.start((id) => tools.tryAgain(id));
+  await executor.start(async (job) => {
+    const due = dueOf(job);
+    await (due ? runScheduled({ pool, automations, delivery, tools, log }, due) : tools.tryAgain(job));
+  });
   stops.push(() => executor.stop());
   const awakening = setInterval(() => {
     tools
@@ -265,6 +274,7 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
   stops.push(() => delivery.stop());
   await approvals.start();
   stops.push(() => approvals.stop());
+  stops.push(createSchedules({ pool, executor, list: () => automations.scheduled(), log }).start());
 
   const openapi = openApiDocuments(routes, settings.internalUrl, catalogue);
   const internal = internalApp({ routes, clients, checks, openapi: () => openapi(true), log });

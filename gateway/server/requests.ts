@@ -27,7 +27,12 @@ export const EnvelopeRequest = z.strictObject({
       .describe('the automation of policies/automations.yaml that this runs as'),
   }),
   executionId: z.string().min(1).max(64),
-  workflowId: z.string().min(1).max(64),
+  // Without a colon, which the gateway's own schedules have.
+  workflowId: z
+    .string()
+    .min(1)
+    .max(64)
+    .regex(/^[^:]+$/),
   nodeId: z.string().min(1).max(64),
   itemIndex: z.number().int().min(0),
 });

@@ -1,6 +1,33 @@
 import { join } from 'node:path';
+import { CronExpressionParser } from 'cron-parser';
 import { z } from 'zod';
 import { readVersioned, type Versioned } from './yaml-file.ts';
+
+/** What scheduled calls act as, in the place of a workflow. No workflow of n8n can have this id. */
+export const scheduleWorkflow = 'gatehouse:schedule';
+
+const ScheduleSchema = z
+  .strictObject({
+    cron: z.string().min(9).max(100).describe('five fields: minute, hour, day of month, month, day of week'),
+    timezone: z.string().min(1).max(60).describe('IANA name, such as Europe/Berlin'),
+    missed: z
+      .enum(['skip', 'once', 'all'])
+      .default('once')
+      .describe('what becomes of times at which no gateway ran: none, the latest, or each is made up for'),
+    call: z.strictObject({
+      tool: z.string().min(1).max(128),
+      args: z.record(z.string(), z.json()).default({}),
+    }),
+  })
+  .refine(isReadable, 'the cron expression or the time zone cannot be read');
+
+function isReadable({ cron, timezone: tz }: { cron: string; timezone: string }): boolean {
+  try {
+    return cron.trim().split(/\s+/).length === 5 && Boolean(CronExpressionParser.parse(cron, { tz }).next());
+  } catch {
+    return false;
+  }
+}
 
 const AutomationsFileSchema = z.strictObject({
   automations: z
@@ -9,9 +36,19 @@ const AutomationsFileSchema = z.strictObject({
         name: z.string().regex(/^[a-z][a-z0-9-]{0,63}$/),
         display: z.string().min(1).max(80),
         owner: z.string().min(1).describe('principal of people.yaml who answers for it'),
-        workflow: z.string().min(1).max(64).describe('id of the only n8n workflow that may act as it'),
+        workflow: z
+          .string()
+          .min(1)
+          .max(64)
+          .optional()
+          .describe('id of the only n8n workflow that may act as it'),
+        schedule: ScheduleSchema.optional().describe('a call that is made at set times, without n8n'),
         tools: z.unknown().optional().describe('what it may do unasked; the rules read it themselves'),
       }),
+    )
+    .refine(
+      (list) => list.every(({ workflow, schedule }) => (workflow === undefined) !== (schedule === undefined)),
+      'an automation has a workflow or a schedule, one of them',
     )
     .refine((list) => new Set(list.map((entry) => entry.name)).size === list.length, 'a name stands twice'),
 });
@@ -24,6 +61,15 @@ export interface Automation {
   owner: string;
 }
 
+/** An automation that makes one call at set times. */
+export interface Scheduled extends Automation {
+  name: string;
+  cron: string;
+  timezone: string;
+  missed: 'skip' | 'once' | 'all';
+  call: { tool: string; args: Record<string, unknown> };
+}
+
 /** The automations that `automations.yaml` declares. */
 export interface Automations {
   /** Digest of automations.yaml; part of the policy version. */
@@ -32,6 +78,8 @@ export interface Automations {
   get(name: string, workflow: string): Automation | undefined;
   /** @returns all that are declared, in the order of the file */
   list(): Automation[];
+  /** @returns those that make a call at set times */
+  scheduled(): Scheduled[];
   reload(): Promise<void>;
 }
 
@@ -65,11 +113,15 @@ export async function createAutomations(options: {
     },
     get(name, workflow) {
       const found = declared.data.automations.find(
-        (entry) => entry.name === name && entry.workflow === workflow,
+        (entry) => entry.name === name && (entry.workflow ?? scheduleWorkflow) === workflow,
       );
       return found && automationOf(found);
     },
     list: () => declared.data.automations.map(automationOf),
+    scheduled: () =>
+      declared.data.automations.flatMap((entry) =>
+        entry.schedule ? [{ ...automationOf(entry), name: entry.name, ...entry.schedule }] : [],
+      ),
     async reload() {
       declared = await load();
     },

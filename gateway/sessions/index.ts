@@ -1,4 +1,10 @@
-export { createAutomations, type Automation, type Automations } from './automations.ts';
+export {
+  createAutomations,
+  scheduleWorkflow,
+  type Automation,
+  type Automations,
+  type Scheduled,
+} from './automations.ts';
 export { createClients, type Client, type Clients } from './clients.ts';
 export { createLimits, type Allowance, type Consumer, type Limits } from './limits.ts';
 export { type Linked } from './identity-links.ts';

@@ -6,5 +6,6 @@ export { listJobs, listPauses, pauseCalls, requeueCall, resumeCalls, type Job, t
 export { roomOf } from './room.ts';
 export { createKeptResults } from './large-results.ts';
 export { createPreviews } from './preview.ts';
+export { runScheduled } from './scheduled.ts';
 export { createTools, type Tools } from './tools.ts';
 export type { ExecuteRequest, Execution } from './types.ts';
