@@ -2,6 +2,8 @@ import { userInfo } from 'node:os';
 import { Command, InvalidArgumentError } from 'commander';
 import { loadCatalogue } from '../catalogue/index.ts';
 import { GatehouseError } from '../config/index.ts';
+import { nextTime } from '../durable/index.ts';
+import { createAutomations } from '../sessions/index.ts';
 import {
   listJobs,
   listPauses,
@@ -16,7 +18,7 @@ import { commandSettings, withPool } from './settings.ts';
 
 const requeueSeconds = 300;
 
-/** `gatehouse jobs list|pause|resume|requeue`: calls that wait for their next try. It needs Postgres and no gateway. */
+/** `gatehouse jobs list|accounts|schedules|pause|resume|requeue`: calls that wait for their next try. It needs Postgres and no gateway. */
 export function jobsCommand(): Command {
   const command = new Command('jobs').description('calls that wait to be tried again, or were given up');
   command
@@ -57,6 +59,22 @@ export function jobsCommand(): Command {
               ],
         ),
         'No tool reaches a system.',
+      );
+    });
+  command
+    .command('schedules')
+    .description('calls at set times, and when each is due next')
+    .action(async () => {
+      const { policiesDir } = commandSettings({ database: false });
+      const scheduled = (await createAutomations({ policiesDir })).scheduled();
+      const now = new Date();
+      printTable(
+        ['AUTOMATION', 'TIMES', 'TIME ZONE', 'MISSED', 'TOOL', 'NEXT, UTC'],
+        scheduled.map(({ name, cron, timezone, missed, call }) => [
+          ...[name, cron, timezone, missed, call.tool],
+          minute(nextTime({ cron, timezone }, now)),
+        ]),
+        'No automation has a schedule.',
       );
     });
   command

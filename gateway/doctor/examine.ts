@@ -14,6 +14,7 @@ import {
   ruleFiles,
 } from '../policy/index.ts';
 import { createAutomations, readPeople } from '../sessions/index.ts';
+import { listJobs, listPauses } from '../tools/index.ts';
 import { openSecrets, rotationRows, rotationWaits, secretsInUse } from '../vault/index.ts';
 import { readExemptions } from '../workflows/index.ts';
 import {
@@ -28,6 +29,7 @@ import {
 } from './around.ts';
 import { catalogueFindings } from './catalogue.ts';
 import { channelsFindings } from './channels.ts';
+import { jobsFindings } from './jobs.ts';
 import {
   codeOf,
   diagnosisOf,
@@ -110,6 +112,9 @@ export async function examine(subject: Subject): Promise<Diagnosis> {
       ),
       topic('Kill switch', () =>
         withDb('kill-switch', async (pool) => killSwitchFindings(await listKillSwitches(pool))),
+      ),
+      topic('Calls that wait', () =>
+        withDb('waiting', async (pool) => jobsFindings(await listJobs(pool), await listPauses(pool))),
       ),
       topic('Receipts', () =>
         withDb('receipts', async (pool) =>
