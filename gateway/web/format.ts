@@ -4,6 +4,7 @@ export type Status =
   | 'deciding'
   | 'waiting'
   | 'needs-you'
+  | 'planned'
   | 'answered'
   | 'done'
   | 'approved'
@@ -23,6 +24,7 @@ const statuses: Record<Status, { word: string; icon: IconName; tone: Tone }> = {
   deciding: { word: 'Deciding', icon: 'cog', tone: 'neutral' },
   waiting: { word: 'Waiting for approval', icon: 'clock', tone: 'wait' },
   'needs-you': { word: 'Needs you', icon: 'hand', tone: 'wait' },
+  planned: { word: 'Will be tried again', icon: 'clock', tone: 'wait' },
   answered: { word: 'Answered', icon: 'check', tone: 'neutral' },
   done: { word: 'Done', icon: 'check', tone: 'ok' },
   approved: { word: 'Approved', icon: 'check', tone: 'ok' },

@@ -92,6 +92,7 @@ function statusOfRow({ asked, state, body }: Row): Status {
   if (tone === 'refused' || state === 'refused' || state === 'dead') return 'refused';
   if (isEnd(tone)) return tone;
   if (!asked) return tone === 'waiting' ? 'needs-you' : 'done';
+  if (state === 'done' && tone === 'waiting') return 'planned';
   if (state === 'done' || state === 'handled' || tone === 'done') return 'done';
   if (state === 'waiting') return 'waiting';
   return state === 'running' ? 'deciding' : 'received';

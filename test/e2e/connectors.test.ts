@@ -3,7 +3,7 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { createSecretStore } from '../../gateway/vault/index.ts';
-import { person, type Person } from './support/person.ts';
+import { eventually, person, type Person } from './support/person.ts';
 import { testStack, type TestStack } from './support/stack.ts';
 import { allStores, holders } from './support/stores.ts';
 import { startSystems, type Systems } from './support/systems.ts';
@@ -232,6 +232,25 @@ describe('each system, from the chat and from a workflow', { timeout: 600_000 },
     assert.ok(systems.jira.issues.has('OPS-1'));
     assert.equal(systems.github.dispatches.length, 0);
     assert.deepEqual([...systems.hubspot.deals.keys()], deal);
+  });
+
+  it('a system that is away is waited for: the chat says so, and how it ended once it is back', async () => {
+    const said = '/issue acme site "While away" It is down';
+    const before = systems.github.issues.length;
+    await systems.github.goAway();
+    await requester.say(said);
+    await requester.answerTo(said, /Will be tried again.*cannot be reached, so it is not done yet.*until/);
+    assert.equal(systems.github.issues.length, before);
+    await systems.github.comeBack();
+    await eventually('the outcome in the chat', 60_000, async () => {
+      const { text } = await requester.read('/');
+      return {
+        done: /Opened issue \d+: \S+ Receipt/.test(text.slice(text.lastIndexOf('While away'))),
+        seen: text,
+      };
+    });
+    assert.equal(systems.github.issues.filter(({ title }) => title === 'While away').length, 1);
+    assert.equal(systems.github.issues.length, before + 1);
   });
 
   it('files hold what was written', () => {
