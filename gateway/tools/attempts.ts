@@ -1,5 +1,5 @@
 import { recordReceipts } from '../audit/index.ts';
-import type { Pool, Transaction } from '../db/index.ts';
+import type { Queryable, Transaction } from '../db/index.ts';
 import { uuidv7 } from '../envelope/index.ts';
 import { settleFacts, type Presented, type Reason } from '../policy/index.ts';
 import type { Lease, Leases, LeaseTarget } from '../vault/index.ts';
@@ -138,10 +138,10 @@ const recordedFields = 'select id, decision_id, state, result, receipt_id from a
 
 /** What is recorded of this call of this message; null when it was never started. */
 export async function findAttempt(
-  pool: Pool,
+  db: Queryable,
   key: { messageId: string; step: string; digest: string } | { id: string },
 ): Promise<{ id: string; state: 'planned' | 'attempting' | 'finished'; execution: Execution } | null> {
-  const { rows } = await pool.query<{
+  const { rows } = await db.query<{
     id: string;
     decision_id: string;
     state: 'planned' | 'attempting' | 'succeeded' | 'failed' | 'unknown';

@@ -34,8 +34,11 @@ export interface Ready {
 export interface Perform {
   /** Attempts of this process without an outcome yet, so that a retry waits instead of asking twice. */
   readonly running: ReadonlyMap<string, Promise<Execution>>;
-  /** The attempt is committed before the call reaches outside, its outcome after. @throws GrantRefused */
-  outside(call: Ready, grant: string): Promise<Execution>;
+  /**
+   * The attempt is committed before the call reaches outside, its outcome after. Without a grant it is decided with it.
+   * @throws GrantRefused
+   */
+  outside(call: Ready, grant: string | null): Promise<Execution>;
   /** Runs a started call and records how it ended, or plans its next try. */
   goOn(call: Ready, attempt: Attempt): Promise<Execution>;
   /** Records how a call ended, with the reply that tells it where one is asked for. */
@@ -111,26 +114,33 @@ export function createPerform(deps: ToolsDeps): Perform {
     runCall(deps, { attempt, tool: call.tool, args: call.args, caller: call.run });
   const runWithin = async (tx: Transaction, call: Ready, attempt: Attempt): Promise<Execution> =>
     finishAttempt(tx, deps.leases, attempt, await reach(call, attempt));
-  /** Decides and runs it at once, in a transaction that fails where it was decided before. Null where it is not allowed. */
-  const decideWithin = async (tx: Transaction, call: Ready): Promise<Execution | null> => {
+  /** Decides it and starts it, in a transaction that fails where it was decided before. Null where it is not allowed. */
+  const decideAndStart = async (tx: Transaction, call: Ready): Promise<Attempt | null> => {
     const judgement = await policy.judge(tx, call.run, call.request);
     if (judgement.grant === null) return null;
     policy.storeSpent(tx, judgement);
-    return runWithin(tx, call, start(tx, call, judgement.grant, judgement.id));
+    return start(tx, call, judgement.grant, judgement.id);
   };
-
-  const within = async (call: Ready, given: string | null): Promise<Execution> => {
+  /** Starts a call, which is decided in the same transaction where no grant is `given`, and does its `work` in it. */
+  const started = async <T>(
+    call: Ready,
+    given: string | null,
+    work: (tx: Transaction, attempt: Attempt) => T | Promise<T>,
+  ): Promise<{ done: T } | { not: Decision }> => {
     if (given !== null)
-      return spending(call, given, (tx) => runWithin(tx, call, spendAndStart(tx, call, given)));
+      return { done: await spending(call, given, (tx) => work(tx, spendAndStart(tx, call, given))) };
     try {
-      const done = await transaction(pool, (tx) => decideWithin(tx, call));
-      if (done) return done;
+      const begun = await transaction(pool, async (tx) => {
+        const attempt = await decideAndStart(tx, call);
+        return attempt && { done: await work(tx, attempt) };
+      });
+      if (begun) return begun;
     } catch (error) {
       // Decided before, or a budget was used up since the facts were read: the decision says which.
       if (!missedItsRow(error) && !exceededBudget(error)) throw error;
     }
     const decision = await policy.decide(call.run, call.request);
-    return decision.grant === null ? withheld(decision) : within(call, decision.grant);
+    return decision.grant === null ? { not: decision } : started(call, decision.grant, work);
   };
 
   /** The outcome with the reply that tells it, or the outcome alone: what happened outside is stored in any case. */
@@ -139,7 +149,8 @@ export function createPerform(deps: ToolsDeps): Perform {
       const both = transaction(pool, async (tx) => {
         const execution = await finishAttempt(tx, deps.leases, attempt, ending);
         const reply = readied(deps, call.run, outcomeReply(call.request, execution));
-        const told = reply && (await decideWithin(tx, reply));
+        const attemptToTell = reply && (await decideAndStart(tx, reply));
+        const told = reply && attemptToTell && (await runWithin(tx, reply, attemptToTell));
         if (told?.status !== 'succeeded') throw new Error('the outcome cannot be told with its commit');
         return { ...execution, replied: true };
       });
@@ -163,7 +174,9 @@ export function createPerform(deps: ToolsDeps): Perform {
   return {
     running,
     async outside(call, grant) {
-      const attempt = await spending(call, grant, (tx) => spendAndStart(tx, call, grant));
+      const begun = await started(call, grant, (_tx, attempt) => attempt);
+      if ('not' in begun) return withheld(begun.not);
+      const attempt = begun.done;
       const begin = async (): Promise<Execution> => {
         if (attempt.waitsFor === null) {
           const execution = await goOn(call, attempt);
@@ -178,7 +191,10 @@ export function createPerform(deps: ToolsDeps): Perform {
     },
     goOn,
     settle,
-    within,
+    async within(call, grant) {
+      const begun = await started(call, grant, (tx, attempt) => runWithin(tx, call, attempt));
+      return 'not' in begun ? withheld(begun.not) : begun.done;
+    },
   };
 }
 

@@ -1,6 +1,6 @@
 import { recordReceipts } from '../audit/index.ts';
 import { renderSentence } from '../catalogue/index.ts';
-import { transaction, type Pool } from '../db/index.ts';
+import { inOneGo, transaction, type Pool, type Queryable } from '../db/index.ts';
 import { callDigest, checkStep, GrantRefused, type Decision, type RunContext } from '../policy/index.ts';
 import { tryAgain } from './again.ts';
 import { findAttempt, startedBefore } from './attempts.ts';
@@ -44,8 +44,9 @@ export function createTools(given: ToolsDeps): Tools {
   const recorded = async (
     key: Parameters<typeof outcomeOf>[1],
     request: ExecuteRequest,
+    look = findAttempt(pool, key),
   ): Promise<Execution | null> => {
-    const found = await findAttempt(pool, key);
+    const found = await look;
     if (!found || found.state === 'finished') return found?.execution ?? null;
     const work = perform.running.get(found.id);
     if (work) return { ...(await work), replayed: true };
@@ -88,11 +89,10 @@ export function createTools(given: ToolsDeps): Tools {
     const call = { ...asked, binding: held.binding };
     const { run, tool, args, request } = call;
     const own = deps.connectors[tool.connector.kind].commitsAll?.(tool) === true;
-    if (own && !request.dryRun) return perform.within(call, grant);
+    if (!request.dryRun) return own ? perform.within(call, grant) : perform.outside(call, grant);
     const decision = grant ? null : await policy.decide(run, request);
     const usable = grant ?? decision?.grant;
     if (!usable) return withheld(decision as Decision);
-    if (!request.dryRun) return perform.outside(call, usable);
     const id = await policy.checkGrant(pool, presentedBy(call, usable));
     return { status: 'dry_run', text: `Dry run: ${renderSentence(tool.sentence, args)}`, decision: id };
   };
@@ -105,9 +105,11 @@ export function createTools(given: ToolsDeps): Tools {
     let grant = request.grant ?? null;
     // A grant that was spent says by itself that there may be a recorded outcome; without one we have to look.
     if (!grant) {
-      const before = await recorded(key, request);
-      if (before) return before;
-      grant = await unusedGrant(pool, run, request.tool, digest);
+      const [before, unused] = await inOneGo(pool, (db) =>
+        Promise.all([findAttempt(db, key), unusedGrant(db, run, request.tool, digest)]),
+      );
+      if (before) return (await recorded(key, request, Promise.resolve(before))) as Execution;
+      grant = unused;
     }
     const call = readied(deps, run, request);
     if (!call) {
@@ -162,12 +164,12 @@ async function refusal(
 
 /** The one live grant that this message holds for exactly this call; null where there are none or several. */
 async function unusedGrant(
-  pool: Pool,
+  db: Queryable,
   run: RunContext,
   tool: string,
   digest: string,
 ): Promise<string | null> {
-  const { rows } = await pool.query<{ id: string }>({
+  const { rows } = await db.query<{ id: string }>({
     name: 'unused-grant',
     text: `select id from grants where message_id = $1 and consumed_at is null and session_key = $2 and tool = $3
       and digest = $4 and expires_at > now() limit 2`,
