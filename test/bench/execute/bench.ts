@@ -12,6 +12,7 @@ import { startServer } from '../server.ts';
 
 const rounds = 5;
 const inFlight = 32;
+const conversations = 1000;
 const secondsPerRound = Number(process.env.GATEHOUSE_BENCH_SECONDS ?? 4);
 const secret = 'bench/token';
 const token = 'canary-of-the-bench';
@@ -86,8 +87,10 @@ export const bench: Bench = async (say) => {
     let step = 0;
     const ours = async (): Promise<void> => {
       step += 1;
-      const call = { tool: 'bench.read', args: { record: 17 }, step: `node:${step}:0` };
-      const { status, text } = await tools.execute(runOf({ callsLeft: 1_000_000 }), call);
+      const call = { tool: 'bench.read', args: { record: 17 }, step: 'node:0:0' };
+      // Each for a message of its own, as messages are: what a conversation read before is looked at by each decision.
+      const run = runOf({ messageId: `web:local:bench:${step}:0`, sessionKey: `session ${step % conversations}` });
+      const { status, text } = await tools.execute(run, call);
       if (status !== 'succeeded') throw new Error(`${status}: ${text}`);
     };
     const row = { name: 'bench-call', text: 'insert into bench_calls (about) values ($1)' };
