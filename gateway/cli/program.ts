@@ -8,6 +8,7 @@ import { doctorCommand } from './doctor.ts';
 import { gatewayCommand } from './gateway.ts';
 import { killSwitchCommand } from './kill-switch.ts';
 import { loginCommand, logoutCommand } from './login.ts';
+import { n8nCommand } from './n8n.ts';
 import { peopleCommand } from './people.ts';
 import { policyCommand } from './policy.ts';
 import { resetCommand } from './reset.ts';
@@ -29,6 +30,7 @@ export function createProgram(): Command {
     doctorCommand(),
     gatewayCommand(),
     workflowsCommand(),
+    n8nCommand(),
     demoCommand(),
     secretCommand(),
     vaultCommand(),
