@@ -1,5 +1,4 @@
 import { GatehouseError } from '../../config/index.ts';
-import type { Copy } from './plan.ts';
 
 /** What a field of a credential can be filled with: parts of a secret that is a URL, and the whole of any. */
 const parts = {
@@ -12,6 +11,13 @@ const parts = {
 };
 type Part = keyof typeof parts;
 type Field = string | number | boolean;
+
+/** What of a declared credential says what is written. */
+interface Filling {
+  name: string;
+  secret: string;
+  fields: Readonly<Record<string, Field>>;
+}
 
 const pattern = /\{([a-z]+)\}/g;
 
@@ -30,7 +36,7 @@ export const tellsSecret = (field: Field): boolean =>
  * @returns the data, and what of it nobody may be told
  * @throws GatehouseError `GH-VAULT-032` where the secret lacks a part, or one would be an expression in n8n
  */
-export function dataOf({ name, secret, fields }: Copy, value: string): { data: object; hidden: string[] } {
+export function dataOf({ name, secret, fields }: Filling, value: string): { data: object; hidden: string[] } {
   const fill = (field: Field): Field => {
     if (typeof field !== 'string') return field;
     const text = field.replaceAll(pattern, (_all, part: Part) => {
