@@ -20,6 +20,8 @@ export type ReceiptKind =
   | 'secret.lease'
   | 'secret.rotated'
   | 'secret.retired'
+  | 'secret.copied'
+  | 'secret.uncopied'
   | 'preview'
   | 'attempt'
   | 'outcome'

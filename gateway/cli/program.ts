@@ -9,6 +9,7 @@ import { gatewayCommand } from './gateway.ts';
 import { jobsCommand } from './jobs.ts';
 import { killSwitchCommand } from './kill-switch.ts';
 import { loginCommand, logoutCommand } from './login.ts';
+import { n8nCommand } from './n8n.ts';
 import { peopleCommand } from './people.ts';
 import { policyCommand } from './policy.ts';
 import { resetCommand } from './reset.ts';
@@ -30,6 +31,7 @@ export function createProgram(): Command {
     doctorCommand(),
     gatewayCommand(),
     workflowsCommand(),
+    n8nCommand(),
     demoCommand(),
     secretCommand(),
     vaultCommand(),

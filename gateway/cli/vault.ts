@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { loadCatalogue } from '../catalogue/index.ts';
-import { readRoutes, secretsInUse, vaultPolicies } from '../vault/index.ts';
+import { readCopies, readRoutes, secretsInUse, vaultPolicies } from '../vault/index.ts';
 import { printJson } from './output.ts';
 import { commandSettings } from './settings.ts';
 
@@ -14,6 +14,8 @@ export function vaultCommand(): Command {
     .action(async (options: { json?: boolean }) => {
       const { policiesDir } = commandSettings({ database: false });
       const used = secretsInUse(loadCatalogue(policiesDir).list());
+      for (const { name, secret } of await readCopies(policiesDir))
+        used.set(secret, [...(used.get(secret) ?? []), `the credential "${name}" of n8n`]);
       const policies = vaultPolicies(await readRoutes(policiesDir), used);
       if (options.json) return printJson(policies);
       process.stdout.write(

@@ -1,6 +1,5 @@
 import { Command } from 'commander';
-import { GatehouseError } from '../config/index.ts';
-import { n8nApi } from './n8n-api.ts';
+import { apiKeyOf, n8nApi } from './n8n-api.ts';
 import { printJson } from './output.ts';
 import { bringIntoOwnN8n, type Brought } from './own-n8n.ts';
 import { commandSettings } from './settings.ts';
@@ -28,7 +27,7 @@ export function workflowsCommand(): Command {
     .action(async (options: Options) => {
       const settings = commandSettings({ database: true });
       const n8n = options.n8n.replace(/\/$/, '');
-      const done = await bringIntoOwnN8n(n8nApi(n8n, apiKey(options)), settings, {
+      const done = await bringIntoOwnN8n(n8nApi(n8n, apiKeyOf(options)), settings, {
         n8n,
         gatewayUrl: options.gatewayUrl ?? settings.internalUrl,
         replace: options.replace === true,
@@ -43,14 +42,6 @@ export function workflowsCommand(): Command {
     });
   command.addCommand(lintCommand());
   return command;
-}
-
-function apiKey(options: Options): string {
-  const key = options.apiKey ?? process.env.N8N_API_KEY;
-  if (key) return key;
-  throw new GatehouseError('GH-CLI-022', 'There is no API key for n8n.', {
-    next: 'Make one in n8n under Settings, n8n API, and set N8N_API_KEY.',
-  });
 }
 
 function summary({ imported, offered, unpublished, unfinished }: Brought): string {

@@ -1,3 +1,4 @@
+export { whileAlone } from './alone.ts';
 export { GroupCommit } from './group-commit.ts';
 export { dumpTables, loadTable, migrationsOf, tablesToLoad } from './dump.ts';
 export { migrate, pendingMigrations, remakeSchema } from './migrate.ts';

@@ -15,7 +15,14 @@ import {
 } from '../policy/index.ts';
 import { createAutomations, readPeople } from '../sessions/index.ts';
 import { listJobs, listPauses } from '../tools/index.ts';
-import { openSecrets, rotationRows, rotationWaits, secretsInUse } from '../vault/index.ts';
+import {
+  copyRows,
+  openSecrets,
+  readCopies,
+  rotationRows,
+  rotationWaits,
+  secretsInUse,
+} from '../vault/index.ts';
 import { readExemptions } from '../workflows/index.ts';
 import {
   flowGuardFindings,
@@ -28,6 +35,7 @@ import {
   type Readiness,
 } from './around.ts';
 import { catalogueFindings } from './catalogue.ts';
+import { copiesFindings } from './copies.ts';
 import { channelsFindings } from './channels.ts';
 import { jobsFindings } from './jobs.ts';
 import {
@@ -122,6 +130,12 @@ export async function examine(subject: Subject): Promise<Diagnosis> {
         ),
       ),
       topic('n8n', async () => n8nFindings(new URL(settings.n8nUrl).origin, await answerOf(settings.n8nUrl))),
+      topic('Secrets in n8n', async () => {
+        const copies = await readCopies(policiesDir);
+        return copies.length > 0 || db
+          ? withDb('copies', async (pool) => copiesFindings(copies, await copyRows(pool), now))
+          : [ok('copies', 'No secret is declared to be copied into n8n.')];
+      }),
       topic('The running gateway', async () => gatewayFindings(await subject.readiness())),
       topic('Sandbox', async () => {
         const { runnerUrl } = settings;

@@ -1,4 +1,13 @@
 export { createBox, type Box } from './box.ts';
+export {
+  copyRows,
+  readCopies,
+  syncCopies,
+  type Copy,
+  type CopyRow,
+  type N8nCredentials,
+  type Synced,
+} from './copies/index.ts';
 export { lastUses, secretsInUse } from './in-use.ts';
 export { createLeases, type Lease, type Leases, type LeaseTarget, type Loan } from './leases/leases.ts';
 export { createVaultSessions, type VaultSessions } from './leases/sessions.ts';

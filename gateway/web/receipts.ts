@@ -26,6 +26,8 @@ const names: Record<string, string> = {
   'secret.lease': 'Secret lent for the call',
   'secret.rotated': 'Secret replaced',
   'secret.retired': 'Former secret ended',
+  'secret.copied': 'Secret copied into n8n',
+  'secret.uncopied': 'Copy removed from n8n',
   attempt: 'Call started',
   outcome: 'Call ended',
   'calls.paused': 'Calls paused',

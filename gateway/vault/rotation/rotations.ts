@@ -1,7 +1,7 @@
 import { Counter } from 'prom-client';
 import { recordReceipts } from '../../audit/index.ts';
 import { GatehouseError, type Logger } from '../../config/index.ts';
-import { transaction, type Pool } from '../../db/index.ts';
+import { transaction, whileAlone, type Pool } from '../../db/index.ts';
 import type { Box } from '../box.ts';
 import type { Secrets } from '../stores/open.ts';
 import { cannotRotate } from './failures.ts';
@@ -16,7 +16,6 @@ import {
   recordRetired,
   recordSwitch,
   rowOf,
-  whileAlone,
 } from './state.ts';
 
 /** A rotation that was carried out. */
@@ -196,7 +195,7 @@ export function createRotations(parts: {
 
   const lookAt = async (name: string, plan: Rotate): Promise<void> => {
     try {
-      await whileAlone(pool, name, async () => {
+      await whileAlone(pool, `secret rotation ${name}`, async () => {
         try {
           const row = await rowOf(pool, name);
           if (!row?.next_try || row.next_try.getTime() <= Date.now()) await retire(name, plan);
@@ -223,7 +222,7 @@ export function createRotations(parts: {
           `secrets.yaml does not say how ${name} is rotated.`,
           `Add rotate to its entry, or make a new value at its system and run gatehouse secret set ${name}.`,
         );
-      const alone = await whileAlone(pool, name, async () => {
+      const alone = await whileAlone(pool, `secret rotation ${name}`, async () => {
         try {
           return await now(name, plan);
         } catch (error) {

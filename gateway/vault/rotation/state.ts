@@ -1,4 +1,3 @@
-import type { Pool, PoolClient } from 'pg';
 import type { Queryable } from '../../db/index.ts';
 
 /** How far the rotation of one secret is, as Postgres has it. */
@@ -103,34 +102,4 @@ export async function overlapIsOver(db: Queryable, secret: string): Promise<bool
     [secret],
   );
   return rows.length > 0;
-}
-
-/**
- * Runs `work` while no other process rotates this secret. The lock ends with the connection, however the process ends.
- * @returns undefined where another one holds it
- */
-export async function whileAlone<T>(
-  pool: Pool,
-  secret: string,
-  work: () => Promise<T>,
-): Promise<{ done: T } | undefined> {
-  const client: PoolClient = await pool.connect();
-  let broken = true;
-  try {
-    const { rows } = await client.query<{ mine: boolean }>(
-      `select pg_try_advisory_lock(hashtextextended('secret rotation ' || $1, 0)) as mine`,
-      [secret],
-    );
-    if (!rows[0]?.mine) {
-      broken = false;
-      return undefined;
-    }
-    const done = await work();
-    await client.query(`select pg_advisory_unlock(hashtextextended('secret rotation ' || $1, 0))`, [secret]);
-    broken = false;
-    return { done };
-  } finally {
-    // Closing the connection gives the lock back.
-    client.release(broken);
-  }
 }

@@ -6,7 +6,7 @@ import { createVaultStore, type VaultAddress, type VaultStore } from './hashicor
 import type { Rotate } from '../rotation/plan.ts';
 import { readOnly, refusal } from './refusals.ts';
 import { readRoutes, type Route, type Routes, type StoreConfig } from './routes.ts';
-import { checkName, type Borrowed, type SecretInfo, type Store } from './store.ts';
+import { checkName, type Borrowed, type Issued, type SecretInfo, type Store } from './store.ts';
 
 /** The gateway's own store, as reports name it. */
 const ownStore = 'file';
@@ -29,6 +29,15 @@ export interface ListedSecret {
 export interface Secrets extends SecretStore {
   /** A credential that is made for one call; undefined for a secret that is only kept. */
   lend(name: string): Promise<Borrowed | undefined>;
+  /**
+   * A credential that is made for its holder and lives on after this process; nothing renews it.
+   * @param remember notes the session that it lives by before it is made, for `revokeSession`
+   * @returns undefined for a secret that is only kept
+   */
+  issue(
+    name: string,
+    remember: (session: { store: string; accessor: string }) => Promise<void>,
+  ): Promise<Issued | undefined>;
   /** What may be shown of one. @returns undefined where it is not set */
   describe(name: string): Promise<Omit<SecretInfo, 'name'> | undefined>;
   /** Lets the store of a secret make its next value, which ends the former one. */
@@ -113,6 +122,13 @@ export async function openSecrets(
       return own.remove(name);
     },
     lend: async (name) => routed(name)?.lend?.(name),
+    async issue(name, remember) {
+      const route = routes.of(name);
+      const vault = route?.role === undefined ? undefined : opened.get(route.store)?.vault;
+      if (!route || !vault) return undefined;
+      const { store } = route;
+      return vault.issue(inVault(route, name), (accessor) => remember({ store, accessor }));
+    },
     async describe(name) {
       const elsewhere = routed(name);
       if (elsewhere) return elsewhere.describe(name);

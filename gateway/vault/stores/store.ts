@@ -33,6 +33,13 @@ export interface Borrowed {
   giveBack(): Promise<void>;
 }
 
+/** A credential that lives on after the process that asked for it. */
+export interface Issued {
+  value: string;
+  /** When it ends by itself, at the latest. */
+  until: Date;
+}
+
 const namePattern = /^[a-z0-9][a-z0-9-]*(\/[a-z0-9][a-z0-9-]*)*$/;
 
 /** @throws GatehouseError `GH-VAULT-006` for a name that no secret can have */

@@ -11,6 +11,7 @@ import {
 } from '../../../gateway/doctor/around.ts';
 import { catalogueFindings } from '../../../gateway/doctor/catalogue.ts';
 import { diagnosisOf, fail, failure, note, ok, warn, type Finding } from '../../../gateway/doctor/finding.ts';
+import { copiesFindings } from '../../../gateway/doctor/copies.ts';
 import { peopleFindings, type ClassState } from '../../../gateway/doctor/people.ts';
 import { postgresFindings } from '../../../gateway/doctor/postgres.ts';
 import { overridesFindings, rulesFindings } from '../../../gateway/doctor/rules.ts';
@@ -138,6 +139,46 @@ describe('rotations', () => {
   it('that secrets.yaml forgot leave no former value behind unseen', () => {
     const rows = new Map([['a', { ...row, former_version: 1 }]]);
     assert.deepEqual(brief(rotationFindings([], rows, now)), ['warn rotation']);
+  });
+});
+
+describe('secrets that are copied into n8n', () => {
+  const at = (time: string): Date => new Date(`2026-11-10T${time}:00Z`);
+  const copy = {
+    name: 'Reports',
+    type: 'postgres',
+    secret: 'a/b',
+    lifetime: 3_600_000,
+    fields: { password: '{password}' },
+  };
+  const row = {
+    n8n: 'http://n8n.internal',
+    name: 'Reports',
+    credential_id: 'x',
+    secret: 'a/b',
+    mark: 'sha256:1',
+    due_at: at('12:40'),
+    good_until: at('13:00'),
+  };
+
+  it('are exceptions while they last, and to be looked at where one is late, unknown or not declared', () => {
+    assert.deepEqual(brief(copiesFindings([], [], now)), ['ok copies']);
+    const held = copiesFindings([copy], [row], now);
+    assert.deepEqual(brief(held), ['note copies']);
+    assert.match(textOf(held), /secret a\/b is copied into n8n's database .* until 2026-11-10 13:00 UTC/);
+    for (const [change, copies, what] of [
+      [{ due_at: at('11:59') }, [copy], /until .* overdue since 2026-11-10 11:59/],
+      [{ due_at: at('11:30'), good_until: at('12:00') }, [copy], /overdue: it was good until/],
+      [{ mark: null }, [copy], /last writing failed/],
+      [{}, [], /not declared any more/],
+    ] as const) {
+      const found = copiesFindings(copies, [{ ...row, ...change }], now);
+      assert.deepEqual(brief(found), ['warn copies']);
+      assert.match(textOf(found), what);
+    }
+    const never = copiesFindings([copy], [], now);
+    assert.deepEqual(brief(never), ['warn copies']);
+    assert.match(textOf(never), /never written/);
   });
 });
 

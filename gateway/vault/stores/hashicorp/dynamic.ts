@@ -4,7 +4,8 @@ import { refusal } from '../refusals.ts';
 import type { Borrowed } from '../store.ts';
 import type { Session } from './session.ts';
 
-const Credentials = z.object({
+/** What the database engine answers to the read of a role. */
+export const Credentials = z.object({
   lease_id: z.string().min(1),
   lease_duration: z.number().positive(),
   renewable: z.boolean(),

@@ -20,7 +20,7 @@ interface Token {
   lifeMs: number;
 }
 
-interface Auth {
+export interface Auth {
   client_token: string;
   accessor: string;
   lease_duration: number;
@@ -32,19 +32,40 @@ const renewAfter = 2 / 3;
 /** One that cannot be renewed to more than this part of its first life nears its end: the next call signs in anew. */
 const leastRenewed = 1 / 3;
 
-/**
- * @param parts.secretId reads the secret id at each sign-in, so that a new one is used without a restart
- * @param parts.remember notes the accessor of a token before it is used, to revoke it after a crash
- */
-export function createSession(parts: {
+/** What an AppRole signs in with. */
+export interface SignIn {
   store: string;
   transport: VaultTransport;
   mount: string;
   roleId: string;
+  /** Reads the secret id at each sign-in, so that a new one is used without a restart. */
   secretId: () => Promise<string>;
-  remember: (accessor: string) => Promise<void>;
-  log: Pick<Logger, 'warn' | 'info'>;
-}): Session {
+}
+
+/** @throws GatehouseError `GH-VAULT-008`, `-011` to `-015`, `-022` */
+export async function signIn({ store, transport, mount, roleId, secretId }: SignIn): Promise<Auth> {
+  const body = { role_id: roleId, secret_id: await secretId() };
+  const answer = await transport({ method: 'POST', path: `auth/${mount}/login`, body }).catch(
+    (error: unknown) => {
+      // A wrong role id or secret id is a 400 here.
+      const wrong = error instanceof VaultFailure && (error.why === 400 || error.why === 403);
+      throw wrong ? refusal(store, 'denied') : told(store, error);
+    },
+  );
+  const auth = authOf(answer);
+  if (!auth) throw refusal(store, 'odd');
+  return auth;
+}
+
+/**
+ * @param parts.remember notes the accessor of a token before it is used, to revoke it after a crash
+ */
+export function createSession(
+  parts: SignIn & {
+    remember: (accessor: string) => Promise<void>;
+    log: Pick<Logger, 'warn' | 'info'>;
+  },
+): Session {
   const { store, transport } = parts;
   let token: Token | undefined;
   let signingIn: Promise<Token> | undefined;
@@ -62,26 +83,15 @@ export function createSession(parts: {
     return lifeMs > 0 ? next : { ...next, until: Infinity };
   };
 
-  const signIn = async (): Promise<Token> => {
-    const secretId = await parts.secretId();
-    const answer = await transport({
-      method: 'POST',
-      path: `auth/${parts.mount}/login`,
-      body: { role_id: parts.roleId, secret_id: secretId },
-    }).catch((error: unknown) => {
-      // A wrong role id or secret id is a 400 here.
-      const wrong = error instanceof VaultFailure && (error.why === 400 || error.why === 403);
-      throw wrong ? refusal(store, 'denied') : told(store, error);
-    });
-    const auth = authOf(answer);
-    if (!auth) throw refusal(store, 'odd');
+  const open = async (): Promise<Token> => {
+    const auth = await signIn(parts);
     if (auth.accessor !== '') await parts.remember(auth.accessor);
     token = keep(auth, auth.lease_duration * 1000);
     return token;
   };
   const current = async (): Promise<Token> => {
     if (token && token.until > Date.now()) return token;
-    signingIn ??= signIn().finally(() => (signingIn = undefined));
+    signingIn ??= open().finally(() => (signingIn = undefined));
     return signingIn;
   };
 

@@ -3,8 +3,9 @@ import type { Logger } from '../../../config/index.ts';
 import type { SecretStore } from '../file/index.ts';
 import { refusal } from '../refusals.ts';
 import type { VaultConfig } from '../routes.ts';
-import type { Store } from '../store.ts';
+import type { Issued, Store } from '../store.ts';
 import { createDynamicUsers, filled } from './dynamic.ts';
+import { issueUser } from './issued.ts';
 import { secretIdReader } from './secret-id.ts';
 import { createSession } from './session.ts';
 import { createTransport } from './transport.ts';
@@ -19,6 +20,11 @@ export type VaultAddress =
 export interface VaultStore extends Store<VaultAddress> {
   /** Lets the database engine change the password of a static role, at once. */
   rotateRole: (at: VaultAddress) => Promise<void>;
+  /**
+   * A user of the database that lives by a session of its own, and so on after this process.
+   * @param remember notes that session before the user is made
+   */
+  issue: (at: VaultAddress, remember: (accessor: string) => Promise<void>) => Promise<Issued>;
   /** Ends a session of before with everything that it lent. @returns false where it cannot be ended now */
   revokeSession: (accessor: string) => Promise<boolean>;
   /** Signs out. */
@@ -57,15 +63,8 @@ export function createVaultStore(parts: {
   const wrappedFile = parts.lookOnly ? undefined : config.appRole.wrappedFile;
   const transport = createTransport(config);
   const secretId = secretIdReader({ store: name, mount, wrappedFile, own, transport, log });
-  const session = createSession({
-    store: name,
-    transport,
-    mount,
-    roleId,
-    secretId,
-    remember: parts.remember,
-    log,
-  });
+  const account = { store: name, transport, mount, roleId, secretId };
+  const session = createSession({ ...account, remember: parts.remember, log });
   const users = createDynamicUsers({ store: name, session, log });
 
   const found = async (at: VaultAddress, version?: number): Promise<z.output<typeof Secret> | undefined> => {
@@ -128,6 +127,10 @@ export function createVaultStore(parts: {
     },
     async lend(at) {
       if ('role' in at) return users.lend(at);
+      throw refusal(name, 'odd');
+    },
+    async issue(at, remember) {
+      if ('role' in at) return issueUser(account, at, remember);
       throw refusal(name, 'odd');
     },
     async rotateRole(at) {
