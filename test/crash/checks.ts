@@ -74,7 +74,9 @@ export async function checkEverything(stack: TestStack, load: Load): Promise<voi
     assert.equal(answers.length, 1, `answered once: ${about}`);
   }
   await checkLedger(stack, load);
-  const open = await stack.sql(`select id, tool, state from attempts where state in ('planned', 'attempting', 'unknown')`);
+  const open = await stack.sql(
+    `select id, tool, state from attempts where state in ('planned', 'attempting', 'unknown')`,
+  );
   assert.deepEqual(open, [], 'every call has an outcome');
 }
 

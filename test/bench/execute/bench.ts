@@ -89,7 +89,10 @@ export const bench: Bench = async (say) => {
       step += 1;
       const call = { tool: 'bench.read', args: { record: 17 }, step: 'node:0:0' };
       // Each for a message of its own, as messages are: what a conversation read before is looked at by each decision.
-      const run = runOf({ messageId: `web:local:bench:${step}:0`, sessionKey: `session ${step % conversations}` });
+      const run = runOf({
+        messageId: `web:local:bench:${step}:0`,
+        sessionKey: `session ${step % conversations}`,
+      });
       const { status, text } = await tools.execute(run, call);
       if (status !== 'succeeded') throw new Error(`${status}: ${text}`);
     };
