@@ -45,7 +45,7 @@ export async function tryAgain(
   if (!claimed) return;
   const { call, attempt, cause } = claimed;
   const ending = cause ? endingFor(cause) : await endingBefore(deps, claimed);
-  const execution = ending ? await perform.settle(call, attempt, ending) : await perform.goOn(call, attempt);
+  const execution = await perform.goOn(call, attempt, ending);
   if (execution.status === 'planned' || execution.replied) return;
   const { rows } = await pool.query(`select from attempts where id = $1 and follow_up`, [id]);
   if (rows.length > 0) await execute(call.run, outcomeReply(call.request, execution));
@@ -153,10 +153,14 @@ async function findsRoom(
   return rows.length === 0;
 }
 
-/** Looks once more at what was approved: while it waited, the world went on. */
-async function endingBefore(deps: ToolsDeps, { call, attempt }: Claimed): Promise<Ending | null> {
+/** Looks once more at what was approved: while it waited, the world went on. A system that is still away is waited for. */
+async function endingBefore(deps: ToolsDeps, { call, attempt }: Claimed): Promise<Ending | undefined> {
   const held = await shownNow(deps, call, attempt.decisionId);
-  if (held === null) return null;
-  const text = `It would do something else than what was approved, so it was not done. ${held.join(' ')}`;
+  if (held === null) return undefined;
+  if ('unavailable' in held) {
+    const again = { waitsFor: 'unreachable' as const, seconds: undefined };
+    return { status: 'failed', reasons: [held.unavailable], text: held.unavailable.text, again };
+  }
+  const text = `It would do something else than what was approved, so it was not done. ${held.changed.join(' ')}`;
   return { status: 'failed', reasons: [{ code: 'preview_changed', text }], text };
 }

@@ -68,14 +68,18 @@ async function lookedUp(
 
 /**
  * Looks once more at what an approved call would do whose grant was spent before.
- * @returns what is different; null where nothing is, or nothing was looked up for its approval
+ * @returns what is different, or that it cannot be looked up; null where nothing was looked up for its approval, or all is as it
+ *   was
  */
-export async function shownNow(deps: ToolsDeps, call: Ready, decisionId: string): Promise<string[] | null> {
+export async function shownNow(
+  deps: ToolsDeps,
+  call: Ready,
+  decisionId: string,
+): Promise<{ changed: string[] } | { unavailable: Reason } | null> {
   const { rows } = await deps.pool.query<{ preview: Preview | null }>(
     'select preview from approvals where id = $1',
     [decisionId],
   );
   const found = await lookedUp(deps, call, decisionId, rows[0]?.preview ?? null);
-  if (found === null || ('changed' in found && found.changed.length === 0)) return null;
-  return 'changed' in found ? found.changed : [found.unavailable.text];
+  return found && 'changed' in found && found.changed.length === 0 ? null : found;
 }

@@ -39,10 +39,11 @@ export interface Perform {
    * @throws GrantRefused
    */
   outside(call: Ready, grant: string | null): Promise<Execution>;
-  /** Runs a started call and records how it ended, or plans its next try. */
-  goOn(call: Ready, attempt: Attempt): Promise<Execution>;
-  /** Records how a call ended, with the reply that tells it where one is asked for. */
-  settle(call: Ready, attempt: Attempt, ending: Ending): Promise<Execution>;
+  /**
+   * Runs a started call, unless its `ending` is known already, and records how it ended, with the reply that tells it where one is
+   * asked for; or plans its next try.
+   */
+  goOn(call: Ready, attempt: Attempt, ending?: Ending): Promise<Execution>;
   /** A call whose effect is in our own database: decision, attempt, effect and outcome together, or none of them. */
   within(call: Ready, grant: string | null): Promise<Execution>;
 }
@@ -144,7 +145,7 @@ export function createPerform(deps: ToolsDeps): Perform {
   };
 
   /** The outcome with the reply that tells it, or the outcome alone: what happened outside is stored in any case. */
-  const settleOnce = async (call: Ready, attempt: Attempt, ending: Ending): Promise<Execution> => {
+  const settle = async (call: Ready, attempt: Attempt, ending: Ending): Promise<Execution> => {
     if (call.request.reply) {
       const both = transaction(pool, async (tx) => {
         const execution = await finishAttempt(tx, deps.leases, attempt, ending);
@@ -160,14 +161,11 @@ export function createPerform(deps: ToolsDeps): Perform {
     return transaction(pool, (tx) => finishAttempt(tx, deps.leases, attempt, ending));
   };
 
-  const settle: Perform['settle'] = (call, attempt, ending) =>
-    untilStored(deps, attempt, () => settleOnce(call, attempt, ending));
-
-  const goOn = async (call: Ready, attempt: Attempt): Promise<Execution> => {
-    const ending = await reach(call, attempt);
+  const goOn: Perform['goOn'] = async (call, attempt, known) => {
+    const ending = known ?? (await reach(call, attempt));
     return untilStored(deps, attempt, async () => {
       const planned = await planAgain(deps, attempt, call.tool, ending);
-      return planned ? { status: 'planned' } : settleOnce(call, attempt, ending);
+      return planned ? { status: 'planned' } : settle(call, attempt, ending);
     });
   };
 
@@ -190,7 +188,6 @@ export function createPerform(deps: ToolsDeps): Perform {
       return work;
     },
     goOn,
-    settle,
     async within(call, grant) {
       const begun = await started(call, grant, (tx, attempt) => runWithin(tx, call, attempt));
       return 'not' in begun ? withheld(begun.not) : begun.done;
