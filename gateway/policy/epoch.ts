@@ -21,12 +21,17 @@ export function openEpoch(dataDir: string): Epoch {
   const path = join(dataDir, 'epoch');
   const write = (value: number): number => {
     mkdirSync(dataDir, { recursive: true });
-    writeFileSync(`${path}.new`, `${value}\n`, { mode: 0o600, flush: true });
-    renameSync(`${path}.new`, path);
+    // Of this process alone: two gateways may start for the first time at once.
+    const next = `${path}.${process.pid}.new`;
+    writeFileSync(next, `${value}\n`, { mode: 0o600, flush: true });
+    renameSync(next, path);
     return value;
   };
-  let current = read(path) ?? write(Math.floor(Date.now() / 1000));
+  const first = (): number => write(Math.floor(Date.now() / 1000));
+  if (read(path) === null) first();
+  // Looked at before it is read, so that what another gateway writes meanwhile is noticed.
   let seen = inode(path);
+  let current = read(path) ?? first();
   /** A bump by another process replaces the file. */
   const now = (): number => {
     const there = inode(path);
