@@ -1,4 +1,5 @@
 export { createDelivery } from './delivery.ts';
+export { Loop, settledWithin } from './loop.ts';
 export type {
   Click,
   Conversation,

@@ -1,6 +1,7 @@
 import type { Db, PgBoss } from 'pg-boss';
 import type { Logger } from '../config/index.ts';
 import type { Transaction } from '../db/index.ts';
+import { settledWithin } from '../delivery/index.ts';
 import type { Executor, Handle } from './types.ts';
 
 const queueName = 'calls';
@@ -33,7 +34,7 @@ export function createPostgresExecutor(
       // Connector errors can quote arguments, so only their kind is logged.
       const kind = error instanceof Error ? error.name : typeof error;
       log.warn({ job, kind }, 'a job could not be done and will be tried again');
-      throw new Error('the job is tried again', { cause: undefined });
+      throw new Error('the job is tried again');
     } finally {
       underWay.delete(work);
     }
@@ -66,12 +67,7 @@ export function createPostgresExecutor(
     },
     async stop() {
       await boss.offWork(queueName, { wait: false });
-      let timer: NodeJS.Timeout | undefined;
-      const late = new Promise((resolve) => {
-        timer = setTimeout(resolve, stopMs);
-      });
-      await Promise.race([Promise.allSettled(underWay), late]);
-      clearTimeout(timer);
+      await settledWithin(underWay, stopMs);
     },
   };
 }

@@ -1,6 +1,7 @@
 import { CronExpressionParser } from 'cron-parser';
 import type { Logger } from '../config/index.ts';
 import { transaction, type Pool, type Transaction } from '../db/index.ts';
+import { Loop } from '../delivery/index.ts';
 import type { Executor } from './types.ts';
 
 /** What is done at set times. */
@@ -20,8 +21,7 @@ export interface Due {
   at: Date;
 }
 
-const prefix = 'schedule:';
-const jobOf = (name: string, at: Date): string => `${prefix}${name}@${at.toISOString()}`;
+const jobOf = (name: string, at: Date): string => `schedule:${name}@${at.toISOString()}`;
 
 /** @returns the time that a job is for; null for a job that is none of a schedule */
 export function dueOf(job: string): Due | null {
@@ -48,7 +48,7 @@ export function createSchedules(deps: {
   executor: Pick<Executor, 'later'>;
   list: () => readonly Schedule[];
   log: Logger;
-}): { look(): Promise<void>; start(): () => void } {
+}): { look(): Promise<void>; start(): () => Promise<void> } {
   const { pool, executor, list, log } = deps;
   const look = (): Promise<void> =>
     transaction(pool, async (tx) => {
@@ -59,13 +59,9 @@ export function createSchedules(deps: {
   return {
     look,
     start() {
-      let looking: Promise<void> | undefined;
-      const timer = setInterval(() => {
-        looking ??= look()
-          .catch((error: unknown) => log.warn({ err: error }, 'schedules could not be looked at'))
-          .finally(() => (looking = undefined));
-      }, lookMs);
-      return () => clearInterval(timer);
+      const loop = new Loop(look, lookMs, log);
+      loop.start();
+      return () => loop.stop();
     },
   };
 }

@@ -10,6 +10,7 @@ import { outcomeReply } from './outcome-reply.ts';
 import type { Perform, Ready } from './perform.ts';
 import { lockRoom, roomOf, waitsForRoom } from './room.ts';
 import type { ExecuteRequest } from './types.ts';
+import { roomSeconds } from './waiting.ts';
 
 interface PlannedRow extends OpenRow {
   /** Seconds until it is due; negative once it is. */
@@ -87,8 +88,6 @@ async function claim(deps: ToolsDeps, tx: Transaction, id: string, known?: Cause
   return { call, attempt: { ...attempt, lease }, cause };
 }
 
-const roomPauseSeconds = 1;
-
 async function locked(tx: Transaction, id: string): Promise<PlannedRow | undefined> {
   const { rows } = await tx.query<PlannedRow>(
     `${openRows}, a.requeued, a.follow_up, extract(epoch from a.next_try_at - now())::float8 as due_in,
@@ -147,9 +146,9 @@ async function findsRoom(
     `update attempts set waits_for = room.waits_for, next_try_at = now() + make_interval(secs => $4)
      from (select ${waitsForRoom('$2', '$3')} as waits_for) as room
      where id = $1 and room.waits_for is not null returning id`,
-    [id, room.account, room.concurrency, roomPauseSeconds],
+    [id, room.account, room.concurrency, roomSeconds],
   );
-  if (rows.length > 0) await executor.later(tx, id, roomPauseSeconds);
+  if (rows.length > 0) await executor.later(tx, id, roomSeconds);
   return rows.length === 0;
 }
 

@@ -10,7 +10,8 @@ import type { ExecuteRequest, Execution, WaitsFor } from './types.ts';
 type Deps = Pick<ToolsDeps, 'pool' | 'leases' | 'executor'>;
 
 const lookMs = 250;
-const roomSeconds = 1;
+/** How long a call for which there is no room waits until it looks again. */
+export const roomSeconds = 1;
 const longestPauseSeconds = 60;
 
 /** What says by its code alone that nothing was sent, or that it was turned away unread. */
