@@ -67,7 +67,8 @@ async function claim(deps: ToolsDeps, tx: Transaction, id: string, known?: Cause
   const attempt = { ...planned, tries: row.tries + (cause === null ? 1 : 0) };
   tx.send({
     name: 'claim-attempt',
-    text: `update attempts set state = 'attempting', tries = $2, requeued = false,
+    // It starts anew: by the age of a try recovery tells whether its gateway gave it up.
+    text: `update attempts set state = 'attempting', started_at = now(), tries = $2, requeued = false,
       owner = current_setting('application_name') where id = $1`,
     values: [id, attempt.tries],
   });

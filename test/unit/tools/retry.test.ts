@@ -235,6 +235,27 @@ test('attack: several gateways that come for one call make it once', async () =>
   assert.deepEqual([await booked(), tries], [1, 2]);
 });
 
+test('a try is not taken for abandoned because its call was asked for long ago', async () => {
+  weather = ['away', 'up'];
+  assert.equal((await pay(made(0))).status, 'planned');
+  await at.db.pool.query(`update attempts set started_at = now() - interval '1 hour' where message_id = $1`, [
+    run().messageId,
+  ]);
+  await set('next_try_at', 0);
+  let settled = -1;
+  const slow: Connector = {
+    ...flaky,
+    async run(call) {
+      settled = await tools.recover(600);
+      return ledger.run(call);
+    },
+  };
+  const connectors = { ...at.deps.connectors, postgres: slow };
+  const { id } = await stateOf();
+  await createTools({ ...at.deps, connectors, executor }).tryAgain(id);
+  assert.deepEqual([settled, (await stateOf()).state, await booked()], [0, 'succeeded', 1]);
+});
+
 test('a call whose job was lost is found, one that is not due yet is left', async () => {
   weather = ['away', 'up'];
   assert.equal((await pay(made(0))).status, 'planned');
