@@ -65,12 +65,13 @@ export class Streams {
       wake();
     });
     while (open) {
+      dirty = false;
+      const { html, nextMs } = await look();
+      // Asked after the look: what was found while its session ended is not sent any more.
       if (!(await valid())) {
         response.end();
         return;
       }
-      dirty = false;
-      const { html, nextMs } = await look();
       if (open) response.write(html === '' ? ': still here\n\n' : event(html));
       if (this.#restMs > 0) await sleep(this.#restMs);
       if (dirty) continue;
