@@ -11,4 +11,5 @@ export {
   type Queryable,
   type Transaction,
 } from './pool.ts';
+export { shareReads, shareTransactions } from './sharing.ts';
 export { Signals } from './signals.ts';

@@ -15,6 +15,16 @@ export interface Transaction extends Queryable {
     statement: pg.QueryConfig,
     answered?: (rows: Row[]) => void,
   ): void;
+  /**
+   * Adds a row to a statement that is sent once for all its rows: before the next statement that is sent by itself, and
+   * before the commit at the latest. It gets them as a JSON array in `$1`, before the values that it comes with.
+   * @param answered gets what the statement returns for all of them
+   */
+  gather<Row extends pg.QueryResultRow = never>(
+    statement: { name: string; text: string; values?: unknown[] },
+    row: object,
+    answered?: (rows: Row[]) => void,
+  ): void;
   /** Runs `last` once the work is done, right before the commit: for what is collected on the way. */
   beforeCommit(last: () => void): void;
 }
@@ -72,6 +82,13 @@ export function isOutage(error: unknown): boolean {
   return typeof code === 'string' ? /^(08|57P0|E[A-Z]+$)/.test(code) : /connect/i.test(error.message);
 }
 
+/** Rows that wait to go together. */
+interface Gathering {
+  statement: { name: string; text: string; values?: unknown[] };
+  rows: object[];
+  answers: ((rows: pg.QueryResultRow[]) => void)[];
+}
+
 /**
  * Runs `work` in one transaction: committed when it returns, rolled back when it throws or when a statement failed.
  * What nobody waits for travels together with what is waited for next, the last of it with the commit.
@@ -81,8 +98,10 @@ export async function transaction<T>(pool: Pool, work: (tx: Transaction) => T | 
   const client = await pool.connect();
   const sent: Promise<unknown>[] = [];
   const lasts: (() => void)[] = [];
+  const gathering = new Map<string, Gathering>();
   let failure: Error | undefined;
   const query = ((...statement: Parameters<typeof client.query>) => {
+    sendGathered();
     together(client);
     return client.query(...statement);
   }) as Queryable['query'];
@@ -94,10 +113,25 @@ export async function transaction<T>(pool: Pool, work: (tx: Transaction) => T | 
     answer.catch((error: Error) => (failure ??= error));
     sent.push(answer);
   };
+  const gather: Transaction['gather'] = (statement, row, answered) => {
+    const key = JSON.stringify([statement.name, statement.values]);
+    const open: Gathering = gathering.get(key) ?? { statement, rows: [], answers: [] };
+    gathering.set(key, open);
+    open.rows.push(row);
+    if (answered) open.answers.push(answered as Gathering['answers'][number]);
+  };
+  const sendGathered = (): void => {
+    const ready = [...gathering.values()];
+    gathering.clear();
+    for (const { statement, rows, answers } of ready) {
+      const values = [JSON.stringify(rows), ...(statement.values ?? [])];
+      send({ ...statement, values }, (found) => answers.forEach((answered) => answered(found)));
+    }
+  };
   let broken = false;
   try {
     send({ text: 'begin' });
-    const result = await work({ query, send, beforeCommit: (last) => lasts.push(last) });
+    const result = await work({ query, send, gather, beforeCommit: (last) => lasts.push(last) });
     for (const last of lasts) last();
     const committing = query('commit');
     const [{ command }] = await Promise.all([committing, ...sent]);

@@ -25,7 +25,15 @@ export function refusedRange(address: string, opened: readonly string[]): string
   const ip = ipaddr.process(address);
   const range = rangeOf(ip);
   if (isInside(ip, never)) return range === 'unicast' ? 'metadata' : range;
-  return range === 'unicast' || isInside(ip, cidrs(...opened)) ? null : range;
+  return range === 'unicast' || isInside(ip, rangesOf(opened)) ? null : range;
+}
+
+/** The lists are those of the catalogue, the same for each call. */
+const read = new WeakMap<readonly string[], [Address, number][]>();
+function rangesOf(opened: readonly string[]): [Address, number][] {
+  const ranges = read.get(opened) ?? cidrs(...opened);
+  read.set(opened, ranges);
+  return ranges;
 }
 
 function rangeOf(ip: Address): string {

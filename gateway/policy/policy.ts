@@ -124,6 +124,8 @@ export interface Policy {
   watchClock(): Promise<boolean>;
   /** Whether a kill switch stops a decided call that would be tried again; spending a grant asks by itself. */
   killSwitchOn(decisionId: string, db?: Queryable): Promise<boolean>;
+  /** Whether a call takes from budgets, whose rows it holds until its transaction ends. */
+  budgeted(call: Charged): boolean;
   /** Takes what a call needs from its budgets once more, where its failure gave it back. @see reserve in reservations.ts */
   chargeAgain(tx: Transaction, decisionId: string, call: Charged): void;
   /** Holds the approval classes and overrides in use against these people. @throws GatehouseError `GH-POLICY-011`, `-017` */
@@ -317,6 +319,7 @@ export async function createPolicy(deps: {
     },
     watchClock: () => watchClock(pool),
     killSwitchOn: (decisionId, db = pool) => killSwitchOn(db, decisionId),
+    budgeted: (call) => chargesFor(call).length > 0,
     chargeAgain: (tx, decisionId, call) => reserve(tx, decisionId, chargesFor(call)),
     checkPeople: (people) => holdAgainst(current, people),
     async reload(people = deps.people) {

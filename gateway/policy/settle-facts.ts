@@ -18,13 +18,21 @@ interface Ended {
  * language model is charged for what it used.
  */
 export function settleFacts(tx: Transaction, ended: Ended, status: 'succeeded' | 'failed' | 'unknown'): void {
-  tx.send({
-    name: 'settle-facts',
-    text: `with seen as (insert into session_tools (session_key, tool) values ($1, $2) on conflict do nothing)
-      insert into destinations (tool, digest) select distinct $2, digest from unnest($3::text[]) as t (digest)
-      on conflict do nothing`,
-    values: [ended.sessionKey, ended.tool, status === 'succeeded' ? ended.destinations : []],
-  });
+  const { sessionKey, tool } = ended;
+  tx.gather(settle, { sessionKey, tool, digests: status === 'succeeded' ? ended.destinations : [] });
   if (status === 'failed') release(tx, ended.decisionId);
   else if (ended.tokens !== null) settleTokens(tx, ended.decisionId, ended.tokens);
 }
+
+// In one order, so that two transactions wait for each other and never deadlock.
+const settle = {
+  name: 'settle-facts',
+  text: `with ended as (
+      select * from json_to_recordset($1) as t ("sessionKey" text, tool text, digests text[])
+    ), seen as (
+      insert into session_tools (session_key, tool) select distinct "sessionKey", tool from ended order by 1, 2
+      on conflict do nothing
+    ) insert into destinations (tool, digest)
+      select distinct tool, digest from ended, unnest(digests) as d (digest) order by 1, 2
+      on conflict do nothing`,
+};

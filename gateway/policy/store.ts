@@ -62,15 +62,17 @@ export async function storeDecisions(
  * until its end.
  */
 export function storeSpent(tx: Transaction, judgement: Judgement, binding: Binding): void {
-  tx.send({
-    name: 'insert-decision-spent',
-    text: `${insertDecisions}, switch as (select stopped from kill_switch for share)
-      select 1 / count(*) from decided where exists (select from switch where not stopped ?| $5::text[])`,
-    values: [
-      ...valuesOf([judgement], binding, true),
-      targetsOf({ ...judgement.run, tool: judgement.call.tool, channel: judgement.run.channel.kind }),
-    ],
-  });
+  tx.gather(
+    { ...insertSpent, values: [binding.version, binding.epoch, true] },
+    {
+      ...rowOf(judgement, binding),
+      targets: targetsOf({
+        ...judgement.run,
+        tool: judgement.call.tool,
+        channel: judgement.run.channel.kind,
+      }),
+    },
+  );
   reserve(tx, judgement.id, judgement.charges);
 }
 
@@ -78,7 +80,7 @@ export function storeSpent(tx: Transaction, judgement: Judgement, binding: Bindi
 const insertDecisions = `with given as (
     select * from json_to_recordset($1) as t (id text, message_id text, run_id uuid, session_key text,
       principal text, step text, tool text, args text, digest text, effect text, reasons jsonb, approvers jsonb,
-      provenance jsonb, input json, seconds int, grant_id text, receipt_id uuid, facts jsonb, standing text)
+      provenance jsonb, input json, seconds int, grant_id text, receipt_id uuid, facts jsonb, standing text, targets text[])
   ), decided as (
     insert into decisions (id, message_id, run_id, session_key, principal, step, tool, args, digest, effect, reasons,
       approvers, provenance, input, policy_version, epoch, expires_at, standing)
@@ -97,12 +99,19 @@ const insertDecisions = `with given as (
     select receipt_id, 'decision', message_id, given.id, facts from given join decided using (id)
   )`;
 
+const insertSpent = {
+  name: 'insert-decisions-spent',
+  text: `${insertDecisions}, switch as (select stopped from kill_switch for share)
+    select 1 / (count(*) = json_array_length($1))::int from decided
+    where (select count(*) from given, switch where not stopped ?| targets) = json_array_length($1)`,
+};
+
 // One JSON text: making and reading it costs less than an array a column.
-const valuesOf = (batch: Judgement[], binding: Binding, spent: boolean): unknown[] => [
+const valuesOf = (batch: Judgement[], binding: Binding): unknown[] => [
   JSON.stringify(batch.map((entry) => rowOf(entry, binding))),
   binding.version,
   binding.epoch,
-  spent,
+  false,
 ];
 
 async function insert(
@@ -114,7 +123,7 @@ async function insert(
   const { rows } = await db.query<{ now: Date; ids: string[] | null }>({
     name: 'insert-decisions',
     text: `${insertDecisions} select now() as now, array_agg(id) as ids from decided`,
-    values: valuesOf(batch, binding, false),
+    values: valuesOf(batch, binding),
   });
   const stored = new Set(rows[0]?.ids);
   const now = rows[0]?.now.getTime() ?? NaN;

@@ -66,29 +66,34 @@ export function startAttempt(
     ...{ lease: null, tries: 1, waitsFor: null },
   };
   if (room !== null) lockRoom(tx, room);
-  tx.send<{ waits_for: WaitsFor | null }>(
+  const { account = null, concurrency = null, patienceSeconds = 0 } = room ?? {};
+  tx.gather<{ id: string; waits_for: WaitsFor | null }>(
+    startAttempts,
     {
-      name: 'start-attempt',
-      text: `insert into attempts (id, grant_id, decision_id, message_id, step, tool, digest, account, owner, waits_for,
-           state, next_try_at, deadline_at)
-         select $1, $2, $3, $4, $5, $6, $7, $8, current_setting('application_name'), waits_for,
-           case when waits_for is null then 'attempting' else 'planned' end, case when waits_for is not null then now() end,
-           case when waits_for is not null then now() + make_interval(secs => $10) end
-         from (select ${waitsForRoom('$8', '$9')} as waits_for) as room
-         returning waits_for`,
-      values: [
-        ...[id, presented.grant, decisionId, messageId, step, tool, digest],
-        ...[room?.account ?? null, room?.concurrency ?? null, room?.patienceSeconds ?? 0],
-      ],
+      ...{ id, grant: presented.grant, decisionId, messageId, sessionKey, step, tool, digest },
+      ...{ account, concurrency, patienceSeconds },
     },
-    ([row]) => {
-      attempt.waitsFor = row?.waits_for ?? null;
+    (rows) => {
+      attempt.waitsFor = rows.find((row) => row.id === id)?.waits_for ?? null;
     },
   );
   recordReceipts(tx, [{ kind: 'attempt', messageId, decisionId, facts: { attempt: id, tool, digest } }]);
   if (secret !== null) attempt.lease = leases.open(tx, { attemptId: id, messageId, secret, target });
   return attempt;
 }
+
+const startAttempts = {
+  name: 'start-attempts',
+  text: `insert into attempts (id, grant_id, decision_id, message_id, session_key, step, tool, digest, account, owner, waits_for,
+      state, next_try_at, deadline_at)
+    select id, "grant", "decisionId", "messageId", "sessionKey", step, tool, digest, account, current_setting('application_name'), waits_for,
+      case when waits_for is null then 'attempting' else 'planned' end, case when waits_for is not null then now() end,
+      case when waits_for is not null then now() + make_interval(secs => "patienceSeconds") end
+    from (select t.*, ${waitsForRoom('t.account', 't.concurrency')} as waits_for
+      from json_to_recordset($1) as t (id text, "grant" text, "decisionId" text, "messageId" text,
+        "sessionKey" text, step text, tool text, digest text, account text, concurrency int, "patienceSeconds" int)) as call
+    returning id, waits_for`,
+};
 
 /** Whether an error says that this call of this message was started before. */
 export function startedBefore(error: unknown): boolean {
@@ -121,18 +126,22 @@ export async function finishAttempt(
   ]);
   if (attempt.lease !== null) leases.end(tx, attempt.lease);
   settleFacts(tx, { ...attempt, tokens }, status);
-  tx.send({
-    name: 'finish-attempt',
-    // Where it is not the one row, somebody else finished it: dividing by the count fails the transaction without a
-    // round trip to find out.
-    text: `with finished as (
-         update attempts set state = $2, result = $3, receipt_id = $4, finished_at = now()
-         where id = $1 and state = 'attempting' returning id
-       ) select 1 / count(*) from finished`,
-    values: [attempt.id, status, JSON.stringify(stored), receipt],
-  });
+  tx.gather(finishAttempts, { id: attempt.id, state: status, result: stored, receipt });
   return { status, ...stored, receipt, attempt: attempt.id, decision: attempt.decisionId };
 }
+
+const finishAttempts = {
+  name: 'finish-attempts',
+  // Where one is not the one row, somebody else finished it: dividing by nought fails the transaction without a round
+  // trip to find out.
+  // The array makes Postgres look the rows up instead of reading the table, which is small when the plan is made.
+  text: `with ended as (
+      select * from json_to_recordset($1) as t (id text, state text, result jsonb, receipt uuid)
+    ), finished as (
+      update attempts a set state = e.state, result = e.result, receipt_id = e.receipt, finished_at = now() from ended e
+      where a.id = e.id and a.id = any (array(select id from ended)) and a.state = 'attempting' returning a.id
+    ) select 1 / (count(*) = json_array_length($1))::int from finished`,
+};
 
 const recordedFields = 'select id, decision_id, state, result, receipt_id from attempts';
 

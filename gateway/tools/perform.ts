@@ -1,11 +1,12 @@
 import type { Tool } from '../catalogue/index.ts';
-import { transaction, type Transaction } from '../db/index.ts';
+import { shareReads, shareTransactions, transaction, type Transaction } from '../db/index.ts';
 import {
   callDigest,
   destinationsOf,
   exceededBudget,
   missedItsRow,
   type Decision,
+  type Judgement,
   type Presented,
   type RunContext,
 } from '../policy/index.ts';
@@ -79,6 +80,10 @@ export const presentedBy = ({ run, tool, args, digest, binding }: Ready, grant: 
 export function createPerform(deps: ToolsDeps): Perform {
   const { pool, policy } = deps;
   const running = new Map<string, Promise<Execution>>();
+  const alone = <T>(work: (tx: Transaction) => T | Promise<T>): Promise<T> => transaction(pool, work);
+  const reading = shareReads(pool);
+  const sharedStart = shareTransactions(pool);
+  const sharedEnd = shareTransactions(pool);
 
   const start = (tx: Transaction, call: Ready, grant: string, decisionId: string): Attempt => {
     const { tool, args, request } = call;
@@ -115,33 +120,45 @@ export function createPerform(deps: ToolsDeps): Perform {
     runCall(deps, { attempt, tool: call.tool, args: call.args, caller: call.run });
   const runWithin = async (tx: Transaction, call: Ready, attempt: Attempt): Promise<Execution> =>
     finishAttempt(tx, deps.leases, attempt, await reach(call, attempt));
-  /** Decides it and starts it, in a transaction that fails where it was decided before. Null where it is not allowed. */
-  const decideAndStart = async (tx: Transaction, call: Ready): Promise<Attempt | null> => {
-    const judgement = await policy.judge(tx, call.run, call.request);
-    if (judgement.grant === null) return null;
+  /** Stores the judgement of a call and starts it, in a transaction that fails where it was decided before. */
+  const storeAndStart = (tx: Transaction, call: Ready, judgement: Judgement, grant: string): Attempt => {
     policy.storeSpent(tx, judgement);
-    return start(tx, call, judgement.grant, judgement.id);
+    return start(tx, call, grant, judgement.id);
   };
-  /** Starts a call, which is decided in the same transaction where no grant is `given`, and does its `work` in it. */
+  /** Starts a call, which is decided where no grant is `given`, and does its `work` in the same transaction. */
   const started = async <T>(
     call: Ready,
     given: string | null,
     work: (tx: Transaction, attempt: Attempt) => T | Promise<T>,
+    together = alone,
   ): Promise<{ done: T } | { not: Decision }> => {
     if (given !== null)
       return { done: await spending(call, given, (tx) => work(tx, spendAndStart(tx, call, given))) };
+    // What waits for rows of others would let all wait that share its transaction.
+    const { principal, sessionKey } = call.run;
+    const charged = { tool: call.tool.name, args: call.args, principal, sessionKey };
+    const waits = policy.budgeted(charged) || roomOf(call.tool)?.concurrency != null;
+    const judgement = await reading((db) => policy.judge(db, call.run, call.request));
+    const { grant } = judgement;
     try {
-      const begun = await transaction(pool, async (tx) => {
-        const attempt = await decideAndStart(tx, call);
-        return attempt && { done: await work(tx, attempt) };
-      });
-      if (begun) return begun;
+      if (grant !== null) {
+        const begin = (tx: Transaction): T | Promise<T> =>
+          work(tx, storeAndStart(tx, call, judgement, grant));
+        return { done: await (waits ? alone : together)(begin) };
+      }
     } catch (error) {
       // Decided before, or a budget was used up since the facts were read: the decision says which.
       if (!missedItsRow(error) && !exceededBudget(error)) throw error;
     }
     const decision = await policy.decide(call.run, call.request);
-    return decision.grant === null ? { not: decision } : started(call, decision.grant, work);
+    return decision.grant === null ? { not: decision } : started(call, decision.grant, work, together);
+  };
+
+  /** Undefined where it may not be told. */
+  const tell = async (tx: Transaction, reply: Ready): Promise<Execution | undefined> => {
+    const judgement = await policy.judge(tx, reply.run, reply.request);
+    if (judgement.grant === null) return undefined;
+    return runWithin(tx, reply, storeAndStart(tx, reply, judgement, judgement.grant));
   };
 
   /** The outcome with the reply that tells it, or the outcome alone: what happened outside is stored in any case. */
@@ -150,15 +167,17 @@ export function createPerform(deps: ToolsDeps): Perform {
       const both = transaction(pool, async (tx) => {
         const execution = await finishAttempt(tx, deps.leases, attempt, ending);
         const reply = readied(deps, call.run, outcomeReply(call.request, execution));
-        const attemptToTell = reply && (await decideAndStart(tx, reply));
-        const told = reply && attemptToTell && (await runWithin(tx, reply, attemptToTell));
+        const told = reply && (await tell(tx, reply));
         if (told?.status !== 'succeeded') throw new Error('the outcome cannot be told with its commit');
         return { ...execution, replied: true };
       });
       const told = await both.catch(() => null);
       if (told) return told;
     }
-    return transaction(pool, (tx) => finishAttempt(tx, deps.leases, attempt, ending));
+    const finish = (tx: Transaction): Promise<Execution> => finishAttempt(tx, deps.leases, attempt, ending);
+    // One that gives budgets back, or has an effect of its own, does not let others wait for it.
+    const shares = ending.status !== 'failed' && ending.tokens == null && !ending.commit;
+    return (shares ? sharedEnd : alone)(finish);
   };
 
   const goOn: Perform['goOn'] = async (call, attempt, known) => {
@@ -172,7 +191,7 @@ export function createPerform(deps: ToolsDeps): Perform {
   return {
     running,
     async outside(call, grant) {
-      const begun = await started(call, grant, (_tx, attempt) => attempt);
+      const begun = await started(call, grant, (_tx, attempt) => attempt, sharedStart);
       if ('not' in begun) return withheld(begun.not);
       const attempt = begun.done;
       const begin = async (): Promise<Execution> => {

@@ -1,6 +1,6 @@
 import { recordReceipts } from '../audit/index.ts';
 import { renderSentence } from '../catalogue/index.ts';
-import { inOneGo, transaction, type Pool, type Queryable } from '../db/index.ts';
+import { shareReads, transaction, type Pool, type Queryable } from '../db/index.ts';
 import { callDigest, checkStep, GrantRefused, type Decision, type RunContext } from '../policy/index.ts';
 import { tryAgain } from './again.ts';
 import { findAttempt, startedBefore } from './attempts.ts';
@@ -40,6 +40,7 @@ export function createTools(given: ToolsDeps): Tools {
   const deps = { ...given, connectors: withBreakers(given.connectors) };
   const { pool, policy } = deps;
   const perform = createPerform(deps);
+  const reading = shareReads(pool);
 
   const recorded = async (
     key: Parameters<typeof outcomeOf>[1],
@@ -105,9 +106,8 @@ export function createTools(given: ToolsDeps): Tools {
     let grant = request.grant ?? null;
     // A grant that was spent says by itself that there may be a recorded outcome; without one we have to look.
     if (!grant) {
-      const [before, unused] = await inOneGo(pool, (db) =>
-        Promise.all([findAttempt(db, key), unusedGrant(db, run, request.tool, digest)]),
-      );
+      const asked = { ...key, sessionKey: run.sessionKey, tool: request.tool };
+      const { before, unused } = await reading((db) => lookUp(db, asked));
       if (before) return (await recorded(key, request, Promise.resolve(before))) as Execution;
       grant = unused;
     }
@@ -162,18 +162,21 @@ async function refusal(
   return receipt;
 }
 
-/** The one live grant that this message holds for exactly this call; null where there are none or several. */
-async function unusedGrant(
+type Before = { before: Awaited<ReturnType<typeof findAttempt>>; unused: string | null };
+
+/** What is recorded of a call, and the one live grant that its message holds for exactly this call; null where there are none or several. */
+async function lookUp(
   db: Queryable,
-  run: RunContext,
-  tool: string,
-  digest: string,
-): Promise<string | null> {
-  const { rows } = await db.query<{ id: string }>({
-    name: 'unused-grant',
-    text: `select id from grants where message_id = $1 and consumed_at is null and session_key = $2 and tool = $3
-      and digest = $4 and expires_at > now() limit 2`,
-    values: [run.messageId, run.sessionKey, tool, digest],
-  });
-  return rows.length === 1 ? (rows[0]?.id ?? null) : null;
+  call: { messageId: string; step: string; digest: string; sessionKey: string; tool: string },
+): Promise<Before> {
+  const [before, { rows }] = await Promise.all([
+    findAttempt(db, call),
+    db.query<{ id: string }>({
+      name: 'unused-grant',
+      text: `select id from grants where message_id = $1 and consumed_at is null and session_key = $2 and tool = $3
+        and digest = $4 and expires_at > now() limit 2`,
+      values: [call.messageId, call.sessionKey, call.tool, call.digest],
+    }),
+  ]);
+  return { before, unused: rows.length === 1 ? (rows[0]?.id ?? null) : null };
 }

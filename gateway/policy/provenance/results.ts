@@ -9,10 +9,10 @@ const most = 50;
 export async function readResults(db: Queryable, run: RunContext): Promise<ToolResult[]> {
   const { rows } = await db.query<Omit<ToolResult, 'ofThisRequest'> & { message: string }>({
     name: 'results-of-session',
-    text: `select a.id as attempt, a.tool, a.message_id as message, d.args, a.result -> 'result' as result, a.started_at as since,
-        a.finished_at as at
-      from decisions d join attempts a on a.decision_id = d.id
-      where d.session_key = $1 and a.state = 'succeeded' order by a.finished_at desc limit ${most}`,
+    // Its arguments one by one: a join would read all decisions while the table is small, and that plan is kept.
+    text: `select id as attempt, tool, message_id as message, result -> 'result' as result, started_at as since,
+        finished_at as at, (select args from decisions d where d.id = decision_id) as args
+      from attempts where session_key = $1 and state = 'succeeded' order by finished_at desc limit ${most}`,
     values: [run.sessionKey],
   });
   return rows.map(({ message, ...row }) => ({ ...row, ofThisRequest: message === run.messageId }));

@@ -2,7 +2,7 @@ import { ownHeaders, type Egress } from '../../catalogue/index.ts';
 import { GatehouseError } from '../../config/index.ts';
 import { permit, type Allowed, type Answer, type EgressClient } from '../../egress/index.ts';
 import type { Connector, ConnectorCall, Outcome } from '../types.ts';
-import { scrub } from './scrub.ts';
+import { scrubber } from './scrub.ts';
 
 interface HttpArgs {
   method: string;
@@ -132,8 +132,7 @@ function outcomeOf({ tool, secret }: ConnectorCall, answer: Answer): Outcome {
     const text = 'What the call refers to has changed since it was decided, so nothing was done.';
     return { status: 'failed', reasons: [{ code: 'reference_changed', text }], result: { status } };
   }
-  const clean = (text: string, cut = false): string =>
-    secret === undefined ? text : scrub(text, secret, cut);
+  const clean = scrubber(secret === undefined ? [] : [secret]);
   return {
     status: 'succeeded',
     result: {

@@ -5,17 +5,21 @@ const leastStart = 3;
 const leastPiece = 8;
 
 /**
- * Removes a secret from text that came back from outside, as it is and in the encodings that servers echo.
- * @param secret nothing is removed for an empty one
- * @param cut whether the text was truncated, so that it may end within the secret
+ * Removes secrets from text that came back from outside, as they are and in the encodings that servers echo.
+ * @param secrets nothing is removed for an empty one
+ * @returns cleans one text; `cut` says that it was truncated, so that it may end within a secret
  */
-export function scrub(text: string, secret: string, cut = false): string {
-  if (secret === '') return text;
-  const forms = formsOf(secret);
-  let clean = text;
-  // The longest first, so that a form that holds another one is removed whole.
-  for (const form of forms) clean = clean.replaceAll(form, shown);
-  return cut ? forms.reduce(dropStart, clean) : clean;
+export function scrubber(secrets: readonly string[]): (text: string, cut?: boolean) => string {
+  const known = secrets.filter((secret) => secret !== '').map(formsOf);
+  const shortest = Math.min(...known.flat().map((form) => form.length));
+  return (text, cut = false) => {
+    if (text.length < shortest && !cut) return text;
+    return known.reduce((rest, forms) => {
+      // The longest first, so that a form that holds another one is removed whole.
+      const clean = forms.reduce((given, form) => given.replaceAll(form, shown), rest);
+      return cut ? forms.reduce(dropStart, clean) : clean;
+    }, text);
+  };
 }
 
 /** The spellings of a secret, each once, the longest first. */

@@ -49,6 +49,19 @@ export interface Leases {
   end(tx: Transaction, lease: Lease): void;
 }
 
+const openLeases = {
+  name: 'open-leases',
+  text: `insert into leases (id, attempt_id, secret, target)
+    select id, "attemptId", secret, target
+    from json_to_recordset($1) as t (id text, "attemptId" text, secret text, target text)`,
+};
+const endLeases = {
+  name: 'end-leases',
+  // Compared with an array, as a join of so many rows would read the table while it is small and its plan is kept.
+  text: `update leases set ended_at = now() where ended_at is null
+    and attempt_id = any (array(select "attemptId" from json_to_recordset($1) as t ("attemptId" text)))`,
+};
+
 /** @param store where the values are */
 export function createLeases(store: Pick<SecretStore, 'get'> & Partial<Pick<Secrets, 'lend'>>): Leases {
   const live = new WeakSet<Lease>();
@@ -61,11 +74,7 @@ export function createLeases(store: Pick<SecretStore, 'get'> & Partial<Pick<Secr
     open(tx, { attemptId, messageId, secret, target }) {
       const id = `lease_${uuidv7()}`;
       const bound = digest(target);
-      tx.send({
-        name: 'open-lease',
-        text: 'insert into leases (id, attempt_id, secret, target) values ($1, $2, $3, $4)',
-        values: [id, attemptId, secret, bound],
-      });
+      tx.gather(openLeases, { id, attemptId, secret, target: bound });
       const facts = { lease: id, attempt: attemptId, secret, target: bound };
       recordReceipts(tx, [{ kind: 'secret.lease', messageId, facts }]);
       return made({ attemptId, secret, target: bound });
@@ -92,11 +101,7 @@ export function createLeases(store: Pick<SecretStore, 'get'> & Partial<Pick<Secr
     },
     end(tx, lease) {
       live.delete(lease);
-      tx.send({
-        name: 'end-leases',
-        text: 'update leases set ended_at = now() where attempt_id = $1 and ended_at is null',
-        values: [lease.attemptId],
-      });
+      tx.gather(endLeases, { attemptId: lease.attemptId });
     },
   };
 }

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Answer } from '../../../egress/index.ts';
-import { scrub } from '../scrub.ts';
+import { scrubber } from '../scrub.ts';
 
 /** An answer as the rest of a call may see it: without the secret, in whatever form it was echoed. */
 export interface Reply {
@@ -23,8 +23,7 @@ export function readReply(answer: Answer, sensitive: readonly string[]): Reply {
   const raw = (answer.body?.toString('utf8') ?? '')
     .replaceAll('\0', '\uFFFD')
     .replaceAll('\\u0000', '\\ufffd');
-  const clean = (text: string, cut = false): string =>
-    sensitive.reduce((rest, value) => scrub(rest, value, cut), text);
+  const clean = scrubber(sensitive);
   return {
     status,
     headers,

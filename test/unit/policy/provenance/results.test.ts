@@ -34,8 +34,8 @@ async function returned({
        insert into decisions (id, message_id, run_id, session_key, step, tool, args, digest, effect, reasons,
          policy_version, expires_at)
        values ($1, $2, gen_random_uuid(), $3, $1, 'ledger.balance', $4, $1, 'allow', '[]', 'v1', now()))
-     insert into attempts (id, grant_id, decision_id, message_id, step, tool, digest, state, result, started_at, finished_at)
-     values ('att_' || $1, $1, $1, $2, $1, 'ledger.balance', $1, $5, $6, $7::timestamptz - interval '1 second', $7)`,
+     insert into attempts (id, grant_id, decision_id, message_id, session_key, step, tool, digest, state, result, started_at, finished_at)
+     values ('att_' || $1, $1, $1, $2, $3, $1, 'ledger.balance', $1, $5, $6, $7::timestamptz - interval '1 second', $7)`,
     [
       id,
       message,

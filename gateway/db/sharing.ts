@@ -1,0 +1,47 @@
+import { GroupCommit } from './group-commit.ts';
+import { inOneGo, isOutage, transaction, type Pool, type Queryable, type Transaction } from './pool.ts';
+
+/** Work of one caller in a transaction; it may be run a second time, in another one. */
+type Work<T> = (tx: Transaction) => T | Promise<T>;
+type Settled = PromiseSettledResult<unknown>;
+
+/**
+ * Group commit of work that is more than a row: what comes while a transaction is under way shares the next one. Where a
+ * shared transaction fails, each work gets one of its own, so that none fails for another's fault.
+ * @returns runs one work; rejects with what its own transaction throws
+ */
+export function shareTransactions(pool: Pool): <T>(work: Work<T>) => Promise<T> {
+  const apart = (works: Work<unknown>[]): Promise<Settled[]> =>
+    Promise.allSettled(works.map((work) => transaction(pool, work)));
+  const group = new GroupCommit<Work<unknown>, Settled>(async (works) => {
+    if (works.length === 1) return apart(works);
+    try {
+      return await transaction(pool, async (tx) => {
+        // All of them have ended before the transaction does, however they end.
+        const settled = await Promise.allSettled(works.map(async (work) => work(tx)));
+        for (const result of settled) if (result.status === 'rejected') throw result.reason;
+        return settled;
+      });
+    } catch (error) {
+      if (isOutage(error)) throw error;
+      return apart(works);
+    }
+  });
+  return async <T>(work: Work<T>) => valueOf<T>(await group.add(work));
+}
+
+/**
+ * Reads of many callers over one connection, in one packet: what comes while some are under way goes with the next.
+ * @returns runs one caller's reads
+ */
+export function shareReads(pool: Pool): <T>(read: (db: Queryable) => Promise<T>) => Promise<T> {
+  const group = new GroupCommit<(db: Queryable) => Promise<unknown>, Settled>((reads) =>
+    inOneGo(pool, (db) => Promise.allSettled(reads.map(async (read) => read(db)))),
+  );
+  return async <T>(read: (db: Queryable) => Promise<T>) => valueOf<T>(await group.add(read));
+}
+
+function valueOf<T>(result: Settled): T {
+  if (result.status === 'rejected') throw result.reason;
+  return result.value as T;
+}
