@@ -91,7 +91,7 @@ async function putOff(deps: Deps, tx: Transaction, { id, lease }: Attempt, secon
  * @returns the outcome, or that it is still planned
  */
 export async function outcomeOf(
-  deps: Pick<ToolsDeps, 'pool' | 'patienceMs'>,
+  deps: Pick<ToolsDeps, 'pool' | 'patienceMs' | 'catalogue'>,
   key: { messageId: string; step: string; digest: string },
   request: Pick<ExecuteRequest, 'reply'>,
 ): Promise<Execution> {
@@ -104,11 +104,11 @@ export async function outcomeOf(
   } while (Date.now() < until);
   const { rows } = await deps.pool.query<WaitingRow>(
     `update attempts set follow_up = follow_up or $4 where message_id = $1 and step = $2 and digest = $3
-       and finished_at is null returning id, decision_id, waits_for, deadline_at`,
+       and finished_at is null returning id, decision_id, tool, waits_for, follow_up, deadline_at`,
     [key.messageId, key.step, key.digest, request.reply === true],
   );
   const [row] = rows;
-  if (row) return planned(row);
+  if (row) return planned(row, systemOf(deps.catalogue.get(row.tool)));
   const ended = await findAttempt(deps.pool, key);
   if (!ended) throw new GatehouseError('GH-INTERNAL-001', 'A planned call is gone.', { status: 500 });
   return ended.execution;
@@ -129,22 +129,31 @@ async function waitsLongerThan(
 interface WaitingRow {
   id: string;
   decision_id: string;
+  tool: string;
   waits_for: WaitsFor | null;
+  /** Whether its conversation is told the outcome. */
+  follow_up: boolean;
   deadline_at: Date | null;
 }
 
-const causes: Record<WaitsFor, string> = {
-  unreachable: 'Its system cannot be reached',
-  busy: 'Its system takes no more calls for now',
-  full: 'As many calls of its system are under way as there may be',
-  paused: 'An operator paused its calls',
+const causes: Record<WaitsFor, (system: string) => string> = {
+  unreachable: (system) => `${system} cannot be reached`,
+  busy: (system) => `${system} takes no more calls for now`,
+  full: (system) => `As many calls of ${system} are under way as there may be`,
+  paused: (system) => `An operator paused the calls of ${system}`,
 };
 
+/** What people call the system of a tool. */
+const systemOf = (tool: Tool | undefined): string => tool?.api?.title ?? 'its system';
+
 /** The answer for a call that waits, in words. */
-function planned({ id, decision_id, waits_for, deadline_at }: WaitingRow): Execution {
-  const cause = waits_for === null ? 'It is under way' : causes[waits_for];
+function planned(row: WaitingRow, system: string): Execution {
+  const { id, decision_id, waits_for, follow_up, deadline_at } = row;
+  const cause = waits_for === null ? 'It is under way' : causes[waits_for](system);
   const until = deadline_at === null ? '' : ` until ${deadline_at.toISOString().slice(11, 16)} UTC`;
-  const text = `${cause}, so it is not done yet. It is tried again${until}.`;
+  const told = follow_up ? ', and the outcome follows here' : '';
+  const sentence = `${cause}, so it is not done yet. It is tried again${until}${told}.`;
+  const text = sentence.charAt(0).toUpperCase() + sentence.slice(1);
   const reasons = [{ code: `waits_${waits_for ?? 'unreachable'}`, text }];
   return { status: 'planned', text, reasons, attempt: id, decision: decision_id };
 }

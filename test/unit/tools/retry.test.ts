@@ -133,7 +133,7 @@ test('who does not wait so long is told that it is tried again, and then how it 
   assert.equal(told.status, 'planned');
   assert.match(
     told.text ?? '',
-    /cannot be reached, so it is not done yet\. It is tried again until \d\d:\d\d UTC/,
+    /cannot be reached, so it is not done yet\. It is tried again until \d\d:\d\d UTC, and the outcome follows here\./,
   );
   assert.equal(told.replied, true);
   assert.equal(await booked(), 0);
