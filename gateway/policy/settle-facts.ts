@@ -1,5 +1,5 @@
 import type { Transaction } from '../db/index.ts';
-import { release, settleTokens } from './reservations.ts';
+import { release, settleUsed } from './reservations.ts';
 
 /** A call that has ended. */
 interface Ended {
@@ -26,5 +26,5 @@ export function settleFacts(tx: Transaction, ended: Ended, status: 'succeeded' |
     values: [ended.sessionKey, ended.tool, status === 'succeeded' ? ended.destinations : []],
   });
   if (status === 'failed') release(tx, ended.decisionId);
-  else if (ended.tokens !== null) settleTokens(tx, ended.decisionId, ended.tokens);
+  else if (ended.tokens !== null) settleUsed(tx, ended.decisionId, 'tokens', ended.tokens);
 }
