@@ -10,9 +10,9 @@ import { readOutput } from './output.ts';
 import { achieved } from './achieved.ts';
 import { viewOf, type View } from './view.ts';
 
-/** How long a run waits for models that are away, and how often. */
-const awaySeconds = 10;
 const mostUnanswered = 12;
+/** How long a run waits for models that are away: longer each time. */
+const awaySeconds = (unanswered: number): number => Math.min(300, 5 * 2 ** (unanswered / 2));
 
 /** What a turn of the loop comes to: another one, a wait, or the end. */
 type Turn = 'go on' | { waitsFor: string[]; wakeSeconds: number | null } | Ending;
@@ -113,7 +113,7 @@ async function oneTurn(held: Held, view: View): Promise<Turn> {
   if (asked.kind === 'answered') return 'go on';
   if (asked.kind === 'spent') return stopped('budget', asked.text);
   if (asked.kind === 'away')
-    return held.signal.aborted ? 'go on' : { waitsFor: [], wakeSeconds: awaySeconds };
+    return held.signal.aborted ? 'go on' : { waitsFor: [], wakeSeconds: awaySeconds(view.unanswered) };
   const why =
     asked.passed.map(({ model, why: cause }) => `${model} (${cause})`).join(', ') || 'there is none';
   return ended('failed', 'no_model_fits', `No model of this task may be asked: ${why}.`, view);

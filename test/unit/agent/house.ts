@@ -35,6 +35,8 @@ export interface Ground {
 /** The agent over the real rooms below it; delivery alone is a stand-in that keeps what it was told. */
 export interface House {
   agent: Agent;
+  /** Another agent over the same rooms. */
+  another(): Agent;
   approvals: Approvals;
   tools: Tools;
   pool: Pool;
@@ -111,12 +113,18 @@ export async function openHouse(
     prompts: await createPrompts({ policiesDir }),
     runContext: contexts,
   };
-  const agent = createAgent({ ...deps, ...change(deps) });
+  const agents: Agent[] = [];
+  const another = (): Agent => {
+    const made = createAgent({ ...deps, ...change(deps) });
+    agents.push(made);
+    return made;
+  };
+  const agent = another();
   await approvals.start();
   return {
-    ...{ agent, approvals, tools, pool, store, replies },
+    ...{ agent, another, approvals, tools, pool, store, replies },
     async close() {
-      await agent.rest();
+      for (const one of agents) await one.rest();
       await approvals.stop();
       await policy.stop();
       await signals.stop();
