@@ -7,6 +7,8 @@ const wireName = (name: string): string => name.replace(/[^A-Za-z0-9_-]/g, '_').
 /** The tools of a run, as models are offered them, and the way back from a name that a model says. */
 export interface Offer {
   tools: OfferedTool[];
+  /** The same as JSON. */
+  text: string;
   /** The catalogue's tool; undefined for a name that was not offered, however much it looks like one. */
   toolOf(name: string): Tool | undefined;
 }
@@ -24,12 +26,14 @@ export function offerOf(catalogue: Pick<Catalogue, 'get'>, names: readonly strin
     while (byName.has(wire)) wire = `${wire}_`;
     byName.set(wire, tool);
   }
+  const tools = [...byName].map(([name, tool]) => ({
+    name,
+    description: `${tool.title}: ${tool.description}`,
+    parameters: tool.args,
+  }));
   return {
-    tools: [...byName].map(([name, tool]) => ({
-      name,
-      description: `${tool.title}: ${tool.description}`,
-      parameters: tool.args,
-    })),
+    tools,
+    text: JSON.stringify(tools),
     toolOf: (name) => byName.get(name),
   };
 }

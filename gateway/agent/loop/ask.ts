@@ -18,7 +18,9 @@ import {
   type Question,
 } from '../models/index.ts';
 import { storable } from '../text.ts';
-import { write, type Held } from './held.ts';
+import type { NewStep } from '../types.ts';
+import { beginning, callId } from './begin.ts';
+import { nextNumber, write, type Held } from './held.ts';
 import type { View } from './view.ts';
 
 /** What became of one question. */
@@ -38,7 +40,8 @@ export type Asked =
 export async function askModel(held: Held, view: View): Promise<Asked> {
   const { deps, run, file, offer, breakers } = held;
   const question: Question = { turns: view.turns, tools: offer.tools, schema: run.request.schema };
-  const text = JSON.stringify([question.turns, question.tools]);
+  // The tools are the same at each step, and long.
+  const text = `${offer.text}${JSON.stringify(question.turns)}`;
   const tokens = estimateTokens(text);
   const dataClass = highestOf([file.messages, ...(await deps.policy.classesRead(deps.pool, run.sessionKey))]);
   const need = { modelClass: run.request.modelClass, dataClass, tokens };
@@ -62,6 +65,7 @@ export async function askModel(held: Held, view: View): Promise<Asked> {
 }
 
 interface Begun {
+  number: number;
   reservation: string;
   lease: Lease | null;
 }
@@ -79,7 +83,7 @@ async function begin(
     spend: costOf(model, tokens, model.output),
     seconds: 1,
   });
-  const number = (held.steps.at(-1)?.number ?? 0) + 1;
+  const number = nextNumber(held);
   const reservation = `agent:${run.id}:${number}`;
   const passed = asking.passed.map(({ model: name, why }) => `${name}:${why}`);
   const facts = { dataClass, endpoint: model.endpoint, passed, estimated: tokens };
@@ -111,7 +115,7 @@ async function begin(
     const short = await shortInWords(deps.pool, charges, file.currency);
     return { spent: short ?? 'A budget of the agent has not enough left.' };
   }
-  return { reservation, lease };
+  return { number, reservation, lease };
 }
 
 /** @returns whether there is an answer, which is journaled then */
@@ -141,26 +145,48 @@ async function answered(held: Held, model: Model, question: Question, begun: Beg
     });
     return false;
   }
+  await keep(held, model, begun, { ...answer, ms });
+  return true;
+}
+
+/** Journals an answer, settles what it cost, and begins the calls that it asks for where their budgets have enough left. */
+async function keep(
+  held: Held,
+  model: Model,
+  { number, reservation, lease }: Begun,
+  { ms, ...answer }: Answer & { ms: number },
+): Promise<void> {
+  const { deps, run, file, offer } = held;
   const { finish, tokensIn, tokensOut } = answer;
-  const text = storable(answer.text);
   const calls = answer.calls.map(({ name, args }) => ({ name: storable(name), args: storable(args) }));
   const cost = costOf(model, tokensIn, tokensOut);
-  const content = { text, calls };
+  const content = { text: storable(answer.text), calls };
   const digest = digestOfText(JSON.stringify(content));
-  await write(
-    held,
-    [{ kind: 'answer', digest, content, facts: { finish }, model: model.name, tokensIn, tokensOut, cost }],
-    {
-      use: { tokensIn, tokensOut, cost, ms },
+  const step: NewStep = {
+    ...{ kind: 'answer', digest, content, facts: { finish }, model: model.name, tokensIn, tokensOut, cost },
+  };
+  const steps = beginning(
+    offer,
+    calls.map((call, index) => ({ ...call, id: callId(number, index) })),
+  );
+  const writeIt = (begins: readonly NewStep[]): Promise<void> =>
+    write(held, [step, ...begins], {
+      use: { tokensIn, tokensOut, cost, ms, calls: begins.length },
       with(tx) {
         settleUsed(tx, reservation, 'agent.tokens', Math.max(1, tokensIn + tokensOut));
         settleUsed(tx, reservation, 'agent.spend', Math.max(1, cost));
         settleUsed(tx, reservation, 'agent.seconds', Math.max(1, Math.ceil(ms / 1000)));
+        reserve(tx, reservation, chargesFor(file, run, { calls: begins.length }));
         if (lease !== null) deps.leases.end(tx, lease);
       },
-    },
-  );
-  return true;
+    });
+  try {
+    await writeIt(steps);
+  } catch (error) {
+    // The answer is paid, so it is kept in any case; its calls find out by themselves that they may not begin.
+    if (!exceededBudget(error)) throw error;
+    await writeIt([]);
+  }
 }
 
 /** Asks with the key on loan, and gives it back however that ends. */

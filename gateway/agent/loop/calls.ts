@@ -1,12 +1,12 @@
 import { GatehouseError } from '../../config/index.ts';
-import { digest } from '../../envelope/index.ts';
 import type { Outcome } from '../../approvals/index.ts';
 import type { Execution } from '../../tools/index.ts';
 import { exceededBudget, reserve } from '../../policy/index.ts';
 import { chargesFor, shortInWords } from '../budgets.ts';
 import { storable } from '../text.ts';
 import type { NewStep } from '../types.ts';
-import { write, type Held } from './held.ts';
+import { argsOf, beginning } from './begin.ts';
+import { nextNumber, write, type Held } from './held.ts';
 import { tellExecution, tellOutcome, tellRefusal, type Told } from './told.ts';
 import type { OpenCall } from './view.ts';
 
@@ -51,20 +51,14 @@ export async function carryOut(held: Held, open: readonly OpenCall[]): Promise<C
     : { kind: 'waits', waitsFor, wakeSeconds: later ? wakeSeconds : null };
 }
 
-/** Journals that calls begin, and takes them from their budgets. @returns why they may not, or null */
+/** Journals that calls begin that could not begin with their answer. @returns why they may not, or null */
 async function begin(held: Held, calls: readonly OpenCall[]): Promise<string | null> {
   if (calls.length === 0) return null;
   const { deps, run, file, offer } = held;
   const charges = chargesFor(file, run, { calls: calls.length });
-  const number = (held.steps.at(-1)?.number ?? 0) + 1;
-  const steps = calls.map(({ id, name, args }) => {
-    const tool = offer.toolOf(name)?.name ?? null;
-    const parsed = argsOf(args);
-    const facts = { call: id, tool, digest: digest([name, parsed ?? args]) };
-    return { kind: 'call' as const, digest: facts.digest, content: { name, args }, facts };
-  });
+  const number = nextNumber(held);
   try {
-    await write(held, steps, {
+    await write(held, beginning(offer, calls), {
       live: true,
       use: { calls: calls.length },
       with: (tx) => reserve(tx, `agent:${run.id}:${number}`, charges),
@@ -108,16 +102,6 @@ function wantedOf(
   return { tool: tool.name, args: parsed, grant: null };
 }
 
-function argsOf(text: string): Record<string, unknown> | null {
-  try {
-    const value: unknown = JSON.parse(text === '' ? '{}' : text);
-    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
-    return isObject ? (value as Record<string, unknown>) : null;
-  } catch {
-    return null;
-  }
-}
-
 /** The router decides and carries it out, once for this run and call. */
 async function executed(
   { deps, run, context }: Held,
@@ -135,22 +119,19 @@ async function executed(
 const isUnderWay = ({ status, reasons = [] }: Execution): boolean =>
   status === 'unknown' && reasons.some(({ code }) => code === 'in_progress');
 
-async function tell(held: Held, call: OpenCall, told: Told, execution?: Execution): Promise<End> {
+function tell(held: Held, call: OpenCall, told: Told, execution?: Execution): End {
   const tool = held.offer.toolOf(call.name)?.name ?? null;
   const { status, outcome, text } = told;
-  const decided = execution?.decision ?? null;
+  const decision = execution?.decision ?? null;
   const ids = {
     call: call.id,
     tool,
     attempt: execution?.attempt ?? null,
     receipt: execution?.receipt ?? null,
   };
-  await write(held, [
-    ...(decided === null
-      ? []
-      : [{ kind: 'decision' as const, facts: { call: call.id, decision: decided, status } }]),
-    { kind: 'result', digest: outcome, content: { text }, facts: { ...ids, status, outcome } },
-  ]);
+  if (decision !== null) held.results.push({ kind: 'decision', facts: { call: call.id, decision, status } });
+  const facts = { ...ids, status, outcome };
+  held.results.push({ kind: 'result', digest: outcome, content: { text }, facts });
   return { told: true };
 }
 

@@ -5,7 +5,7 @@ import { createFence } from '../prompts/index.ts';
 import type { AgentDeps, Claimed, EndedBy } from '../types.ts';
 import { askModel } from './ask.ts';
 import { carryOut } from './calls.ts';
-import { write, type Held } from './held.ts';
+import { allSteps, write, type Held } from './held.ts';
 import { readOutput } from './output.ts';
 import { achieved } from './achieved.ts';
 import { viewOf, type View } from './view.ts';
@@ -32,9 +32,10 @@ export async function drive(
   if ('by' in held) return void (await endHeld(deps.pool, run, run.lastStep, held));
   while (!signal.aborted && !isQuitting() && held.state === 'running') {
     try {
-      const view = viewOf(held.run.opening, held.steps);
+      const view = viewOf(held.run.opening, allSteps(held));
       const turn = await oneTurn(held, view);
       if (turn === 'go on') continue;
+      if (held.results.length > 0) await write(held, []);
       if (!('by' in turn)) return await letGo(deps.pool, run, turn);
       if (await endHeld(deps.pool, run, view.last, turn)) return;
       throw new MovedOn();
@@ -43,6 +44,11 @@ export async function drive(
       if (!(await catchUp(held))) break;
     }
   }
+  // What was done meanwhile is kept, where the run is still this process's.
+  if (held.results.length > 0)
+    await write(held, []).catch((error: unknown) => {
+      if (!(error instanceof MovedOn)) throw error;
+    });
   await letGo(deps.pool, run, null);
 }
 
@@ -72,6 +78,7 @@ async function hold(
     run: { ...run, request, opening },
     offer: offerOf(deps.catalogue, opening.tools),
     fence: createFence(run.id),
+    results: [],
     state: 'running',
     writing: Promise.resolve(),
   };

@@ -17,14 +17,30 @@ export interface Held {
   breakers: Breakers;
   /** Ends when the run is stopped by a person or this process. */
   signal: AbortSignal;
+  /** What is journaled. */
   steps: Step[];
+  /**
+   * Results that are journaled with whatever is written next, and always before it is acted on. One that a crash takes is told
+   * again by the router, which did the call once.
+   */
+  results: NewStep[];
   state: RunState;
   /** The last write that was begun: parallel calls end in any order, and their steps follow each other. */
   writing: Promise<unknown>;
 }
 
+/** The number of the next step, where nobody else writes one before it. */
+export const nextNumber = ({ steps, results }: Pick<Held, 'steps' | 'results'>): number =>
+  (steps.at(-1)?.number ?? 0) + results.length + 1;
+
+/** The journal as it will be with the results that are still to be written. */
+export const allSteps = ({ steps, results }: Pick<Held, 'steps' | 'results'>): Step[] => [
+  ...steps,
+  ...numbered(results, steps.at(-1)?.number ?? 0),
+];
+
 /**
- * Writes steps in one transaction with whatever belongs to them.
+ * Writes steps, and results before them, in one transaction with whatever belongs to them.
  * @param options.live refuses where somebody wrote a step meanwhile, or the run was paused or stopped
  * @throws MovedOn
  */
@@ -40,8 +56,10 @@ interface WriteOptions {
   with?: (tx: Transaction) => void;
 }
 
-async function writeNow(held: Held, steps: readonly NewStep[], options: WriteOptions): Promise<void> {
+async function writeNow(held: Held, given: readonly NewStep[], options: WriteOptions): Promise<void> {
   const { run, deps } = held;
+  const results = [...held.results];
+  const steps = [...results, ...given];
   const before = held.steps.at(-1)?.number ?? 0;
   let last = before;
   await orMovedOn(
@@ -58,21 +76,14 @@ async function writeNow(held: Held, steps: readonly NewStep[], options: WriteOpt
       options.with?.(tx);
     }),
   );
-  if (last === before + steps.length)
-    held.steps.push(...steps.map((step, index) => whole(step, before + index + 1)));
+  held.results = held.results.slice(results.length);
+  if (last === before + steps.length) held.steps.push(...numbered(steps, before));
   // Somebody steered it meanwhile: their step is between ours.
   else held.steps = await readSteps(deps.pool, run.id);
   for (const step of steps) deps.onStep?.(run.id, step);
 }
 
-const whole = (step: NewStep, number: number): Step => ({
-  digest: null,
-  content: null,
-  model: null,
-  tokensIn: null,
-  tokensOut: null,
-  cost: null,
-  ...step,
-  number,
-  at: new Date(),
-});
+const gaps = { digest: null, content: null, model: null, tokensIn: null, tokensOut: null, cost: null };
+
+const numbered = (steps: readonly NewStep[], before: number): Step[] =>
+  steps.map((step, index) => ({ ...gaps, ...step, number: before + index + 1, at: new Date() }));

@@ -1,6 +1,7 @@
 import { digest as digestOf } from '../../envelope/index.ts';
 import type { Turn, WantedCall } from '../models/index.ts';
 import type { Opening, Step } from '../types.ts';
+import { callId } from './begin.ts';
 
 /** A call of the last answer that has no result yet. */
 export interface OpenCall extends WantedCall {
@@ -42,6 +43,7 @@ export function viewOf(opening: Opening, steps: readonly Step[]): View {
   const called: View['called'] = [];
   let queued: string[] = [];
   let asked = false;
+  let prompt = 0;
   let unanswered = 0;
   let repairs = 0;
   let final: View['final'] = null;
@@ -67,10 +69,11 @@ export function viewOf(opening: Opening, steps: readonly Step[]): View {
     if (kind === 'prompt') {
       flush();
       asked = true;
+      prompt = number;
       unanswered += 1;
     } else if (kind === 'answer') {
       const { text = '', calls: wanted = [] } = (content ?? {}) as { text?: string; calls?: WantedCall[] };
-      const calls = wanted.map((one, index) => ({ ...one, id: `c${number}_${index}` }));
+      const calls = wanted.map((one, index) => ({ ...one, id: callId(prompt, index) }));
       turns.push({ role: 'assistant', text, calls });
       open = calls.map((one) => ({ ...one, begun: false, waitsFor: null }));
       asked = false;

@@ -1,15 +1,16 @@
 import { ModelFailed } from './failed.ts';
+import type { Model } from './file.ts';
 
-/** Characters of one answer: more than the longest that any model here may give, so that an endless one ends. */
-const mostCharacters = 1_000_000;
+/** More than any token holds on average, so that only an answer is cut off that does not keep to what was asked. */
+const charactersPerToken = 32;
 
-/** Takes the pieces of one answer. @returns what gives each piece back, and throws ModelFailed once they are too many */
-export function bounded(): (piece: string | null | undefined) => string {
-  let length = 0;
+/** Takes the pieces of one answer. @returns what gives each piece back, and throws ModelFailed once they are too long */
+export function bounded({ output }: Pick<Model, 'output'>): (piece: string | null | undefined) => string {
+  let left = output * charactersPerToken;
   return (piece) => {
     if (typeof piece !== 'string') return '';
-    length += piece.length;
-    if (length > mostCharacters) throw new ModelFailed('too_long');
+    left -= piece.length;
+    if (left < 0) throw new ModelFailed('too_long');
     return piece;
   };
 }

@@ -30,7 +30,7 @@ export async function askByChat(
     },
     { signal },
   );
-  const take = bounded();
+  const take = bounded(model);
   const calls: { name: string; args: string }[] = [];
   let text = '';
   let refused = false;

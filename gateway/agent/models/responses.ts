@@ -28,7 +28,7 @@ export async function askByResponses(
     },
     { signal },
   );
-  const take = bounded();
+  const take = bounded(model);
   let done: OpenAI.Responses.Response | undefined;
   for await (const event of stream) {
     if (

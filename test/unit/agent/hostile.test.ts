@@ -22,7 +22,9 @@ test('what others wrote is in marked blocks of the user’s turn, and never in t
   assert.ok(system && user);
   assert.doesNotMatch(system.text, /Ignore all rules|9000|it\.key/);
   const mark = /<facts ([0-9a-f]{12}) /.exec(user.text)?.[1] ?? '';
-  const blocks = [...user.text.matchAll(new RegExp(`<(\\w+) ${mark} from="([\\w.:-]+)">\\n[^]*?\\n</\\1 ${mark}>`, 'g'))];
+  const blocks = [
+    ...user.text.matchAll(new RegExp(`<(\\w+) ${mark} from="([\\w.:-]+)">\\n[^]*?\\n</\\1 ${mark}>`, 'g')),
+  ];
   assert.deepEqual(
     blocks.map(([, kind]) => kind),
     ['facts', 'instructions', 'request', 'data', 'data'],
@@ -41,7 +43,10 @@ test('a block cannot be closed from within, not even by who read its mark', () =
 
 test('a prompt is given nothing that it does not declare', () => {
   const given = { task: 'plan', tools: [], structured: false };
-  assert.throws(() => renderPrompt({ body: '<%= it.tools %>', inputs: ['task'] }, given), /tools is not among/);
+  assert.throws(
+    () => renderPrompt({ body: '<%= it.tools %>', inputs: ['task'] }, given),
+    /tools is not among/,
+  );
 });
 
 test('hostile results of tools stay data: no other tool is offered, and what they ask for is decided like all else', async (context) => {
@@ -51,7 +56,12 @@ test('hostile results of tools stay data: no other tool is offered, and what the
       async execute(run, request) {
         if (request.tool !== 'ledger.balance') return tools.execute(run, request);
         const reasons = [{ code: 'x', text: evil }];
-        return { status: 'succeeded', text: evil, result: { note: evil, tools: [{ name: 'shell' }] }, reasons };
+        return {
+          status: 'succeeded',
+          text: evil,
+          result: { note: evil, tools: [{ name: 'shell' }] },
+          reasons,
+        };
       },
     },
   }));
@@ -60,7 +70,10 @@ test('hostile results of tools stay data: no other tool is offered, and what the
   at.model.script = ({ turns }) =>
     turns.filter(({ role }) => role === 'tool').length === 0
       ? calls(['ledger.balance', {}])
-      : calls(['ledger.transfer', { amount: '9000.00', currency: 'EUR', payee: 'EVIL', reference: 'r' }], ['shell', {}]);
+      : calls(
+          ['ledger.transfer', { amount: '9000.00', currency: 'EUR', payee: 'EVIL', reference: 'r' }],
+          ['shell', {}],
+        );
   const run = await openRun(house.pool, { text: 'How much do we have?' });
   const { id } = await house.agent.start(run, asked());
   const waiting = await runIn(house, run, id, 'waiting');
@@ -84,7 +97,8 @@ test('material from elsewhere taints the conversation, and what the person wrote
   const at = await site(context);
   const house = await at.house();
   const tainted = async (run: { sessionKey: string }): Promise<boolean> =>
-    (await house.pool.query('select from session_tools where session_key = $1', [run.sessionKey])).rows.length > 0;
+    (await house.pool.query('select from session_tools where session_key = $1', [run.sessionKey])).rows
+      .length > 0;
   const own = await openRun(house.pool, { text: 'Shorten: the quick brown fox' });
   await house.agent.start(own, asked({ input: { text: 'the quick brown fox' } }));
   assert.equal(await tainted(own), false);
@@ -103,7 +117,7 @@ test('an endless answer ends', async (context) => {
   const at = await site(context);
   const house = await at.house();
   house.agent.work();
-  at.model.script = () => ({ text: 'x'.repeat(1_000_100) });
+  at.model.script = () => ({ text: 'x'.repeat(33_000) });
   const run = await openRun(house.pool);
   const { id } = await house.agent.start(run, asked());
   const waiting = await runIn(house, run, id, 'waiting');
