@@ -2,6 +2,7 @@ import { createSecretKey, randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import type { Express } from 'express';
 import { PgBoss } from 'pg-boss';
+import { createAgent, createModels, createPrompts } from './agent/index.ts';
 import { createApprovals, n8nExecutions, waitingProxy } from './approvals/index.ts';
 import { createContinuity, headsFileOf, listReceipts, startSealer } from './audit/index.ts';
 import { callOf, loadCatalogue } from './catalogue/index.ts';
@@ -10,6 +11,7 @@ import { reservedFolders, type Logger, type Settings } from './config/index.ts';
 import { migrate, openPool, Signals, transaction, type Pool } from './db/index.ts';
 import { createDelivery, type Delivery } from './delivery/index.ts';
 import { examine } from './doctor/index.ts';
+import { createEgress } from './egress/index.ts';
 import { createPostgresExecutor, createSchedules, dueOf } from './durable/index.ts';
 import { createFactors } from './factors/index.ts';
 import {
@@ -196,6 +198,9 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
     mostAsks: () => policy.mostAsks(),
     factors,
   });
+  const models = await createModels({ policiesDir });
+  const prompts = await createPrompts({ policiesDir });
+  const egress = createEgress();
   const sandbox = createSandbox({ runnerUrl: settings.runnerUrl, token: await store.get('runner/token') });
   const executor = createPostgresExecutor({ boss, log });
   const tools = createTools({
@@ -213,11 +218,16 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
       results: createKeptResults(pool),
       renewSecret: (name, value) => rotations.replaced(name, value),
       files,
+      egress,
     }),
     epoch,
     executor,
     runContext: (db, id) => delivery.runContext(db, id),
     log,
+  });
+  const agent = createAgent({
+    ...{ pool, signals, policy, catalogue, tools, approvals, leases, egress, models, prompts, log },
+    runContext: (db, id) => delivery.runContext(db, id),
   });
   const sealer = await startSealer({ pool, headsFile: headsFileOf(settings.dataDir), log });
   stops.push(() => sealer.stop());
@@ -226,9 +236,9 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
 
   delivery.onAction((click) => approvals.click(click));
   const accept = acceptor(delivery);
-  const routes = apiRoutes({ pool, policy, catalogue: () => catalogue, approvals, delivery, tools });
+  const routes = apiRoutes({ pool, policy, catalogue: () => catalogue, approvals, delivery, tools, agent });
   const reloader = createReloader(
-    { automations, limits, ...together(policy, people), ...(shadow ? { shadow } : {}) },
+    { automations, limits, models, prompts, ...together(policy, people), ...(shadow ? { shadow } : {}) },
     log,
   );
   const checks = readiness({ settings, database: databaseCheck(pool), delivery, reloader, sealer, shadow });
@@ -274,6 +284,8 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
   stops.push(() => delivery.stop());
   await approvals.start();
   stops.push(() => approvals.stop());
+  agent.work();
+  stops.push(() => agent.rest());
   stops.push(createSchedules({ pool, executor, list: () => automations.scheduled(), log }).start());
 
   const openapi = openApiDocuments(routes, settings.internalUrl, catalogue);

@@ -51,7 +51,10 @@ export function readiness(parts: {
         }
       : {}),
     ...Object.fromEntries(
-      ['policy', 'people', 'automations', 'limits'].map((name) => [name, () => reloader.check(name)]),
+      ['policy', 'people', 'automations', 'limits', 'models', 'prompts'].map((name) => [
+        name,
+        () => reloader.check(name),
+      ]),
     ),
     receipts: () => {
       const problem = sealer.problem();

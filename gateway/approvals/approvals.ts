@@ -1,7 +1,8 @@
 import type { Outgoing } from '../channels/index.ts';
-import { transaction } from '../db/index.ts';
+import { transaction, type Transaction } from '../db/index.ts';
 import type { Click } from '../delivery/index.ts';
 import type { RunContext } from '../policy/index.ts';
+import { outcomeOf } from './card.ts';
 import { handleClick } from './clicks.ts';
 import { closeStopped, expireLate } from './closing.ts';
 import { edit } from './edit.ts';
@@ -20,7 +21,7 @@ import { reportRows, type ReportRow } from './report-rows.ts';
 import { lists, parametersOf, scopeOf } from './scope.ts';
 import { changedSignal, settleAll, settledSignal } from './settle.ts';
 import { revokeStanding, standingOf, type StandingCard } from './standing.ts';
-import { findApprovals } from './store.ts';
+import { findApprovals, findLatest, lockLatest } from './store.ts';
 import { personalCards, readCards } from './personal.ts';
 import { byCard, cardOf, cardsOf, findCard, lockCard } from './together.ts';
 import { personalLink } from './tokens.ts';
@@ -31,6 +32,7 @@ import type {
   Edit,
   Edited,
   Gate,
+  Outcome,
   Registered,
   Timing,
   Verdict,
@@ -98,6 +100,14 @@ export interface Approvals {
   standing(viewer?: string): Promise<StandingCard[]>;
   /** Ends a standing grant at once. @throws GatehouseError `GH-APPROVAL-034` for all but its user and its approvers */
   revokeStanding(id: string, actor: Actor): Promise<void>;
+  /**
+   * How these requests ended, for a part of the gateway that waits for them itself.
+   * @param roots the decisions that were registered
+   * @returns by that decision; one that is still open is missing
+   */
+  outcomes(roots: readonly string[]): Promise<Map<string, Outcome>>;
+  /** Takes back what is still open of these requests, because nobody waits for them any more. */
+  withdraw(tx: Transaction, roots: readonly string[], reason: string): Promise<void>;
   /** Ends an approval whose call would do something else by now. @returns false where it ran meanwhile */
   outdate(decisionId: string, changes: readonly string[]): Promise<boolean>;
   /** Handles a click that a channel proved; register it with delivery's `onAction`. @returns what the clicker is shown */
@@ -182,6 +192,14 @@ export function createApprovals(deps: ApprovalsDeps): Approvals {
     answer: (given) => answer(deps, given),
     standing: (viewer) => standingOf(deps, viewer),
     revokeStanding: (id, actor) => revokeStanding(deps, id, actor),
+    async outcomes(roots) {
+      const rows = (await findLatest(deps.pool, roots)).filter(({ state }) => state !== 'pending');
+      return new Map(rows.map((row) => [row.root, outcomeOf(deps, row)]));
+    },
+    async withdraw(tx, roots, reason) {
+      const open = (await lockLatest(tx, roots)).filter(({ state }) => state === 'pending');
+      await settleAll(deps, tx, open, { state: 'cancelled', reason });
+    },
     outdate: (decisionId, changes) => outdate(deps, decisionId, changes),
     click: (click) => handleClick(deps, click),
     rulesReloaded() {
@@ -212,12 +230,11 @@ async function showCard(
   const [row] = shared;
   const [card = cardOf(deps, shared)] =
     viewer === undefined ? [] : await personalCards(deps, deps.pool, [shared], viewer);
+  const { resumePath } = row;
   const onForm = link && !row.stale && row.edition === 0 && !deps.isStrict?.(row.tool);
-  if (viewer !== undefined && card.mayApprove && onForm) {
-    card.formUrl = await personalLink(deps, deps.pool, row, {
-      principal: viewer,
-      identity: webIdentity(viewer),
-    });
+  if (viewer !== undefined && card.mayApprove && onForm && resumePath !== null) {
+    const to = { principal: viewer, identity: webIdentity(viewer) };
+    card.formUrl = await personalLink(deps, deps.pool, { ...row, resumePath }, to);
   }
   return card;
 }

@@ -130,21 +130,25 @@ export function pageOf(deps: Pick<ApprovalsDeps, 'settings'>, id: string): strin
   return `${deps.settings.publicUrl}/approvals/${id}`;
 }
 
-/** Where a person decides: on n8n's form, or signed in, where the class is strict or the form shows an earlier edition. */
+/**
+ * Where a person decides: on n8n's form, or signed in, where the class is strict, the form shows an earlier edition, or
+ * nothing waits in n8n.
+ */
 export async function linkFor(
   deps: ApprovalsDeps,
   tx: Transaction,
   row: ApprovalRow,
   to: { principal: string; identity: Identity },
 ): Promise<{ label: string; url: string }> {
-  if (deps.isStrict?.(row.tool) || row.edition > 0)
+  const { resumePath } = row;
+  if (resumePath === null || deps.isStrict?.(row.tool) || row.edition > 0)
     return { label: 'Sign in and decide', url: pageOf(deps, row.id) };
-  return { label: 'Open the request', url: await personalLink(deps, tx, row, to) };
+  return { label: 'Open the request', url: await personalLink(deps, tx, { ...row, resumePath }, to) };
 }
 
 // A redispatched run waits at another address, and a card may come to list other calls: people get it under a new id.
 function generation(card: OnCard): string {
-  return digestOfText(`${card[0].resumePath}${card[0].card === null ? '' : bindingOfCard(card)}`).slice(
+  return digestOfText(`${card[0].resumePath ?? ''}${card[0].card === null ? '' : bindingOfCard(card)}`).slice(
     7,
     19,
   );

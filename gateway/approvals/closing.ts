@@ -38,7 +38,8 @@ export async function expireLate(deps: ApprovalsDeps): Promise<number | null> {
 export async function closeStopped(deps: ApprovalsDeps): Promise<void> {
   const { rows } = await deps.pool.query<{ executionId: string; ids: string[] }>(
     `select execution_id as "executionId", array_agg(id) as ids from approvals
-     where state = 'pending' and created_at < now() - $1 * interval '1 s' group by execution_id`,
+     where state = 'pending' and resume_path is not null and created_at < now() - $1 * interval '1 s'
+     group by execution_id`,
     [settlingSeconds],
   );
   for (const { executionId, ids } of rows) {

@@ -53,6 +53,7 @@ export async function register(deps: ApprovalsDeps, run: RunContext, gate: Gate)
 
 // Both listeners append this path to a base address, so nothing but the very path of this wait may pass.
 function checkResumePath(deps: ApprovalsDeps, gate: Gate, item: Gate['items'][number], index: number): void {
+  if (item.resumePath === null) return;
   const path = `/webhook-waiting/${encodeURIComponent(gate.executionId)}/${encodeURIComponent(gate.nodeId)}`;
   const url = URL.parse(item.resumePath, deps.settings.n8nUrl);
   const named = url?.searchParams.getAll('approval') ?? [];
@@ -139,7 +140,8 @@ async function upsert(
     // Every edition of a request waits where the first one waits; only the latest has an outcome to deliver.
     await tx.query(
       `update approvals a set run_id = $2, execution_id = $3, node_id = $4, item_index = $5, resume_path = $6,
-         editable = $7, stale = false, delivered_at = case when ${latest} then null else delivered_at end,
+         editable = $7, stale = false,
+         delivered_at = case when ${latest} and $6::text is not null then null else delivered_at end,
          delivery_attempts = 0, refused_since = null, next_attempt_at = now()
        where root = $1`,
       [decision.id, ...wait, gate.edits ?? false],
@@ -262,8 +264,10 @@ async function conclude(
     gate.items.map((item) => item.decision),
   );
   const waits = rows.some((row) => row.state === 'pending');
-  if (waits) await deps.delivery.runWaiting(tx, run.runId, gate.executionId);
-  else {
+  if (waits) {
+    if (rows.some((row) => row.resumePath !== null))
+      await deps.delivery.runWaiting(tx, run.runId, gate.executionId);
+  } else {
     // The answer itself carries the outcomes, so there is no wait to resume.
     await tx.query('update approvals set delivered_at = now() where id = any($1)', [
       rows.map((row) => row.id),

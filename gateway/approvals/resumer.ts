@@ -44,6 +44,8 @@ export class Resumer {
       const first = rows[0];
       const open = rows.some((row) => row.state === 'pending');
       if (!first || open || rows.every((row) => row.deliveredAt !== null)) return;
+      const { resumePath } = first;
+      if (resumePath === null) return;
       const answer = await postOutcome(
         {
           n8nUrl: this.#deps.settings.n8nUrl,
@@ -51,7 +53,7 @@ export class Resumer {
           timeoutMs: this.#timing.request,
           now: this.#deps.clock(),
         },
-        first,
+        { ...first, resumePath },
         rows.map((row) => outcomeOf(this.#deps, row)),
       );
       await this.#answered(rows, first, answer);

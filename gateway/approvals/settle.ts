@@ -79,7 +79,8 @@ async function end(
   const [{ rowCount }, [settled = row]] = await Promise.all([
     tx.query(
       `update approvals set state = $2, reason = $3, decided_at = coalesce(decided_at, clock_timestamp()),
-         next_attempt_at = now(), delivered_at = case when $4 then now() end where id = $1 and state = $5`,
+         next_attempt_at = now(), delivered_at = case when $4 or resume_path is null then now() end
+       where id = $1 and state = $5`,
       [row.id, state, reason, runOver || replacedBy !== undefined, row.state],
     ),
     findApprovals(tx, 'a.id = $1', [row.id]),

@@ -43,7 +43,8 @@ export interface ApprovalRow {
   executionId: string;
   nodeId: string;
   itemIndex: number;
-  resumePath: string;
+  /** Where n8n takes the outcome; null where the gateway itself waits. */
+  resumePath: string | null;
   /** Whether a newer turn of its step took its wait over. */
   stale: boolean;
   reason: string | null;

@@ -16,7 +16,7 @@ const kept = 4;
 export async function personalLink(
   deps: Pick<ApprovalsDeps, 'settings'>,
   db: Queryable,
-  approval: Pick<ApprovalRow, 'id' | 'resumePath'>,
+  approval: Pick<ApprovalRow, 'id'> & { resumePath: string },
   to: { principal: string; identity: Identity },
 ): Promise<string> {
   const token = newToken('vote');

@@ -76,11 +76,12 @@ export interface Timing {
   request: number;
 }
 
-/** A request to register, from the Approval Gate. */
+/** A request to register, from the Approval Gate or from a part of the gateway that waits by itself. */
 export interface Gate {
   executionId: string;
   nodeId: string;
-  items: { decision: string; resumePath: string }[];
+  /** A resume path of null: nobody is told of the outcome, and who waits asks for it. */
+  items: { decision: string; resumePath: string | null }[];
   /** Whether the gate hands on a call that was edited; without a word it does not, and nothing can be edited. */
   edits?: boolean;
 }

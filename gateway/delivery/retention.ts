@@ -4,6 +4,9 @@ import type { DeliveryDeps } from './types.ts';
 const dedupeDays = 8;
 const finished = `('done', 'dead', 'handled', 'refused')`;
 
+/** A run of the agent that was paused and forgotten keeps its text no longer than one that ended. */
+const agentEnd = `coalesce(finished_at, case state when 'paused' then created_at end)`;
+
 const callTexts = [
   `update decisions set args = null, input = null where (args is not null or input is not null)
    and created_at < now() - $1 * interval '1 hour' and not exists (select 1 from approvals a where a.id = decisions.id and a.state = 'pending')`,
@@ -14,6 +17,10 @@ const callTexts = [
   `delete from shadow_differences where found_at < now() - $1 * interval '1 hour'`,
   `update approval_questions set question = null, answer = null where question is not null
    and asked_at < now() - $1 * interval '1 hour'`,
+  `update agent_steps s set content = null from agent_runs r where r.id = s.run_id and s.content is not null
+   and ${agentEnd} < now() - $1 * interval '1 hour'`,
+  `update agent_runs set request = null, opening = null, result = null where opening is not null
+   and ${agentEnd} < now() - $1 * interval '1 hour'`,
   // The name of a tool that does not exist, and of an argument that no tool has, are words of whoever asked.
   `update decisions set tool = '' where effect = 'deny' and tool <> '' and reasons @> '[{"code":"tool_unknown"}]'
    and created_at < now() - $1 * interval '1 hour'`,
@@ -53,6 +60,9 @@ export async function sweepRetention(
   await pool.query(
     `delete from runs r where r.finished_at < now() - ${dedupeDays} * interval '1 day'
      and not exists (select 1 from messages m where m.id = r.message_id)`,
+  );
+  await pool.query(
+    `delete from agent_runs where opening is null and ${agentEnd} < now() - ${dedupeDays} * interval '1 day'`,
   );
   await pool.query(
     `delete from outbox where body is null and created_at < now() - ${dedupeDays} * interval '1 day'`,

@@ -17,10 +17,17 @@ export interface Outgoing {
   body?: string | null;
   /** Ends the request, whatever it waits for. */
   signal: AbortSignal;
-  /** What is read of the answer's body at most. */
-  maxBytes: number;
   /** How many redirects of a GET or HEAD are followed; any other redirect is an answer. */
   redirects?: number;
+}
+
+/** An answer whose body is read as it comes. */
+export interface Opened {
+  /** Where it came from, after redirects. */
+  url: string;
+  status: number;
+  headers: IncomingHttpHeaders;
+  body: Dispatcher.ResponseData['body'];
 }
 
 /** What came back. */
@@ -39,10 +46,13 @@ export interface Answer {
 export interface EgressClient {
   /**
    * Sends a request that the list allows, over a connection to an address that was checked.
+   * @param outgoing.maxBytes what is read of the answer's body at most
    * @throws EgressRefused for what is not allowed, also at a redirect; GatehouseError `GH-EGRESS-010` where the host cannot
    *   be reached: nothing was sent. Any other error leaves open whether the host acted.
    */
-  send(outgoing: Outgoing, allowlist: readonly Allowed[]): Promise<Answer>;
+  send(outgoing: Outgoing & { maxBytes: number }, allowlist: readonly Allowed[]): Promise<Answer>;
+  /** `send`, for an answer that is read as it comes: its body has to be read to its end or destroyed. */
+  open(outgoing: Outgoing, allowlist: readonly Allowed[]): Promise<Opened>;
 }
 
 const connectMs = 5000;
@@ -64,35 +74,39 @@ export function createEgress(options: { names?: Names } = {}): EgressClient {
     return agent;
   };
 
+  const open: EgressClient['open'] = async (outgoing, allowlist) => {
+    const { method, signal } = outgoing;
+    const follows = ['GET', 'HEAD'].includes(method) ? (outgoing.redirects ?? 0) : 0;
+    let written = outgoing.url;
+    let credentials = outgoing.credentials ?? {};
+    for (let hop = 0; ; hop += 1) {
+      const carries = Object.keys(credentials).length > 0;
+      const { url, opened } = permit({ written, method, credentials: carries }, allowlist);
+      const { statusCode, headers, body } = await request(url, {
+        method,
+        headers: headersOf(outgoing.headers, credentials),
+        body: outgoing.body ?? null,
+        signal,
+        dispatcher: agentFor(opened),
+      }).catch((error: unknown) => {
+        throw understood(error);
+      });
+      const location = redirecting.includes(statusCode) ? headers.location : undefined;
+      if (follows === 0 || location === undefined)
+        return { url: url.href, status: statusCode, headers, body };
+      await body.dump({ limit: 65_536, signal });
+      if (hop === follows)
+        throw new EgressRefused('redirect', `The host redirects more than ${follows} times.`);
+      const next = URL.parse(String(location), url.href);
+      if (!next) throw new EgressRefused('redirect', 'The host redirects to what is not an address.');
+      if (next.origin !== url.origin) credentials = {};
+      written = next.href;
+    }
+  };
+
   return {
-    async send(outgoing, allowlist) {
-      const { method, signal, maxBytes } = outgoing;
-      const follows = ['GET', 'HEAD'].includes(method) ? (outgoing.redirects ?? 0) : 0;
-      let written = outgoing.url;
-      let credentials = outgoing.credentials ?? {};
-      for (let hop = 0; ; hop += 1) {
-        const carries = Object.keys(credentials).length > 0;
-        const { url, opened } = permit({ written, method, credentials: carries }, allowlist);
-        const response = await request(url, {
-          method,
-          headers: headersOf(outgoing.headers, credentials),
-          body: outgoing.body ?? null,
-          signal,
-          dispatcher: agentFor(opened),
-        }).catch((error: unknown) => {
-          throw understood(error);
-        });
-        const location = redirecting.includes(response.statusCode) ? response.headers.location : undefined;
-        if (follows === 0 || location === undefined) return answered(url, response, maxBytes);
-        await response.body.dump({ limit: 65_536, signal });
-        if (hop === follows)
-          throw new EgressRefused('redirect', `The host redirects more than ${follows} times.`);
-        const next = URL.parse(String(location), url.href);
-        if (!next) throw new EgressRefused('redirect', 'The host redirects to what is not an address.');
-        if (next.origin !== url.origin) credentials = {};
-        written = next.href;
-      }
-    },
+    open,
+    send: async (outgoing, allowlist) => answered(await open(outgoing, allowlist), outgoing.maxBytes),
   };
 }
 
@@ -112,13 +126,12 @@ function headersOf(
   return all;
 }
 
-async function answered(url: URL, response: Dispatcher.ResponseData, maxBytes: number): Promise<Answer> {
-  const { statusCode: status, headers, body } = response;
-  const encoding = headers['content-encoding'];
+async function answered({ body, ...head }: Opened, maxBytes: number): Promise<Answer> {
+  const encoding = head.headers['content-encoding'];
   const packed = encoding !== undefined && String(encoding).toLowerCase() !== 'identity';
   if (packed) {
     await body.dump({ limit: maxBytes });
-    return { url: url.href, status, headers, body: null, truncated: true };
+    return { ...head, body: null, truncated: true };
   }
   const parts: Uint8Array[] = [];
   let length = 0;
@@ -129,7 +142,7 @@ async function answered(url: URL, response: Dispatcher.ResponseData, maxBytes: n
     if (length > maxBytes) break;
   }
   const bytes = Buffer.concat(parts);
-  return { url: url.href, status, headers, body: bytes.subarray(0, maxBytes), truncated: length > maxBytes };
+  return { ...head, body: bytes.subarray(0, maxBytes), truncated: length > maxBytes };
 }
 
 /** There was no connection yet, so that nothing was sent. */

@@ -1,4 +1,4 @@
 export { permit, type Allowed } from './allowlist.ts';
-export { createEgress, type Answer, type EgressClient, type Outgoing } from './client.ts';
+export { createEgress, type Answer, type EgressClient, type Opened, type Outgoing } from './client.ts';
 export { checkedLookup, type Names } from './resolve.ts';
 export { EgressRefused } from './refused.ts';

@@ -1,5 +1,5 @@
 import { dataClasses, type Catalogue, type DataClass, type Tool } from '../catalogue/index.ts';
-import type { Queryable } from '../db/index.ts';
+import type { Queryable, Transaction } from '../db/index.ts';
 import { chargesOf, leftInWords, type Budget, type Charge, type Charges } from './budgets.ts';
 import { destinationsOf, sameTarget } from './destinations.ts';
 import { nothingWaits, pendingOf, type Waiting } from './pending.ts';
@@ -16,6 +16,18 @@ export interface Facts extends Pick<PolicyInput, 'session' | 'rejectedBefore' | 
   charges: Charge[];
   /** The standing grant that the call was counted down from; null for a call that stands by itself. */
   standing: string | null;
+}
+
+/** Stands among the tools of a session for what a workflow brought in from elsewhere. No tool can have this name. */
+const outsideInput = 'agent:input';
+
+/** Records that a session holds what nobody vouches for, although no tool returned it. */
+export function taint(tx: Transaction, sessionKey: string): void {
+  tx.send({
+    name: 'taint-session',
+    text: 'insert into session_tools (session_key, tool) values ($1, $2) on conflict do nothing',
+    values: [sessionKey, outsideInput],
+  });
 }
 
 /** Of a call whose decision depends on none of it: a tool that only reads. */
@@ -126,7 +138,7 @@ function factsOf(catalogue: Catalogue, { tool, args, charges, uncovered }: Asked
   return {
     session: {
       ...heardFrom(answered),
-      classesRead: classesOf(answered),
+      classesRead: classesOf(catalogue, row.tools ?? []),
       ...pendingOf(row),
     },
     waiting: { asks: row.asks, confirms: row.confirms },
@@ -161,9 +173,27 @@ export function heardFrom(
   return { tainted: foreign.length > 0, outside: foreign.some((tool) => !tool?.directory) };
 }
 
+/** The classes of what tools returned in a session. */
+export async function classesRead(
+  db: Queryable,
+  catalogue: Pick<Catalogue, 'get'>,
+  sessionKey: string,
+): Promise<DataClass[]> {
+  const { rows } = await db.query<{ tool: string }>({
+    name: 'tools-of-session',
+    text: 'select tool from session_tools where session_key = $1',
+    values: [sessionKey],
+  });
+  return classesOf(
+    catalogue,
+    rows.map(({ tool }) => tool),
+  );
+}
+
 /** A tool that is gone from the catalogue may have returned anything. */
-function classesOf(answered: readonly (Tool | undefined)[]): DataClass[] {
-  const classes = new Set(answered.map((tool) => tool?.dataClass ?? 'personal'));
+function classesOf(catalogue: Pick<Catalogue, 'get'>, names: readonly string[]): DataClass[] {
+  const known = names.filter((name) => name !== outsideInput);
+  const classes = new Set(known.map((name) => catalogue.get(name)?.dataClass ?? 'personal'));
   return dataClasses.filter((name) => classes.has(name));
 }
 

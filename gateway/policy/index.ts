@@ -10,6 +10,7 @@ export { readApprovalClasses, type ApprovalClass } from './approval-classes.ts';
 export { buildPolicy } from './build.ts';
 export { buildBundle } from './bundle.ts';
 export { checkOpa, loadBuiltRules, readPolicyData } from './data.ts';
+export { taint } from './facts.ts';
 export { loadEngine } from './engine.ts';
 export { openCandidate } from './candidate.ts';
 export { destinationsOf } from './destinations.ts';
@@ -31,7 +32,8 @@ export type { Standing, StandingAsk, StandingOffer } from './standing.ts';
 export type { PolicyOverview } from './overview.ts';
 export { readLimits } from './limits.ts';
 export { readOverrides, type Override } from './overrides.ts';
-export { exceededBudget } from './reservations.ts';
+export type { Charge } from './budgets.ts';
+export { exceededBudget, release, reserve, settleUsed, shortCharges } from './reservations.ts';
 export { settleFacts } from './settle-facts.ts';
 export { createPolicy, type Policy, type StandingGrants } from './policy.ts';
 export type {

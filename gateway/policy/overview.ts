@@ -4,7 +4,7 @@ import { effectWords } from './effects.ts';
 import { noFacts } from './facts.ts';
 import { toolFacts } from './judge.ts';
 import type { RuleNote } from './rule-notes.ts';
-import type { PolicyInput, Verdict } from './types.ts';
+import type { PolicyInput, RunContext, Verdict } from './types.ts';
 
 /** The policy in force, for people to read. */
 export interface PolicyOverview {
@@ -31,20 +31,42 @@ export async function whoMayWhat(
       title: tool.title,
       risk: tool.risk,
       effects: await Promise.all(
-        roles.map(async (role) => effectWords(await rules.ask(plainest(tool, role, rules, now)))),
+        roles.map(async (role) => effectWords(await rules.ask(plainest(tool, somebody(role), rules, now)))),
       ),
     })),
   );
 }
 
+/**
+ * The tools whose plainest call the rules would let this actor make, at once or after asking: what they do not name is never
+ * allowed them.
+ */
+export async function couldBeAllowed(
+  rules: Pick<Answering, 'approvalClass'> & { ask(input: PolicyInput): Promise<Verdict> },
+  catalogue: Pick<Catalogue, 'list'>,
+  { actor, channel, ingress }: Pick<RunContext, 'actor' | 'channel' | 'ingress'>,
+  surroundings: Pick<PolicyInput, 'environment' | 'now'>,
+): Promise<Tool[]> {
+  const given = { ingress, channel: { kind: channel.kind, visibility: 'dm' }, ...surroundings };
+  const asked = catalogue.list().map(async (tool) => {
+    const { effect } = await rules.ask({ ...plainest(tool, actor, rules, surroundings.now), ...given });
+    return effect === 'deny' ? [] : [tool];
+  });
+  return (await Promise.all(asked)).flat();
+}
+
+function somebody(role: string): PolicyInput['actor'] {
+  const standing = role === 'guest' || role === 'owner' ? role : 'member';
+  return { principal: 'somebody', display: 'Somebody', roles: [role], groups: [], standing };
+}
+
 function plainest(
   tool: Tool,
-  role: string,
+  actor: PolicyInput['actor'],
   rules: Pick<Answering, 'approvalClass'>,
   now: string,
 ): PolicyInput {
   const currency = rules.approvalClass(tool.risk)?.from[0]?.currency ?? 'EUR';
-  const standing = role === 'guest' || role === 'owner' ? role : 'member';
   return {
     tool: toolFacts(tool),
     args: {},
@@ -54,7 +76,7 @@ function plainest(
     ordered: false,
     undoable: false,
     carried: { hosts: [], secret: false, added: false },
-    actor: { principal: 'somebody', display: 'Somebody', roles: [role], groups: [], standing },
+    actor,
     channel: { kind: 'web', visibility: 'dm' },
     ingress: 'session',
     advisory: false,

@@ -1,4 +1,4 @@
-import type { Catalogue, NextCatalogue } from '../catalogue/index.ts';
+import type { Catalogue, DataClass, NextCatalogue, Tool } from '../catalogue/index.ts';
 import type { Settings } from '../config/index.ts';
 import { GroupCommit, transaction, type Pool, type Queryable, type Transaction } from '../db/index.ts';
 import { digestOfText } from '../envelope/index.ts';
@@ -27,13 +27,13 @@ import {
   type KillSwitch,
   type KillSwitchChange,
 } from './kill-switch.ts';
-import { readFacts, type Facts } from './facts.ts';
+import { classesRead, readFacts, type Facts } from './facts.ts';
 import { judgeAll } from './judge-all.ts';
 import type { Judgement } from './judge.ts';
 import type { PolicyLimits } from './limits.ts';
 import { readResults } from './provenance/results.ts';
 import type { Overrides } from './overrides.ts';
-import { whoMayWhat, type PolicyOverview } from './overview.ts';
+import { couldBeAllowed, whoMayWhat, type PolicyOverview } from './overview.ts';
 import { questionOf, type Question } from './question.ts';
 import { exceededBudget, reserve, shortBudgets } from './reservations.ts';
 import type { Admit, PolicyPart } from './revisions.ts';
@@ -120,6 +120,10 @@ export interface Policy {
   explain(decisionId: string): Promise<Explanation>;
   /** Rules, tools, and what the rules say to each of these roles. */
   overview(roles: readonly string[]): Promise<PolicyOverview>;
+  /** The tools that the rules could let the actor of this run call, at once or after asking. */
+  couldBeAllowed(run: RunContext): Promise<Tool[]>;
+  /** @see classesRead in facts.ts */
+  classesRead(db: Queryable, sessionKey: string): Promise<DataClass[]>;
   /** @see watchClock in clock-guard.ts */
   watchClock(): Promise<boolean>;
   /** Whether a kill switch stops a decided call that would be tried again; spending a grant asks by itself. */
@@ -317,6 +321,13 @@ export async function createPolicy(deps: {
       const tools = await whoMayWhat(rules, catalogue, roles, clock().toISOString());
       return { version: version(current), rules: notes, roles: [...roles], tools };
     },
+    couldBeAllowed(run) {
+      const { engine, classes } = current;
+      const ask = (input: PolicyInput): Promise<Verdict> => askPolicy(engine, input);
+      const rules = { ask, approvalClass: (risk: string) => classes.get(risk) };
+      return couldBeAllowed(rules, catalogue, run, { environment, now: clock().toISOString() });
+    },
+    classesRead: (db, sessionKey) => classesRead(db, catalogue, sessionKey),
     watchClock: () => watchClock(pool),
     killSwitchOn: (decisionId, db = pool) => killSwitchOn(db, decisionId),
     budgeted: (call) => chargesFor(call).length > 0,

@@ -39,22 +39,22 @@ export function release(tx: Transaction, decisionId: string): void {
 }
 
 /**
- * Settles what a call took of tokens to what it used. More than it took counts up to the end of its budget: it happened, and
+ * Settles what a call took of a unit to what it used. More than it took counts up to the end of its budget: it happened, and
  * the next call finds nothing left.
  */
-export function settleTokens(tx: Transaction, decisionId: string, used: number): void {
+export function settleUsed(tx: Transaction, decisionId: string, unit: string, used: number): void {
   tx.send({
-    name: 'settle-tokens',
+    name: 'settle-used',
     text: `with locked as (
         select budget, holder, day, least($2 - r.amount, b.allowed - b.used) as change
         from budgets b join reservations r using (budget, holder, day)
-        where r.decision_id = $1 and r.unit = 'tokens' order by budget, holder, day for update of b
+        where r.decision_id = $1 and r.unit = $3 order by budget, holder, day for update of b
       ), settled as (
         update budgets b set used = b.used + locked.change from locked
         where (b.budget, b.holder, b.day) = (locked.budget, locked.holder, locked.day)
       ) update reservations r set amount = $2 from locked
       where r.decision_id = $1 and (r.budget, r.holder, r.day) = (locked.budget, locked.holder, locked.day)`,
-    values: [decisionId, used],
+    values: [decisionId, used, unit],
   });
 }
 
@@ -64,8 +64,11 @@ export function exceededBudget(error: unknown): boolean {
   return code === '23514' && constraint === 'within_budget';
 }
 
-/** @returns which budgets have not enough left for a call, in words; empty where by now all have */
-export async function shortBudgets(db: Queryable, charges: readonly Charge[]): Promise<string[]> {
+/** @returns which budgets have not enough left for a call, with what was used of each; empty where by now all have */
+export async function shortCharges(
+  db: Queryable,
+  charges: readonly Charge[],
+): Promise<{ charge: Charge; used: number }[]> {
   const { rows: found } = await db.query<{ budget: string; holder: string; used: number }>(
     `select budget, holder, used from (${rows}) as given join budgets using (budget, holder, day)`,
     [JSON.stringify(charges)],
@@ -73,6 +76,12 @@ export async function shortBudgets(db: Queryable, charges: readonly Charge[]): P
   return charges.flatMap((charge) => {
     const row = found.find(({ budget, holder }) => budget === charge.budget && holder === charge.holder);
     const used = row?.used ?? 0;
-    return used + charge.amount > charge.allowed ? [`${charge.budget}: ${leftInWords(charge, used)}`] : [];
+    return used + charge.amount > charge.allowed ? [{ charge, used }] : [];
   });
+}
+
+/** `shortCharges` in words. */
+export async function shortBudgets(db: Queryable, charges: readonly Charge[]): Promise<string[]> {
+  const short = await shortCharges(db, charges);
+  return short.map(({ charge, used }) => `${charge.budget}: ${leftInWords(charge, used)}`);
 }

@@ -1,5 +1,5 @@
 import type { Transaction } from '../db/index.ts';
-import { release, settleTokens } from './reservations.ts';
+import { release, settleUsed } from './reservations.ts';
 
 /** A call that has ended. */
 interface Ended {
@@ -21,7 +21,7 @@ export function settleFacts(tx: Transaction, ended: Ended, status: 'succeeded' |
   const { sessionKey, tool } = ended;
   tx.gather(settle, { sessionKey, tool, digests: status === 'succeeded' ? ended.destinations : [] });
   if (status === 'failed') release(tx, ended.decisionId);
-  else if (ended.tokens !== null) settleTokens(tx, ended.decisionId, ended.tokens);
+  else if (ended.tokens !== null) settleUsed(tx, ended.decisionId, 'tokens', ended.tokens);
 }
 
 // In one order, so that two transactions wait for each other and never deadlock.

@@ -37,6 +37,31 @@ export const ExecutionAnswer = z.strictObject({
 export const KillSwitchesAnswer = z.strictObject({
   switches: z.array(z.strictObject({ target: z.string(), reason: z.string(), by: z.string(), since: time })),
 });
+/** What the routes of agent runs answer. */
+export const AgentRunAnswer = z.strictObject({
+  id: z.uuid(),
+  state: z.enum(['queued', 'running', 'waiting', 'paused', 'done', 'failed', 'stopped']),
+  task: z.string(),
+  principal: z.string().nullable(),
+  endedBy: z.string().nullable().describe('why it ended: `answer`, `budget`, `loop`, `person`, …'),
+  result: z
+    .strictObject({ text: z.string(), output: z.json().optional() })
+    .nullable()
+    .describe('what it came to, or what was achieved before it ended'),
+  waitsFor: z.array(z.string()).describe('decisions that people are asked for'),
+  used: z.strictObject({
+    steps: z.number(),
+    calls: z.number(),
+    tokensIn: z.number(),
+    tokensOut: z.number(),
+    cost: z.number().describe('millionths of the currency'),
+    seconds: z.number(),
+  }),
+  currency: z.string(),
+  createdAt: time,
+  finishedAt: time.nullable(),
+  steps: z.array(z.looseObject({ number: z.number(), kind: z.string(), at: time })),
+});
 export const RunAnswer = z.strictObject({ token: z.string(), expiresAt: time });
 export const ApprovalsAnswer = z.strictObject({
   approvals: z.array(z.looseObject({ id: z.string(), state: z.string(), deadline: time })),

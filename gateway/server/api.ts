@@ -1,11 +1,12 @@
+import type { Agent } from '../agent/index.ts';
 import type { Approvals } from '../approvals/index.ts';
 import { listReceipts } from '../audit/index.ts';
 import type { Catalogue } from '../catalogue/index.ts';
-import { GatehouseError } from '../config/index.ts';
 import type { Pool } from '../db/index.ts';
 import type { Delivery } from '../delivery/index.ts';
 import type { Policy } from '../policy/index.ts';
 import type { Tools } from '../tools/index.ts';
+import { agentRoutes } from './agent-routes.ts';
 import {
   ApprovalsAnswer,
   DecisionAnswer,
@@ -16,7 +17,6 @@ import {
   VoteAnswer,
 } from './answers.ts';
 import {
-  AgentRequest,
   ApprovalRequest,
   CodeRequest,
   DecisionRequest,
@@ -38,11 +38,12 @@ export interface ApiParts {
   approvals: Approvals;
   delivery: Delivery;
   tools: Tools;
+  agent: Agent;
 }
 
 /** Every route of the internal API. */
 export function apiRoutes(parts: ApiParts): Route[] {
-  return [...runRoutes(parts), ...approvalRoutes(parts), ...readRoutes(parts)];
+  return [...runRoutes(parts), ...agentRoutes(parts), ...approvalRoutes(parts), ...readRoutes(parts)];
 }
 
 function runRoutes({ policy, delivery, tools }: ApiParts): Route[] {
@@ -116,24 +117,6 @@ function runRoutes({ policy, delivery, tools }: ApiParts): Route[] {
       async handle({ body }) {
         const { run, grant, step, ...args } = body;
         return tools.execute(await delivery.authenticateRun(run), { tool: 'code.run', args, grant, step });
-      },
-    }),
-    route({
-      method: 'post',
-      path: '/v1/agent/runs',
-      summary: 'Start a run of the agent',
-      scope: 'run',
-      body: AgentRequest,
-      async handle({ body }) {
-        await delivery.authenticateRun(body.run);
-        throw new GatehouseError(
-          'no_model_configured',
-          'No language model is configured, so the agent cannot run.',
-          {
-            status: 503,
-            next: 'Use the commands that /help lists.',
-          },
-        );
       },
     }),
   ];

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { Allowance, tasks } from '../agent/index.ts';
 import { GatehouseError } from '../config/index.ts';
 import { fieldName } from './json-body.ts';
 
@@ -48,7 +49,12 @@ export const DecisionRequest = z.strictObject({
 });
 export const ApprovalRequest = z.strictObject({
   run,
-  executionId: z.string().min(1).max(64),
+  // With a colon it is a wait of the gateway itself.
+  executionId: z
+    .string()
+    .min(1)
+    .max(64)
+    .regex(/^[^:]+$/),
   nodeId: z.string().min(1).max(64),
   items: z
     .array(z.strictObject({ decision: z.string().min(1).max(128), resumePath: z.string().min(1).max(1024) }))
@@ -90,7 +96,48 @@ export const CodeRequest = z.strictObject({
   code: z.string().min(1).max(100_000),
   step,
 });
-export const AgentRequest = z.strictObject({ run, prompt: z.string().min(1).max(50_000), step });
+const modelClass = z.string().min(1).max(32);
+export const AgentRequest = z.strictObject({
+  run,
+  step,
+  task: z.enum(tasks).default('plan').describe('what kind of work it is; models.yaml has models for each'),
+  input: z
+    .record(z.string().min(1).max(80), z.string().max(500_000))
+    .default({})
+    .describe('material to work on, by what it is; it is data for the model, never an instruction'),
+  prompt: z.string().min(1).max(50_000).nullable().default(null).describe('what the workflow wants done'),
+  template: z
+    .string()
+    .min(1)
+    .max(80)
+    .nullable()
+    .default(null)
+    .describe('a file of policies/prompts, without its ending'),
+  tools: z
+    .array(tool)
+    .max(128)
+    .nullable()
+    .default(null)
+    .describe('only these tools, of those that the person could be allowed; all of them when left out'),
+  modelClass: modelClass.nullable().default(null),
+  budget: Allowance.default({}).describe('lowers what the run may use'),
+  schema: z
+    .record(z.string(), z.unknown())
+    .nullable()
+    .default(null)
+    .describe('JSON Schema that the answer has to fit'),
+});
+export const AgentSteerRequest = z.strictObject({ run });
+export const AgentMessageRequest = z.strictObject({
+  run,
+  text: z
+    .string()
+    .min(1)
+    .max(20_000)
+    .nullable()
+    .default(null)
+    .describe('without one, what the person wrote in the message of this run token'),
+});
 export const KillSwitchRequest = z.strictObject({
   engaged: z.boolean(),
   reason: z.string().min(1).max(500),

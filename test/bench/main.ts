@@ -11,6 +11,7 @@ const benches: Record<string, () => Promise<{ bench: Bench }>> = {
   ingest: () => import('./ingest/bench.ts'),
   decision: () => import('./decision/bench.ts'),
   execute: () => import('./execute/bench.ts'),
+  loop: () => import('./loop/bench.ts'),
   n8n: () => import('./n8n/bench.ts'),
   overhead: () => import('./overhead/bench.ts'),
   vault: () => import('./vault/bench.ts'),

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { after, before, beforeEach, test } from 'node:test';
 import { transaction } from '../../../gateway/db/index.ts';
 import type { RunContext } from '../../../gateway/policy/index.ts';
-import { release, reserve, settleTokens } from '../../../gateway/policy/reservations.ts';
+import { release, reserve, settleUsed } from '../../../gateway/policy/reservations.ts';
 import { createTools, type Execution, type Tools } from '../../../gateway/tools/index.ts';
 import { policiesWith, runOf } from '../policy/support.ts';
 import { approve, bench, type Bench } from './support.ts';
@@ -178,7 +178,7 @@ test('tokens are settled alone: money and calls of the same decision stay taken'
       { ...charge, budget: 'c', amount: 1, unit: 'calls' },
     ]),
   );
-  await transaction(at.db.pool, (tx) => settleTokens(tx, 'dec_settled', 7));
+  await transaction(at.db.pool, (tx) => settleUsed(tx, 'dec_settled', 'tokens', 7));
   assert.deepEqual([await used('t'), await used('m'), await used('c')], [7, 500, 1]);
   // What is given back afterwards is what was charged.
   await transaction(at.db.pool, (tx) => release(tx, 'dec_settled'));

@@ -1,0 +1,175 @@
+import { recordReceipts } from '../audit/index.ts';
+import { GatehouseError } from '../config/index.ts';
+import { transaction, type Transaction } from '../db/index.ts';
+import { digest, digestOfText, uuidv7 } from '../envelope/index.ts';
+import { taint, type RunContext } from '../policy/index.ts';
+import { end, notify, readRun, readSteps, storeRun, type RunRow } from './journal/index.ts';
+import { achieved, compileOutput, createWorker, viewOf } from './loop/index.ts';
+import { createBreakers } from './models/index.ts';
+import { openingOf } from './opening.ts';
+import { createFence } from './prompts/index.ts';
+import { refusals } from './refusals.ts';
+import { storable } from './text.ts';
+import type { AgentDeps, AgentRequest, Opening, Step } from './types.ts';
+
+/** A run as those may see it whose conversation it is of. */
+export interface ShownRun extends Omit<RunRow, 'messageId' | 'sessionKey'> {
+  currency: string;
+  /** What was done, without what was said. */
+  steps: Pick<Step, 'number' | 'kind' | 'model' | 'tokensIn' | 'tokensOut' | 'cost' | 'facts' | 'at'>[];
+}
+
+/** Runs language models on requests: durable, within budgets, and with no power of their own. */
+export interface Agent {
+  /**
+   * Starts a run. The same message, step and request is the same run.
+   * @throws GatehouseError `no_model_configured`; `GH-AGENT-003` to `-008` for a request that is not usable
+   */
+  start(context: RunContext, request: AgentRequest): Promise<ShownRun>;
+  /** @throws GatehouseError `GH-AGENT-010` for a run that is not of this actor and conversation */
+  show(context: RunContext, id: string): Promise<ShownRun>;
+  /** Holds a run after the step that it is at. @throws GatehouseError `GH-AGENT-010`, `-011` */
+  pause(context: RunContext, id: string): Promise<ShownRun>;
+  /** @throws GatehouseError `GH-AGENT-010`, `-011` */
+  resume(context: RunContext, id: string): Promise<ShownRun>;
+  /** Ends a run, and takes back what it asked people. @throws GatehouseError `GH-AGENT-010`, `-011` */
+  stop(context: RunContext, id: string): Promise<ShownRun>;
+  /**
+   * Adds a message that the model reads before its next step.
+   * @param text without one, what the person wrote in the message of this context
+   * @throws GatehouseError `GH-AGENT-010`, `-011`, `-012`
+   */
+  say(context: RunContext, id: string, text: string | null): Promise<ShownRun>;
+  /** Begins to work on runs. */
+  work(): void;
+  /** Lets go of the runs under way; any gateway goes on with them. */
+  rest(): Promise<void>;
+}
+
+export function createAgent(deps: AgentDeps): Agent {
+  const { pool, models } = deps;
+  const worker = createWorker(deps, createBreakers());
+
+  const shown = async (id: string): Promise<ShownRun> => {
+    const row = await readRun(pool, id);
+    if (!row) throw refusals.unknown();
+    const { messageId: _message, sessionKey: _session, ...rest } = row;
+    const steps = (await readSteps(pool, id)).map(({ content: _said, digest: _digest, ...step }) => step);
+    return { ...rest, currency: models.file()?.currency ?? 'EUR', steps };
+  };
+  /** Changes a run of this actor and conversation under its lock. */
+  const change = async (
+    context: RunContext,
+    id: string,
+    what: string,
+    work: (tx: Transaction, row: RunRow) => Promise<void>,
+  ): Promise<ShownRun> => {
+    await transaction(pool, async (tx) => {
+      const row = await readRun(tx, id, true);
+      if (!row || !isOf(context, row)) throw refusals.unknown();
+      if (row.finishedAt !== null) throw refusals.over(row.state);
+      await work(tx, row);
+      const facts = { agentRun: id, what, by: context.principal };
+      recordReceipts(tx, [{ kind: 'agent.steered', messageId: context.messageId, facts }]);
+      notify(tx, id);
+    });
+    return shown(id);
+  };
+
+  return {
+    async start(context, request) {
+      const able = models.of(request.task);
+      if (models.file() === null) throw refusals.noModel();
+      if (!able.some((model) => request.modelClass === null || model.class === request.modelClass))
+        throw refusals.noModelOfTask(request.task, request.modelClass);
+      checkSchema(request.schema);
+      const id = uuidv7();
+      const opening = await openingOf(deps, id, context, request);
+      const stored = await transaction(pool, (tx) => {
+        if (bringsInput(context, request)) taint(tx, context.sessionKey);
+        return storeRun(tx, context, {
+          id,
+          digest: digest(JSON.parse(JSON.stringify(request))),
+          request,
+          opening,
+        });
+      });
+      return shown(stored);
+    },
+    async show(context, id) {
+      const row = await readRun(pool, id);
+      if (!row || !isOf(context, row)) throw refusals.unknown();
+      return shown(id);
+    },
+    pause: (context, id) =>
+      change(context, id, 'pause', async (tx, { state }) => {
+        if (state === 'paused') return;
+        await tx.query(`update agent_runs set state = 'paused' where id = $1`, [id]);
+      }),
+    resume: (context, id) =>
+      change(context, id, 'resume', async (tx, { state }) => {
+        if (state !== 'paused') return;
+        await tx.query(
+          `update agent_runs set state = case when owner is not null then 'running'
+             when cardinality(waits_for) > 0 or wake_at is not null then 'waiting' else 'queued' end where id = $1`,
+          [id],
+        );
+      }),
+    stop: (context, id) =>
+      change(context, id, 'stop', async (tx) => {
+        const { rows } = await tx.query<{ opening: Opening | null }>(
+          'select opening from agent_runs where id = $1',
+          [id],
+        );
+        const opening = rows[0]?.opening ?? null;
+        const view = opening && viewOf(opening, await readSteps(tx, id));
+        const asked = view?.open.flatMap(({ waitsFor }) => waitsFor ?? []) ?? [];
+        if (asked.length > 0) await deps.approvals.withdraw(tx, asked, 'The run of the agent was stopped.');
+        const text = ['It was stopped.', view ? achieved(view) : ''].join('\n').trim();
+        await end(tx, id, { state: 'stopped', by: 'person', result: { text } });
+      }),
+    say: (context, id, text) =>
+      change(context, id, 'message', async (tx) => {
+        const own = text === null || text === context.text;
+        const said = storable(own ? context.text : text).trim();
+        if (said === '') throw refusals.noText();
+        if (!own) taint(tx, context.sessionKey);
+        const content = {
+          text: createFence(id).block(own ? 'request' : 'data', own ? 'person' : 'workflow', said),
+        };
+        await tx.query(
+          `with run as (update agent_runs set last_step = last_step + 1 where id = $1 returning last_step)
+           insert into agent_steps (run_id, number, kind, digest, content, facts)
+           select $1, last_step, 'message', $2, $3, $4 from run`,
+          [
+            id,
+            digestOfText(said),
+            JSON.stringify(content),
+            JSON.stringify({ by: own ? 'person' : 'workflow' }),
+          ],
+        );
+      }),
+    work: () => worker.start(),
+    rest: () => worker.stop(),
+  };
+}
+
+const isOf = (context: RunContext, row: Pick<RunRow, 'principal' | 'sessionKey'>): boolean =>
+  row.sessionKey === context.sessionKey && row.principal === context.principal;
+
+/** Whether a request holds material that the actor did not write in the message that is served. */
+const bringsInput = ({ text }: RunContext, { input }: AgentRequest): boolean =>
+  Object.values(input).some((part) => !text.includes(part));
+
+function checkSchema(schema: AgentRequest['schema']): void {
+  if (schema === null) return;
+  try {
+    compileOutput(schema);
+  } catch (error) {
+    throw new GatehouseError('GH-AGENT-007', 'The schema of the output is no JSON Schema.', {
+      field: 'schema',
+      next: 'Write it as JSON Schema, draft 7.',
+      cause: error,
+    });
+  }
+}

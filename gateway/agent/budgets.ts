@@ -1,0 +1,94 @@
+import { shortCharges, type Charge } from '../policy/index.ts';
+import type { Queryable } from '../db/index.ts';
+import { inWords, micros, type Allowance, type ModelsFile } from './models/index.ts';
+import type { Claimed } from './types.ts';
+
+/** What a run may use where models.yaml says nothing: no run is without an end. */
+const standard: Required<Omit<Allowance, 'spend'>> = { steps: 30, tokens: 300_000, seconds: 900, calls: 50 };
+
+/** What is taken, by its unit. Money is in millionths of the currency. */
+export interface Need {
+  steps?: number;
+  tokens?: number;
+  spend?: number;
+  seconds?: number;
+  calls?: number;
+}
+const units = ['steps', 'tokens', 'spend', 'seconds', 'calls'] as const;
+
+/** What a step of a run takes from which budgets. */
+export function chargesFor(
+  file: Pick<ModelsFile, 'budgets'>,
+  run: Pick<Claimed, 'id' | 'sessionKey' | 'principal' | 'request'>,
+  need: Need,
+): Charge[] {
+  const shared = file.budgets.filter(({ per }) => per !== 'run');
+  const own = file.budgets.filter(({ per }) => per === 'run');
+  const one = { per: 'run' as const, ...smallest([standard, ...own, run.request?.budget ?? {}]) };
+  return [one, ...shared].flatMap(({ per, ...allowance }) =>
+    units.flatMap((unit): Charge[] => {
+      const allowed = allowance[unit];
+      const amount = need[unit] ?? 0;
+      // What takes nothing, such as a model without a price, needs no budget.
+      if (allowed === undefined || amount === 0) return [];
+      return [
+        {
+          budget: `agent.${per}.${unit}`,
+          holder: holderOf(per, run),
+          daily: per.endsWith('day'),
+          amount,
+          allowed: typeof allowed === 'string' ? micros(allowed) : allowed,
+          unit: `agent.${unit}`,
+        },
+      ];
+    }),
+  );
+}
+
+/** The least of each: a caller and a second entry can only lower what a run may use. */
+function smallest(allowances: readonly Allowance[]): Allowance {
+  const least = (unit: Exclude<keyof Allowance, 'spend'>): number =>
+    Math.min(...allowances.map((allowance) => allowance[unit] ?? Infinity));
+  const spends = allowances.flatMap(({ spend }) => (spend === undefined ? [] : [spend]));
+  const spend = spends.sort((a, b) => micros(a) - micros(b))[0];
+  const numbers = {
+    steps: least('steps'),
+    tokens: least('tokens'),
+    seconds: least('seconds'),
+    calls: least('calls'),
+  };
+  return { ...numbers, ...(spend !== undefined && { spend }) };
+}
+
+function holderOf(
+  per: ModelsFile['budgets'][number]['per'],
+  { id, sessionKey, principal }: Pick<Claimed, 'id' | 'sessionKey' | 'principal'>,
+): string {
+  if (per === 'run') return id;
+  if (per === 'day') return '';
+  return per.startsWith('person') ? (principal ?? '') : sessionKey;
+}
+
+const words: Record<string, string> = {
+  run: 'of this run',
+  person: 'of the person',
+  session: 'of the conversation',
+  day: 'of the day',
+  'person-day': 'of the person for today',
+  'session-day': 'of the conversation for today',
+};
+
+/** @returns which budget has not enough left, as a sentence; null where by now all have */
+export async function shortInWords(
+  db: Queryable,
+  charges: readonly Charge[],
+  currency: string,
+): Promise<string | null> {
+  const [short] = await shortCharges(db, charges);
+  if (!short) return null;
+  const { charge, used } = short;
+  const [, per = '', unit = ''] = charge.budget.split('.');
+  const amount = (value: number): string =>
+    unit === 'spend' ? inWords(value, currency) : `${value} ${unit}`;
+  return `The budget ${words[per] ?? per} is ${amount(charge.allowed)}, ${amount(used)} are used, and the next step may take ${amount(charge.amount)}.`;
+}

@@ -1,0 +1,53 @@
+import { dataClasses, type DataClass } from '../../catalogue/index.ts';
+import type { Model } from './file.ts';
+
+/** What decides which model is asked. */
+export interface Need {
+  /** The caller's wish, where there is one. */
+  modelClass: string | null;
+  /** The highest class of data in the context. */
+  dataClass: DataClass;
+  /** Estimated tokens of the prompt. */
+  tokens: number;
+}
+
+/** Why a model was not asked. */
+export interface PassedOver {
+  model: string;
+  why: 'class' | 'data_class' | 'context' | 'resting' | 'budget' | 'failed';
+}
+
+/** The models that may be asked, in order, and why the others may not. */
+export interface Choice {
+  models: Model[];
+  passed: PassedOver[];
+}
+
+/**
+ * Chooses models for one question. What is of a class above the highest of an endpoint is never sent there, also not
+ * because another endpoint is away.
+ * @param models those of the task, the first choice first
+ * @param isResting whether a model's circuit breaker keeps it from being asked
+ */
+export function choose(models: readonly Model[], need: Need, isResting: (model: Model) => boolean): Choice {
+  const choice: Choice = { models: [], passed: [] };
+  for (const model of models) {
+    const why = whyNot(model, need, isResting);
+    if (why === null) choice.models.push(model);
+    else choice.passed.push({ model: model.name, why });
+  }
+  return choice;
+}
+
+function whyNot(model: Model, need: Need, isResting: (model: Model) => boolean): PassedOver['why'] | null {
+  if (need.modelClass !== null && model.class !== need.modelClass) return 'class';
+  if (rank(need.dataClass) > rank(model.at.highest)) return 'data_class';
+  if (need.tokens + model.output > model.context) return 'context';
+  return isResting(model) ? 'resting' : null;
+}
+
+const rank = (name: DataClass): number => dataClasses.indexOf(name);
+
+/** The highest of these classes. */
+export const highestOf = (classes: readonly DataClass[]): DataClass =>
+  classes.reduce<DataClass>((high, one) => (rank(one) > rank(high) ? one : high), 'public');

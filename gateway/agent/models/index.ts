@@ -1,0 +1,15 @@
+export { createBreakers, type Breakers } from './breakers.ts';
+export { choose, highestOf, type Choice, type PassedOver } from './choose.ts';
+export { ask, targetOf } from './client.ts';
+export type { Answer, OfferedTool, Question, Turn, WantedCall } from './conversation.ts';
+export { ModelFailed } from './failed.ts';
+export {
+  Allowance,
+  createModels,
+  tasks,
+  type Model,
+  type Models,
+  type ModelsFile,
+  type Task,
+} from './file.ts';
+export { costOf, estimateTokens, inWords, micros } from './price.ts';

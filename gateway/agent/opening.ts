@@ -1,0 +1,58 @@
+import { GatehouseError } from '../config/index.ts';
+import type { RunContext } from '../policy/index.ts';
+import { createFence, renderPrompt } from './prompts/index.ts';
+import type { AgentDeps, AgentRequest, Opening } from './types.ts';
+import { shortened, storable } from './text.ts';
+
+/** Of one piece of input. */
+const mostCharacters = 200_000;
+
+/**
+ * Makes the beginning of a conversation. The system block is a prompt file's alone; who asks, what they ask and what they gave
+ * stand in marked blocks of the user's turn.
+ * @throws GatehouseError `GH-AGENT-004` for a template, `GH-AGENT-006` for a tool that is not there
+ */
+export async function openingOf(
+  deps: Pick<AgentDeps, 'policy' | 'prompts'>,
+  id: string,
+  context: RunContext,
+  request: AgentRequest,
+): Promise<Opening> {
+  const { task, template, schema } = request;
+  const prompt = deps.prompts.get(template ?? task);
+  if (!prompt)
+    throw new GatehouseError('GH-AGENT-004', `There is no prompt ${template ?? task}.`, {
+      next: `Add policies/prompts/${task}.md, or name one of: ${deps.prompts.names().join(', ')}.`,
+      field: 'template',
+    });
+  const tools = await toolsFor(deps, context, request);
+  const system = renderPrompt(prompt, { task, tools, structured: schema !== null });
+  const { name, version, digest } = prompt;
+  return { system, user: userTurn(id, context, request), prompt: { name, version, digest }, tools };
+}
+
+async function toolsFor(
+  deps: Pick<AgentDeps, 'policy'>,
+  context: RunContext,
+  { tools: wanted }: AgentRequest,
+): Promise<string[]> {
+  if (wanted?.length === 0) return [];
+  const able = (await deps.policy.couldBeAllowed(context)).map(({ name }) => name).sort();
+  if (wanted === null) return able;
+  // A name that the actor may not use is left out like one that does not exist: which of them it is, is not told.
+  return able.filter((name) => wanted.includes(name));
+}
+
+function userTurn(id: string, context: RunContext, { prompt, input }: AgentRequest): string {
+  const fence = createFence(id);
+  const { actor, channel } = context;
+  const facts = `${actor.display}, known as ${actor.standing}, asks from ${channel.kind} (${channel.visibility}).`;
+  return [
+    fence.block('facts', 'gatehouse', storable(facts)),
+    ...(prompt === null ? [] : [fence.block('instructions', 'workflow', storable(prompt))]),
+    ...(context.text === '' ? [] : [fence.block('request', 'person', storable(context.text))]),
+    ...Object.entries(input).map(([source, text]) =>
+      fence.block('data', `input:${source}`, storable(shortened(text, mostCharacters))),
+    ),
+  ].join('\n\n');
+}

@@ -1,0 +1,3 @@
+export { createFence, type Fence } from './fence.ts';
+export { createPrompts, type Prompts } from './load.ts';
+export { renderPrompt } from './render.ts';
