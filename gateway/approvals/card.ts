@@ -105,7 +105,7 @@ export function visible(text: string): string {
 }
 
 function votesOf(deps: Pick<ApprovalsDeps, 'people'>, row: ApprovalRow): CardVote[] {
-  return row.votes.map(({ principal, verdict, comment, channel, at, seat }) => ({
+  return row.votes.map(({ principal, verdict, comment, channel, at, seat, uncounted }) => ({
     principal,
     display: displayOf(deps, principal),
     verdict,
@@ -113,6 +113,7 @@ function votesOf(deps: Pick<ApprovalsDeps, 'people'>, row: ApprovalRow): CardVot
     channel,
     at,
     standsInFor: seat === null || seat === principal ? null : displayOf(deps, seat),
+    counted: !uncounted,
   }));
 }
 

@@ -110,7 +110,7 @@ export function closedNotice(card: Card): Outgoing {
 /** How a request ended, by whom, over which channel, when and why, in one sentence or two. */
 export function outcomeText(card: Card): string {
   const by = card.votes
-    .filter((vote) => vote.verdict === (card.state === 'rejected' ? 'reject' : 'approve'))
+    .filter((vote) => vote.counted && vote.verdict === (card.state === 'rejected' ? 'reject' : 'approve'))
     .map(
       (vote) =>
         `${vote.display}${vote.comment === null ? '' : ` (“${shorten(vote.comment)}”)`} ${placeOf(vote.channel)}`,

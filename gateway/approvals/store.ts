@@ -18,6 +18,8 @@ export interface StoredVote {
   authenticator: string | null;
   /** The standing grant that it asks for besides. */
   standing: StandingAsk | null;
+  /** Whether it did not count when the approval was decided: its voter was no approver by then. */
+  uncounted: boolean;
 }
 
 /** An approval with its decision and votes. */
@@ -124,7 +126,8 @@ export const columns = `
   (select g.id from grants g where g.decision_id = d.id) as "grant",
   (select coalesce(jsonb_agg(jsonb_build_object('principal', v.principal, 'verdict', v.verdict, 'comment', v.comment,
      'channel', v.channel, 'seat', v.seat, 'shown', v.shown_digest, 'identity', v.identity,
-     'authenticator', v.authenticator, 'at', to_char(v.voted_at at time zone 'UTC', ${iso}), 'standing', v.standing)
+     'authenticator', v.authenticator, 'at', to_char(v.voted_at at time zone 'UTC', ${iso}), 'standing', v.standing,
+     'uncounted', v.uncounted)
      order by v.voted_at), '[]') from votes v where v.approval_id = a.id) as votes,
   (select coalesce(jsonb_agg(jsonb_build_object('id', q.id, 'by', q.asked_by, 'question', q.question, 'answer', q.answer,
      'at', to_char(q.asked_at at time zone 'UTC', ${iso}),

@@ -158,6 +158,8 @@ export interface CardVote {
   at: string;
   /** Whom they stood in for. */
   standsInFor: string | null;
+  /** Whether it counted when the approval was decided; true until then. */
+  counted: boolean;
 }
 
 export interface CardQuestion {

@@ -187,6 +187,7 @@ async function conclude(
   const counted = await Promise.all(rows.map((entry) => countedVotes(deps, tx, entry)));
   const [ofFirst = []] = counted;
   if (rows.every((entry, index) => (counted[index]?.length ?? 0) >= entry.quorum)) {
+    rows.forEach((entry, index) => noteUncounted(tx, entry, counted[index] ?? []));
     await settleAll(deps, tx, rows, { state: 'approved' });
     const settled = await asNow(tx, rows);
     const allowed = await allowLikeCalls(deps, tx, settled[0], ofFirst);
@@ -203,6 +204,15 @@ async function conclude(
     final: false,
   });
   return progress(deps, rows, ofFirst, ballot.principal);
+}
+
+/** Keeps which approvals did not count, so that whoever reads the decision later is not told that they did. */
+function noteUncounted(tx: Transaction, row: ApprovalRow, counted: readonly StoredVote[]): void {
+  if (counted.length === row.votes.length) return;
+  tx.send({
+    text: 'update votes set uncounted = true where approval_id = $1 and principal <> all($2)',
+    values: [row.id, counted.map(({ principal }) => principal)],
+  });
 }
 
 /** Why a vote cannot ask for a standing grant as it does, or null. */

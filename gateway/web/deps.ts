@@ -56,6 +56,8 @@ export interface ApprovalCard {
     at: Date | string;
     /** Whom they stood in for. */
     standsInFor?: string | null;
+    /** Whether it counted when the request was decided. */
+    counted: boolean;
   }[];
   /** Whether this viewer may vote now, if only to reject it, and whether to approve it; `whyNot` says why not. */
   mayVote: boolean;

@@ -117,6 +117,34 @@ test('somebody who left the approvers after voting makes up neither the quorum n
   }
 });
 
+test('who reads a decision later is told whose approval did not count', async () => {
+  const { id } = await asked({ quorum: 2 });
+  const by = (principal: string) =>
+    house.approvals.vote({ approvalId: id, principal, verdict: 'approve', channel: 'web' });
+  await by('approver-a');
+  const joined = (principal: string): string[] => (principal === 'approver-a' ? [] : ['approvers']);
+  const left = everybody.map((one) => ({ ...one, groups: joined(one.principal) }));
+  await house.setPeople({ people: left });
+  try {
+    await by('approver-b');
+    const last = await by('stranger');
+    assert.equal(last.state, 'approved');
+    assert.match(last.message, /approved by Blake Approver .* and Sam Stranger /);
+    assert.doesNotMatch(last.message, /Alex/);
+  } finally {
+    await house.setPeople({ people: everybody });
+  }
+  const { votes: stored } = await house.approvals.card(id, 'stranger');
+  assert.deepEqual(
+    stored.map(({ principal, counted }) => [principal, counted]),
+    [
+      ['approver-a', false],
+      ['approver-b', true],
+      ['stranger', true],
+    ],
+  );
+});
+
 test('who votes again with an account that is not theirs any more hears that their vote counts no more', async () => {
   const { id } = await asked({ quorum: 2 });
   const by = (identity: ReturnType<typeof slack>, channel: string) =>

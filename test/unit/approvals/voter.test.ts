@@ -67,6 +67,7 @@ const given = (principal: string, more: Partial<StoredVote> = {}): StoredVote =>
   channel: 'slack',
   at: '2026-11-02T09:00:00Z',
   seat: principal,
+  uncounted: false,
   shown: 'sha256:now',
   identity: account(principal),
   authenticator: null,

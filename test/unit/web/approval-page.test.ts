@@ -92,10 +92,13 @@ describe('an approval', () => {
   it('says in words where somebody voted', async () => {
     const vote = { principal: 'approver-a', display: 'Alex', verdict: 'approve' as const, comment: null };
     const at = new Date(0).toISOString();
-    const card = paymentCard({ votes: [{ ...vote, channel: 'n8n-form', at, standsInFor: null }] });
+    const given = { ...vote, channel: 'n8n-form', at, standsInFor: null, counted: true };
+    const card = paymentCard({ quorum: 2, votes: [given, { ...given, display: 'Blake', counted: false }] });
     web.state.cards.set(card.id, card);
     const { text } = await get(`/approvals/${card.id}`, web.signInAs('approver-a'));
     assert.match(text, /Alex<\/strong> <span class="meta">on the form, <time/);
+    assert.match(text, /1 of 2 approvals/);
+    assert.match(text, /Blake<\/strong>.*did not count: was no approver any more when it was decided/s);
   });
 
   it('offers no form to those who may not vote', async () => {

@@ -61,6 +61,7 @@ export async function fillForLooks(web: WebStandIn): Promise<void> {
         comment: 'Customer 7 has open invoices.',
         channel: 'slack',
         at: new Date(),
+        counted: true,
       },
     ],
   });
