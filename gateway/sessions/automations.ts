@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { CronExpressionParser } from 'cron-parser';
 import { z } from 'zod';
+import { nextTime, type Cron } from './cron.ts';
 import { readVersioned, type Versioned } from './yaml-file.ts';
 
 /** What scheduled calls act as, in the place of a workflow. No workflow of n8n can have this id. */
@@ -21,9 +21,9 @@ const ScheduleSchema = z
   })
   .refine(isReadable, 'the cron expression or the time zone cannot be read');
 
-function isReadable({ cron, timezone: tz }: { cron: string; timezone: string }): boolean {
+function isReadable(schedule: Cron): boolean {
   try {
-    return cron.trim().split(/\s+/).length === 5 && Boolean(CronExpressionParser.parse(cron, { tz }).next());
+    return schedule.cron.trim().split(/\s+/).length === 5 && Boolean(nextTime(schedule, new Date()));
   } catch {
     return false;
   }
