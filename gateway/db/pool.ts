@@ -63,16 +63,6 @@ const verifying =
   };
 
 /**
- * Whether an error says that the server went away or is not there yet: SQLSTATE class 08 and 57P0x, an error of the socket,
- * or what the client says of a connection without a code.
- */
-export function isOutage(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  const { code } = error as { code?: unknown };
-  return typeof code === 'string' ? /^(08|57P0|E[A-Z]+$)/.test(code) : /connect/i.test(error.message);
-}
-
-/**
  * Runs `work` in one transaction: committed when it returns, rolled back when it throws or when a statement failed.
  * What nobody waits for travels together with what is waited for next, the last of it with the commit.
  * @throws what `work` throws, or the first error of what was sent, or of the commit
