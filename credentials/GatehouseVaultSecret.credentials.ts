@@ -28,7 +28,7 @@ export class GatehouseVaultSecret implements ICredentialType {
   properties: INodeProperties[] = [
     {
       displayName:
-        'The request goes to the gateway as a call of the tool http.request. Only hosts that its file in policies/tools lists can be reached. n8n does not test a credential whose Run and Grant come from an item: the first request shows whether it works.',
+        'The request goes to the gateway as a call of the tool http.request. Only hosts that its file in policies/tools lists can be reached. An item holds the gateway’s answer: the host’s is in result, with its status, and a call that was refused has another status than succeeded. n8n does not test a credential whose Run and Grant come from an item: the first request shows whether it works.',
       name: 'notice',
       type: 'notice',
       default: '',

@@ -123,7 +123,11 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
   const { policiesDir } = settings;
   const admit = createRevisions({ pool, dataDir: settings.dataDir });
   const people = await createPeople({ pool, policiesDir, admit: admit('people') });
-  const automations = await createAutomations({ policiesDir, admit: admit('automations') });
+  const automations = await createAutomations({
+    policiesDir,
+    knows: (tool) => catalogue.get(tool) !== undefined,
+    admit: admit('automations'),
+  });
   const limits = await createLimits({ policiesDir, admit: admit('limits') });
   const epoch = openEpoch(settings.dataDir);
   const shadow = startedShadow(settings, pool, log);
@@ -238,7 +242,8 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
   const accept = acceptor(delivery);
   const routes = apiRoutes({ pool, policy, catalogue: () => catalogue, approvals, delivery, tools, agent });
   const reloader = createReloader(
-    { automations, limits, models, prompts, ...together(policy, people), ...(shadow ? { shadow } : {}) },
+    // A schedule may come with the tool that it calls: the catalogue, which is read with the policy, goes before it.
+    { limits, models, prompts, ...together(policy, people), automations, ...(shadow ? { shadow } : {}) },
     log,
   );
   const checks = readiness({ settings, database: databaseCheck(pool), delivery, reloader, sealer, shadow });

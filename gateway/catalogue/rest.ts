@@ -23,6 +23,20 @@ const ErrorRule = z.strictObject({
     ),
 });
 
+/** What the account of a system may do, where its vendor tells. One kind a way of telling. */
+const Scopes = z.strictObject({
+  told: z
+    .enum(['github', 'hubspot'])
+    .describe(
+      '`github`: a header of each answer to a classic token; `hubspot`: asked of the token of a private app',
+    ),
+  needed: z
+    .array(z.string().min(1).max(100))
+    .min(1)
+    .max(100)
+    .describe('what the tools need, with what that includes; doctor warns of more'),
+});
+
 /** A system that is reached by HTTP: one file of `policies/apis/`, named as the file is, or written into a tool. */
 export const ApiSchema = z.strictObject({
   title: z.string().min(1).max(60),
@@ -46,6 +60,7 @@ export const ApiSchema = z.strictObject({
     .default(false)
     .describe('its secret may go out over http: for a network of your own'),
   auth: AuthSchema.optional(),
+  scopes: Scopes.optional(),
   headers: z.record(headerName, z.string().max(200)).default({}),
   concurrency: z
     .number()

@@ -2,8 +2,7 @@ import { userInfo } from 'node:os';
 import { Command, InvalidArgumentError } from 'commander';
 import { loadCatalogue } from '../catalogue/index.ts';
 import { GatehouseError } from '../config/index.ts';
-import { nextTime } from '../durable/index.ts';
-import { createAutomations } from '../sessions/index.ts';
+import { createAutomations, nextTime } from '../sessions/index.ts';
 import {
   listJobs,
   listPauses,

@@ -1,4 +1,3 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import { Command } from 'commander';
 import { loadCatalogue } from '../catalogue/index.ts';
 import { createLogger, GatehouseError, type Settings } from '../config/index.ts';
@@ -13,6 +12,7 @@ import {
   type Synced,
 } from '../vault/index.ts';
 import { apiKeyOf, n8nApi, type N8nApi } from './n8n-api.ts';
+import { watchCredentials } from './n8n-watch.ts';
 import { exitCodes, plain, printError, printJson } from './output.ts';
 import { commandSettings, withPool } from './settings.ts';
 
@@ -43,7 +43,12 @@ export function n8nCommand(): Command {
         const production = settings.environment === 'production';
         const secrets = await openSecrets({ ...settings, production, log: createLogger('silent') });
         try {
-          if (options.watch) return await watch(() => look(pool, secrets), options);
+          if (options.watch)
+            return await watchCredentials(() => look(pool, secrets), {
+              told: (done) => show(done, options),
+              failed: printError,
+              signal: untilStopped(),
+            });
           const done = await look(pool, secrets);
           show(done, options);
           if (done.synced.some(({ state }) => state === 'failed')) process.exitCode = exitCodes.failed;
@@ -55,6 +60,13 @@ export function n8nCommand(): Command {
   return command;
 }
 
+/** Ends with the signals that stop a program. */
+function untilStopped(): AbortSignal {
+  const stopping = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopping.abort());
+  return stopping.signal;
+}
+
 type Done = Awaited<ReturnType<typeof syncCopies>>;
 
 /** Both files are read each time, so that a change of them counts without a restart. */
@@ -64,30 +76,6 @@ async function lookOnce(
 ): Promise<Done> {
   const copies = await readCopies(policiesDir);
   return syncCopies({ ...parts, copies, used: secretsInUse(loadCatalogue(policiesDir).list()) });
-}
-
-const everyMs = 60_000;
-const leastMs = 1000;
-
-/** Looks when the next one is due, and each minute for what was rotated, changed or failed. */
-async function watch(look: () => Promise<Done>, options: Options): Promise<void> {
-  const stopping = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopping.abort());
-  while (!stopping.signal.aborted) {
-    let next = everyMs;
-    try {
-      const done = await look();
-      if (done.synced.some(({ state }) => state !== 'kept')) show(done, options);
-      const dues = done.synced.flatMap(({ due, state }) =>
-        due && state !== 'failed' && due.getTime() > Date.now() ? [due.getTime() - Date.now()] : [],
-      );
-      next = Math.max(leastMs, Math.min(everyMs, ...dues));
-    } catch (error) {
-      // The database or n8n may be back the next time.
-      printError(error);
-    }
-    await wait(next, undefined, { signal: stopping.signal }).catch(() => undefined);
-  }
 }
 
 /** n8n's public API as the credentials that it keeps: https://docs.n8n.io/api/api-reference/#tag/Credential */

@@ -1,15 +1,8 @@
 export { whileAlone } from './alone.ts';
+export { isOutage, sqlState } from './errors.ts';
 export { GroupCommit } from './group-commit.ts';
 export { dumpTables, loadTable, migrationsOf, tablesToLoad } from './dump.ts';
 export { migrate, pendingMigrations, remakeSchema } from './migrate.ts';
-export {
-  inOneGo,
-  isOutage,
-  openPool,
-  transaction,
-  type Pool,
-  type Queryable,
-  type Transaction,
-} from './pool.ts';
+export { inOneGo, openPool, transaction, type Pool, type Queryable, type Transaction } from './pool.ts';
 export { shareReads, shareTransactions } from './sharing.ts';
 export { Signals } from './signals.ts';

@@ -72,16 +72,6 @@ const verifying =
     );
   };
 
-/**
- * Whether an error says that the server went away or is not there yet: SQLSTATE class 08 and 57P0x, an error of the socket,
- * or what the client says of a connection without a code.
- */
-export function isOutage(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  const { code } = error as { code?: unknown };
-  return typeof code === 'string' ? /^(08|57P0|E[A-Z]+$)/.test(code) : /connect/i.test(error.message);
-}
-
 /** Rows that wait to go together. */
 interface Gathering {
   statement: { name: string; text: string; values?: unknown[] };

@@ -1,5 +1,6 @@
+import { isOutage } from './errors.ts';
 import { GroupCommit } from './group-commit.ts';
-import { inOneGo, isOutage, transaction, type Pool, type Queryable, type Transaction } from './pool.ts';
+import { inOneGo, transaction, type Pool, type Queryable, type Transaction } from './pool.ts';
 
 /** Work of one caller in a transaction; it may be run a second time, in another one. */
 type Work<T> = (tx: Transaction) => T | Promise<T>;

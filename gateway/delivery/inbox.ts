@@ -1,6 +1,6 @@
 import type { InboundMessage } from '../channels/index.ts';
 import { GatehouseError } from '../config/index.ts';
-import { GroupCommit } from '../db/index.ts';
+import { GroupCommit, sqlState } from '../db/index.ts';
 import { digestOfText, sessionKey } from '../envelope/index.ts';
 import { idOf, toEnvelope } from './envelope.ts';
 import { storeEntries, type Entry } from './inbox-store.ts';
@@ -20,8 +20,6 @@ type InboxDeps = Pick<
 const dispatched = new Set(['created', 'edited', 'command']);
 const recentLimit = 20_000;
 const troubleMs = 60_000;
-/** SQLSTATEs but those of a lost connection (08) and of a server that starts or stops (57). */
-const refusal = /^(?!08|57)[0-9FHPX][0-9A-Z]{4}$/;
 
 /**
  * Takes messages in: who sent it, may they, have we seen it; then stored, attested and queued in one transaction a
@@ -37,7 +35,8 @@ export class Inbox {
   #recent = new Set<string>();
   #older = new Set<string>();
   #tail: Promise<unknown> = Promise.resolve();
-  #trouble: { at: number; code: string } | undefined;
+  /** `refused`: the SQLSTATE, where Postgres answered. */
+  #trouble: { at: number; code: string; refused: string | null } | undefined;
 
   /** @param onStored called after the commit of each message that n8n or a click handler must see */
   constructor(deps: InboxDeps, queue: Queue, onStored: (stored: Stored) => void) {
@@ -73,12 +72,12 @@ export class Inbox {
    * stored.
    */
   health(): { ok: boolean; detail: string } {
-    const { at = 0, code = '' } = this.#trouble ?? {};
-    if (!refusal.test(code) || Date.now() - at > troubleMs) return { ok: true, detail: 'storing' };
-    const full = code === '53100' ? ', its disk is full' : '';
+    const { at = 0, refused = null } = this.#trouble ?? {};
+    if (refused === null || Date.now() - at > troubleMs) return { ok: true, detail: 'storing' };
+    const full = refused === '53100' ? ', its disk is full' : '';
     return {
       ok: false,
-      detail: `Messages cannot be stored (${code}${full}); nothing is acknowledged until they can.`,
+      detail: `Messages cannot be stored (${refused}${full}); nothing is acknowledged until they can.`,
     };
   }
 
@@ -267,7 +266,7 @@ export class Inbox {
     const known = typeof code === 'string' ? code : 'unknown';
     if (this.#trouble?.code !== known)
       this.#deps.log.error({ err: cause }, 'messages cannot be stored; nothing is acknowledged');
-    this.#trouble = { at: Date.now(), code: known };
+    this.#trouble = { at: Date.now(), code: known, refused: sqlState(cause) };
     return new GatehouseError('GH-DELIVERY-001', 'The message could not be stored.', {
       status: 503,
       retryAfter: 2,

@@ -4,6 +4,7 @@ import { chainState } from '../audit/index.ts';
 import { checkCatalogue, loadCatalogue, riskClasses } from '../catalogue/index.ts';
 import { createLogger, reservedFolders, type Settings } from '../config/index.ts';
 import type { Pool } from '../db/index.ts';
+import { createEgress } from '../egress/index.ts';
 import { withoutFactor } from '../factors/index.ts';
 import {
   checkOpa,
@@ -22,6 +23,7 @@ import {
   rotationRows,
   rotationWaits,
   secretsInUse,
+  vaultExcess,
 } from '../vault/index.ts';
 import { readExemptions } from '../workflows/index.ts';
 import {
@@ -53,7 +55,8 @@ import { readPolicyFiles } from './policy-files.ts';
 import { lookAtPostgres, postgresFindings } from './postgres.ts';
 import { overridesFindings, rulesFindings } from './rules.ts';
 import { rotationFindings } from './rotation.ts';
-import { secretsFindings, sharedFindings, type KnownSecrets } from './secrets.ts';
+import { scopesFindings } from './scopes.ts';
+import { excessFindings, secretsFindings, sharedFindings, type KnownSecrets } from './secrets.ts';
 import { filesFindings, settingsFindings } from './setup.ts';
 
 /** An installation to look at. */
@@ -94,7 +97,9 @@ export async function examine(subject: Subject): Promise<Diagnosis> {
       topic('Settings', () => [ok('settings', 'The settings are valid.'), ...settingsFindings(settings)]),
       topic('Files', async () => [
         ...filesFindings(dataFiles(settings)),
-        ...('secrets' in secrets ? secretsFindings(secrets, now) : [secrets]),
+        ...('secrets' in secrets
+          ? [...secretsFindings(secrets, now), ...excessFindings(secrets.excess)]
+          : [secrets]),
         ...('secrets' in secrets && db ? rotationFindings(secrets.secrets, await rotationRows(db), now) : []),
       ]),
       topic('Postgres', () =>
@@ -107,7 +112,11 @@ export async function examine(subject: Subject): Promise<Diagnosis> {
       topic('Tools', () => {
         const { tools, faults } = checkCatalogue(policiesDir, reservedFolders(settings));
         const list = [...tools.values()];
-        return [...catalogueFindings({ tools: list, faults }, stored), ...sharedFindings(secretsInUse(list))];
+        return [
+          ...catalogueFindings({ tools: list, faults }, stored),
+          ...sharedFindings(secretsInUse(list)),
+          ...('scopes' in secrets ? secrets.scopes : []),
+        ];
       }),
       topic('Channels', () =>
         'names' in secrets
@@ -237,22 +246,32 @@ function dataFiles(settings: Settings): Parameters<typeof filesFindings>[0] {
   };
 }
 
+interface Looked extends KnownSecrets {
+  /** What the accounts of Vaults may do too much. */
+  excess: Awaited<ReturnType<typeof vaultExcess>>;
+  /** What the vendors tell of tokens. */
+  scopes: Finding[];
+}
+
 /** The secrets, those of the gateway's own store opened once; values go nowhere. A store without its key is none yet. */
-async function lookAtSecrets(settings: Settings): Promise<KnownSecrets | Finding> {
+async function lookAtSecrets(settings: Settings): Promise<Looked | Finding> {
   // Opening the store would make the key.
   if (!hasStore(settings) || (settings.passphraseFile === undefined && !existsSync(keyOf(settings))))
-    return { secrets: [], closed: [], stores: [], rotationWaits: false };
+    return { secrets: [], closed: [], stores: [], excess: [], scopes: [], rotationWaits: false };
   try {
     const production = settings.environment === 'production';
     const all = await openSecrets({ ...settings, production, log: createLogger('silent'), lookOnly: true });
     try {
-      const { tools } = checkCatalogue(settings.policiesDir);
+      const tools = [...checkCatalogue(settings.policiesDir).tools.values()];
+      const used = secretsInUse(tools);
       const closed: string[] = [];
       for (const { name } of await all.list()) await all.get(name).catch(() => closed.push(name));
       return {
-        secrets: await all.overview([...secretsInUse([...tools.values()]).keys()]),
+        secrets: await all.overview([...used.keys()]),
         closed,
         stores: await all.check(),
+        excess: await vaultExcess(all, used),
+        scopes: await scopesFindings(tools, (name) => all.get(name), createEgress()),
         rotationWaits: await rotationWaits(settings),
       };
     } finally {

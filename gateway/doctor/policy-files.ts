@@ -34,7 +34,8 @@ export async function readPolicyFiles(policiesDir: string, now: Date): Promise<P
     await read(() => classes?.check(people));
     await read(() => overrides?.check(people));
   }
-  const automations = await read(() => createAutomations({ policiesDir }));
+  const knows = catalogue ? (tool: string): boolean => Object.hasOwn(catalogue.data, tool) : undefined;
+  const automations = await read(() => createAutomations({ policiesDir, ...(knows ? { knows } : {}) }));
   const limits = await read(() => createLimits({ policiesDir }));
   await read(() => loadEngine(policiesDir, {}));
   const beside = [people, automations, limits].flatMap((file) => file?.version ?? []);

@@ -1,4 +1,4 @@
-import type { ListedSecret } from '../vault/index.ts';
+import type { ListedSecret, vaultExcess } from '../vault/index.ts';
 import { fail, failure, note, ok, warn, type Finding } from './finding.ts';
 
 /** What is known of the secrets of an installation. */
@@ -87,5 +87,21 @@ export function sharedFindings(used: ReadonlyMap<string, readonly string[]>): Fi
     const text = `The tools of ${systems.join(', ')} share the account of ${secret}.`;
     const next = 'Give each system an account of its own that may do only what its tools need.';
     return secret.startsWith('demo/') ? note('accounts', text, next) : warn('accounts', text, next);
+  });
+}
+
+/** Whether the account of each Vault may do only what its secrets need. A store that does not answer is told elsewhere. */
+export function excessFindings(accounts: Awaited<ReturnType<typeof vaultExcess>>): Finding[] {
+  const next = 'Give it the policy that npx gatehouse vault policy prints, and no other.';
+  return accounts.map((account) => {
+    const { store } = account;
+    if ('problem' in account)
+      return note('vault-accounts', `The store ${store} does not tell what its account may do.`, next);
+    const { paths } = account;
+    if (paths.length === 0)
+      return ok('vault-accounts', `The account of the store ${store} may do only what its secrets need.`);
+    const shown = paths.map(({ path, capabilities }) => `${path} (${capabilities.join(', ')})`).join('; ');
+    const text = `The account of the store ${store} may do more at its Vault than its secrets need: ${shown}.`;
+    return warn('vault-accounts', text, next);
   });
 }

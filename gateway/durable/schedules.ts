@@ -1,16 +1,12 @@
-import { CronExpressionParser } from 'cron-parser';
 import type { Logger } from '../config/index.ts';
 import { transaction, type Pool, type Transaction } from '../db/index.ts';
 import { Loop } from '../delivery/index.ts';
+import { nextTime, type Cron } from '../sessions/index.ts';
 import type { Executor } from './types.ts';
 
 /** What is done at set times. */
-export interface Schedule {
+export interface Schedule extends Cron {
   name: string;
-  /** Five fields, or six with seconds first: https://github.com/harrisiirak/cron-parser */
-  cron: string;
-  /** IANA name; the times are those of the clock on the wall there, also where it is put forward or back. */
-  timezone: string;
   /** What becomes of times at which no gateway ran: none is made up for, the latest is, or each is. */
   missed: 'skip' | 'once' | 'all';
 }
@@ -34,10 +30,6 @@ const graceMs = 60_000;
 /** Of a schedule that runs often, nobody wants a year made up for. */
 const mostMadeUp = 100;
 const lookMs = 2000;
-
-/** The next time after `after`. @throws Error for what is no cron expression or time zone */
-export const nextTime = ({ cron, timezone: tz }: Pick<Schedule, 'cron' | 'timezone'>, after: Date): Date =>
-  CronExpressionParser.parse(cron, { currentDate: after, tz }).next().toDate();
 
 /**
  * Hands the times of schedules to the executor as they come, each once over all gateways, by the clock of Postgres.

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { CronExpressionParser } from 'cron-parser';
 import { z } from 'zod';
+import { nextTime, type Cron } from './cron.ts';
 import { readVersioned, type Versioned } from './yaml-file.ts';
 
 /** What scheduled calls act as, in the place of a workflow. No workflow of n8n can have this id. */
@@ -21,9 +21,9 @@ const ScheduleSchema = z
   })
   .refine(isReadable, 'the cron expression or the time zone cannot be read');
 
-function isReadable({ cron, timezone: tz }: { cron: string; timezone: string }): boolean {
+function isReadable(schedule: Cron): boolean {
   try {
-    return cron.trim().split(/\s+/).length === 5 && Boolean(CronExpressionParser.parse(cron, { tz }).next());
+    return schedule.cron.trim().split(/\s+/).length === 5 && Boolean(nextTime(schedule, new Date()));
   } catch {
     return false;
   }
@@ -52,6 +52,21 @@ const AutomationsFileSchema = z.strictObject({
     )
     .refine((list) => new Set(list.map((entry) => entry.name)).size === list.length, 'a name stands twice'),
 });
+
+/** The file, held against the tools that there are. @param knows whether a tool exists; without it nobody looks */
+function fileSchema(knows: (tool: string) => boolean = () => true): typeof AutomationsFileSchema {
+  return AutomationsFileSchema.check(({ value, issues }) => {
+    for (const [index, { schedule }] of value.automations.entries()) {
+      if (!schedule || knows(schedule.call.tool)) continue;
+      issues.push({
+        code: 'custom',
+        message: `there is no tool ${schedule.call.tool}; npx gatehouse tools list names them`,
+        path: ['automations', index, 'schedule', 'call', 'tool'],
+        input: schedule.call.tool,
+      });
+    }
+  });
+}
 
 /** A run without a person behind it; it acts under a principal of its own and has no values of a user. */
 export interface Automation {
@@ -84,15 +99,19 @@ export interface Automations {
 }
 
 /**
+ * @param options.knows whether a tool exists: one that a schedule calls has to; asked at each load, and nobody looks without it
  * @param options.admit asked with its digest before a file is used
  * @throws GatehouseError `GH-SESSIONS-001` naming file, line and reason
  */
 export async function createAutomations(options: {
   policiesDir: string;
+  knows?: (tool: string) => boolean;
   admit?: (digest: string) => Promise<void>;
 }): Promise<Automations> {
+  const file = join(options.policiesDir, 'automations.yaml');
+  const schema = fileSchema(options.knows);
   const load = (): Promise<Versioned<z.output<typeof AutomationsFileSchema>>> =>
-    readVersioned(join(options.policiesDir, 'automations.yaml'), AutomationsFileSchema, options.admit);
+    readVersioned(file, schema, options.admit);
   let declared = await load();
   const automationOf = ({
     name,

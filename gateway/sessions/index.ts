@@ -5,6 +5,7 @@ export {
   type Automations,
   type Scheduled,
 } from './automations.ts';
+export { nextTime, type Cron } from './cron.ts';
 export { createClients, type Client, type Clients } from './clients.ts';
 export { createLimits, type Allowance, type Consumer, type Limits } from './limits.ts';
 export { type Linked } from './identity-links.ts';

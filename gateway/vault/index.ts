@@ -34,4 +34,4 @@ export {
 export { openSecrets, type ListedSecret, type Secrets } from './stores/open.ts';
 export { readRoutes, type Routes } from './stores/routes.ts';
 export type { SecretInfo } from './stores/store.ts';
-export { vaultPolicies } from './vault-policy.ts';
+export { vaultExcess, vaultPolicies } from './vault-policy.ts';

@@ -14,6 +14,8 @@ export interface N8nOwner {
   call(method: string, path: string, body?: unknown): Promise<unknown>;
   /** Makes a key for n8n's public API. */
   apiKey(scopes: string[]): Promise<string>;
+  /** The headers that make a request one of this session. */
+  session: Record<string, string>;
 }
 
 const headers = { 'content-type': 'application/json', 'browser-id': 'gatehouse-test' };
@@ -38,10 +40,11 @@ export async function n8nOwner({ url, email, password }: OwnerLogin): Promise<N8
   });
   assert.equal(login.status, 200, 'the owner may sign in');
   const cookie = login.headers.getSetCookie()[0]?.split(';')[0] ?? '';
+  const session = { ...headers, cookie };
   const call: N8nOwner['call'] = async (method, path, body) => {
     const answer = await fetch(`${base}${path}`, {
       method,
-      headers: { ...headers, cookie },
+      headers: session,
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const text = await answer.text();
@@ -50,6 +53,7 @@ export async function n8nOwner({ url, email, password }: OwnerLogin): Promise<N8
   };
   return {
     call,
+    session,
     async apiKey(scopes) {
       const made = await call('POST', '/rest/api-keys', { label: 'gatehouse', expiresAt: null, scopes });
       return (made as { rawApiKey: string }).rawApiKey;

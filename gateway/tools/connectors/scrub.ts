@@ -22,16 +22,29 @@ export function scrubber(secrets: readonly string[]): (text: string, cut?: boole
   };
 }
 
+/** Marks that writers of JSON escape without need: Go's, and .NET's. */
+const escapedMarks = ['&<>', `"&'+<>\``];
+
+/** A text inside a string of JSON. @param marks what stands as `\u0000` although it need not @param capitals of its digits */
+function withinJson(text: string, marks = '', capitals = false): string {
+  return Array.from(text, (mark) => {
+    if (!marks.includes(mark)) return JSON.stringify(mark).slice(1, -1);
+    const digits = mark.charCodeAt(0).toString(16).padStart(4, '0');
+    return `\\u${capitals ? digits.toUpperCase() : digits}`;
+  }).join('');
+}
+
 /** The spellings of a secret, each once, the longest first. */
 function formsOf(secret: string): string[] {
   const bytes = Buffer.from(secret, 'utf8');
-  const json = JSON.stringify(secret).slice(1, -1);
+  const json = withinJson(secret);
   const percent = encodeURIComponent(secret);
   const html = secret.replace(/[&<>]/g, (mark) => `&${{ '&': 'amp', '<': 'lt', '>': 'gt' }[mark]};`);
   const forms = [
     secret,
     json,
     json.replaceAll('/', '\\/'),
+    ...escapedMarks.flatMap((marks) => [withinJson(secret, marks), withinJson(secret, marks, true)]),
     percent,
     percent.replace(/%../g, (escape) => escape.toLowerCase()),
     new URLSearchParams([['', secret]]).toString().slice(1),

@@ -1,29 +1,12 @@
 import { Counter } from 'prom-client';
-import { recordReceipts } from '../../audit/index.ts';
 import { GatehouseError, type Logger } from '../../config/index.ts';
-import { transaction, whileAlone, type Pool } from '../../db/index.ts';
+import { whileAlone, type Pool } from '../../db/index.ts';
 import type { Box } from '../box.ts';
 import type { Secrets } from '../stores/open.ts';
 import { cannotRotate } from './failures.ts';
 import type { Rotate } from './plan.ts';
-import { rotatorOf } from './rotators.ts';
-import type { Rotator } from './rotator.ts';
-import {
-  dropCandidate,
-  keepCandidate,
-  overlapIsOver,
-  recordFailure,
-  recordRetired,
-  recordSwitch,
-  rowOf,
-} from './state.ts';
-
-/** A rotation that was carried out. */
-export interface Rotated {
-  version: number;
-  /** How long the former value stays good at least; 0 where its store ended it. */
-  overlapMs: number;
-}
+import { recordFailure, rowOf } from './state.ts';
+import { createSteps, type Rotated } from './steps.ts';
 
 /** A rotation that failed. It holds no value, and nothing that a system said. */
 export interface RotationFailure {
@@ -59,9 +42,6 @@ const outcomes = new Counter({
 const everyMs = 60_000;
 
 /**
- * A new value is kept, sealed, before it is made valid, proven before it is used, and only then does it become the current
- * version; the former one is ended when the overlap's time is over and the last lease that may hold it has ended. So each
- * step can be repeated after a crash, and there is always one stored value that works.
  * @param parts.alarm told of each failure for which somebody can do something
  */
 export function createRotations(parts: {
@@ -72,98 +52,13 @@ export function createRotations(parts: {
   alarm?: (failure: RotationFailure) => Promise<void>;
 }): Rotations {
   const { pool, secrets, box, log, alarm } = parts;
-  const about = (name: string): string => `rotation ${name}`;
   const planOf = (name: string): Rotate | undefined =>
     secrets.routes.rotations().find((entry) => entry.name === name)?.rotate;
-  const versionOf = async (name: string): Promise<number> => (await secrets.describe(name))?.version ?? 0;
-
-  const proposed = async (name: string, rotator: Rotator): Promise<{ next: string; base: number }> => {
-    const row = await rowOf(pool, name);
-    if (row?.candidate != null)
-      return { next: box.open(about(name), row.candidate), base: row.base_version ?? 0 };
-    const current = await secrets.get(name);
-    if (current === undefined) throw notSet(name);
-    const base = await versionOf(name);
-    const next = await rotator.make(current);
-    if (next === current) throw cannotRotate('The new value is the former one.', 'See what makes it.');
-    await keepCandidate(pool, name, { sealed: box.seal(about(name), next), base });
-    return { next, base };
-  };
-
-  /** Takes a value back that its system refused, so that the next try makes another one. */
-  const discard = async (name: string, rotator: Rotator, next: string): Promise<void> => {
-    const current = await secrets.get(name);
-    if (current === next || current === undefined) return;
-    await rotator.retire({ former: next, current }).catch(() => undefined);
-    await dropCandidate(pool, name);
-  };
-
-  const replace = async (name: string, plan: Rotate, rotator: Rotator): Promise<Rotated> => {
-    const { next, base } = await proposed(name, rotator);
-    await rotator.activate?.(next);
-    try {
-      await rotator.prove(next);
-    } catch (error) {
-      await discard(name, rotator, next);
-      throw error;
-    }
-    let version = await versionOf(name);
-    // After a crash it may be stored already.
-    if ((await secrets.get(name)) !== next) {
-      if (version !== base) {
-        await discard(name, rotator, next);
-        throw cannotRotate('The secret was set by hand meanwhile.', 'The value that was set stays in use.');
-      }
-      ({ version } = await secrets.set(name, next));
-    }
-    await transaction(pool, async (tx) => {
-      await recordSwitch(tx, name, { version, former: base, overlapMs: plan.overlap });
-      recordReceipts(tx, [{ kind: 'secret.rotated', facts: { secret: name, version, former: base } }]);
-    });
-    return { version, overlapMs: plan.overlap };
-  };
-
-  const inPlace = async (name: string, work: () => Promise<unknown>): Promise<Rotated> => {
-    await work();
-    const version = await versionOf(name);
-    await transaction(pool, async (tx) => {
-      await recordSwitch(tx, name, { version, former: null, overlapMs: 0 });
-      recordReceipts(tx, [{ kind: 'secret.rotated', facts: { secret: name, version, former: null } }]);
-    });
-    return { version, overlapMs: 0 };
-  };
-
-  const retire = async (name: string, plan: Rotate): Promise<void> => {
-    const rotator = rotatorOf(name, plan, secrets);
-    const row = await rowOf(pool, name);
-    if (row?.former_version == null || 'replace' in rotator || !(await overlapIsOver(pool, name))) return;
-    const { former_version: version } = row;
-    const current = await secrets.get(name);
-    if (current === undefined) throw notSet(name);
-    const alone = await rotator.retire({ former: await secrets.get(name, version), current });
-    if (alone !== undefined && alone !== current) await secrets.set(name, alone);
-    const now = await versionOf(name);
-    await transaction(pool, async (tx) => {
-      await recordRetired(tx, name, now);
-      recordReceipts(tx, [{ kind: 'secret.retired', facts: { secret: name, version } }]);
-    });
-    log.info({ secret: name, version }, 'the former value of a secret was ended');
-  };
+  const steps = createSteps({ pool, secrets, box, log });
 
   const now = async (name: string, plan: Rotate): Promise<Rotated> => {
-    await retire(name, plan);
-    const row = await rowOf(pool, name);
-    if (row?.former_version != null)
-      throw cannotRotate(
-        `The former value of ${name} is still good.`,
-        `Its overlap ends ${row.overlap_until?.toISOString()} at the earliest, and with the last call that has it.`,
-      );
-    const rotator = rotatorOf(name, plan, secrets);
-    const rotated = await ('replace' in rotator
-      ? inPlace(name, () => rotator.replace())
-      : replace(name, plan, rotator));
+    const rotated = await steps.rotate(name, plan);
     outcomes.inc({ outcome: 'rotated' });
-    log.info({ secret: name, version: rotated.version }, 'a secret was rotated');
     return rotated;
   };
 
@@ -198,7 +93,7 @@ export function createRotations(parts: {
       await whileAlone(pool, `secret rotation ${name}`, async () => {
         try {
           const row = await rowOf(pool, name);
-          if (!row?.next_try || row.next_try.getTime() <= Date.now()) await retire(name, plan);
+          if (!row?.next_try || row.next_try.getTime() <= Date.now()) await steps.retire(name, plan);
           if (await due(name, plan)) await now(name, plan);
         } catch (error) {
           await failed(name, plan, error);
@@ -235,14 +130,7 @@ export function createRotations(parts: {
       if (alone) return alone.done;
       throw cannotRotate(`${name} is being rotated by another process.`, 'Look with gatehouse secret list.');
     },
-    async replaced(name, value) {
-      const before = await versionOf(name);
-      const { version } = await secrets.set(name, value);
-      await transaction(pool, async (tx) => {
-        await recordSwitch(tx, name, { version, former: null, overlapMs: 0 });
-        recordReceipts(tx, [{ kind: 'secret.rotated', facts: { secret: name, version, former: before } }]);
-      });
-    },
+    replaced: (name, value) => steps.replaced(name, value),
     start() {
       let timer: NodeJS.Timeout | undefined;
       let stopped = false;
@@ -270,9 +158,3 @@ const shown = (error: unknown): unknown =>
   error instanceof GatehouseError
     ? { code: error.code, message: error.message }
     : { code: (error as { code?: unknown }).code ?? 'unknown' };
-
-const notSet = (name: string): GatehouseError =>
-  new GatehouseError('GH-VAULT-008', `The secret ${name} is not set.`, {
-    status: 409,
-    next: `Run gatehouse secret set ${name}.`,
-  });

@@ -48,6 +48,8 @@ export interface Secrets extends SecretStore {
   check(): Promise<{ store: string; kind: StoreConfig['kind']; problem?: unknown }[]>;
   /** The session of a Vault that did not end, such as after a crash. @returns false where it cannot be ended now */
   revokeSession(session: { store: string; accessor: string }): Promise<boolean>;
+  /** What the account of a Vault may do on each of these paths. @throws GatehouseError as `get`; for a store that is none */
+  capabilities(store: string, paths: readonly string[]): Promise<Map<string, string[]>>;
   close(): Promise<void>;
   readonly routes: Routes;
 }
@@ -172,6 +174,11 @@ export async function openSecrets(
       const vault = opened.get(store)?.vault;
       // A store that secrets.yaml names no more is not asked: its token has an end of its own.
       return vault ? vault.revokeSession(accessor) : true;
+    },
+    async capabilities(store, paths) {
+      const vault = opened.get(store)?.vault;
+      if (!vault) throw refusal(store, 'odd');
+      return vault.capabilities(paths);
     },
     async close() {
       for (const { vault } of opened.values()) await vault?.close();

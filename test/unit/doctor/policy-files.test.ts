@@ -45,6 +45,19 @@ test('what is missing from automations.yaml is told once', async () => {
   assert.deepEqual((await told({ 'automations.yaml': 'automation: []\n' })).length, 1);
 });
 
+test('a schedule that calls a tool which is not there is told with its line, by the tools of the same folder', async () => {
+  const file = (tool: string): string => `automations:
+  - name: glance
+    display: A glance
+    owner: requester
+    schedule: { cron: '0 7 * * *', timezone: Europe/Berlin, call: { tool: ${tool} } }
+`;
+  const [line = '', ...more] = await told({ 'automations.yaml': file('ledger.balanse') });
+  assert.match(line, /^automations\.yaml:5: .*there is no tool ledger\.balanse/);
+  assert.deepEqual(more, []);
+  assert.deepEqual(await told({ 'automations.yaml': file('ledger.balance') }), []);
+});
+
 test('two faults of one file, each of another room’s part, are both told', async () => {
   const entry =
     '{ name: A, display: A, owner: o, workflow: w, tools: [{ tool: x, args: { a: { pattern: "(" } } }] }';

@@ -1,13 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { createLogger } from '../../../gateway/config/index.ts';
-import {
-  createSchedules,
-  dueOf,
-  nextTime,
-  timesToRun,
-  type Schedule,
-} from '../../../gateway/durable/index.ts';
+import { createSchedules, dueOf, timesToRun, type Schedule } from '../../../gateway/durable/index.ts';
+import { nextTime } from '../../../gateway/sessions/index.ts';
 import { testDatabase, type TestDatabase } from '../../support/postgres.ts';
 
 const morning: Schedule = { name: 'morning', cron: '0 7 * * *', timezone: 'Europe/Berlin', missed: 'once' };

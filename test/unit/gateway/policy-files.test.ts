@@ -33,6 +33,13 @@ const replace =
     return text.replace(from, to);
   };
 
+/** What makes the automation that ships one with a schedule. */
+const scheduled = (tool: string): string => `    schedule:
+      cron: '0 7 1 1 *'
+      timezone: Europe/Berlin
+      call: { tool: ${tool}, args: {} }
+`;
+
 const faults: Record<string, Fault> = {
   'a tool with an unknown risk': {
     file: 'tools/ledger.balance.yaml',
@@ -111,6 +118,12 @@ const faults: Record<string, Fault> = {
     check: 'automations',
     damage: replace('    owner: requester\n', ''),
     told: /automations\.yaml:4: automations\.0\.owner: /,
+  },
+  'a schedule that calls a tool which is not there': {
+    file: 'automations.yaml',
+    check: 'automations',
+    damage: replace('    workflow: gatehouseAuto0001\n', scheduled('ledger.balanse')),
+    told: /automations\.yaml:10: automations\.0\.schedule\.call\.tool: there is no tool ledger\.balanse/,
   },
 };
 
@@ -211,6 +224,25 @@ describe('a running gateway that is asked to read its policy files again', { tim
     await Promise.all(files.map((path, index) => writeFile(path, newer[index] ?? '')));
     gateway.reload();
     await gateway.readiness('the newer ones', good('people'));
+  });
+
+  it('takes a schedule together with the tool that it calls, in one reading', async () => {
+    const { policiesDir } = folder;
+    const balance = await readFile(join(policiesDir, 'tools/ledger.balance.yaml'), 'utf8');
+    const file = join(policiesDir, 'automations.yaml');
+    const automations = await readFile(file, 'utf8');
+    // Without a signal: what was written together is read once, when it is quiet.
+    await Promise.all([
+      writeFile(file, replace('    workflow: gatehouseAuto0001\n', scheduled('ledger.glance'))(automations)),
+      writeFile(
+        join(policiesDir, 'tools/ledger.glance.yaml'),
+        replace('name: ledger.balance', 'name: ledger.glance')(balance).replace(/^usage:.*\n/m, ''),
+      ),
+    ]);
+    await until('the schedule', 20_000, async () => {
+      const { rowCount } = await database.pool.query(`select from schedules where name = 'morning-balance'`);
+      return rowCount === 1;
+    });
   });
 
   it('ends at once what people were asked under the rules before', async () => {

@@ -300,6 +300,17 @@ test('no text keeps a secret, wherever it stands', () => {
   );
 });
 
+test('a secret is found in JSON as Go and .NET write it, with marks as escapes', () => {
+  const value = `left+right&<mark>"quote"'/\\`;
+  for (const echoed of [
+    String.raw`left+right\u0026\u003cmark\u003e\"quote\"'/\\`,
+    String.raw`left\u002Bright\u0026\u003Cmark\u003E\u0022quote\u0022\u0027/\\`,
+  ]) {
+    assert.equal(JSON.parse(`"${echoed}"`), value);
+    assert.equal(scrubber([value])(`{"you sent":"${echoed}"}`), '{"you sent":"[redacted]"}');
+  }
+});
+
 test('a secret inside of other text is found in Base64 as well, as in an echoed authorization header', () => {
   const secret = fc.string({ minLength: 12, unit: 'grapheme-ascii' });
   fc.assert(

@@ -1,14 +1,21 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cpSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
+import { repository } from '../../../gateway/cli/up/index.ts';
 import { copyRows, readRoutes, vaultPolicies } from '../../../gateway/vault/index.ts';
 import { FakeN8nApi } from '../../fixtures/vendors/n8n.ts';
 import { testDatabase, testServer, type TestDatabase } from '../../support/postgres.ts';
 import { startVault, until, withoutVault, type VaultServer } from '../../support/vault-server.ts';
+import { policiesDir } from '../policy/support.ts';
 import { login, outcomes, sync } from './copies-support.ts';
 import { signIn } from './rotation-support.ts';
 import { openCorp, type Opened } from './vault-suite.ts';
 
 const secret = 'reports/postgres';
+const bin = join(repository, 'gateway/cli/gatehouse.mjs');
 
 describe('users of a Vault that are copied into n8n', { skip: withoutVault }, () => {
   let vault: VaultServer;
@@ -94,6 +101,52 @@ describe('users of a Vault that are copied into n8n', { skip: withoutVault }, ()
     assert.equal(await users(), 1);
     assert.deepEqual(await run([]), ['removed']);
     assert.equal(await users(), 0);
+  });
+
+  test('are replaced in time by the command that goes on, until it is stopped', async () => {
+    const corp = await opened();
+    const { dataDir } = corp;
+    for (const part of ['tools', 'apis'])
+      cpSync(join(policiesDir, part), join(dataDir, part), { recursive: true });
+    const { fields } = login(secret);
+    const declared = { credentials: [{ name: 'Reports', type: 'postgres', secret, lifetime: '1m', fields }] };
+    writeFileSync(join(dataDir, 'n8n-credentials.yaml'), JSON.stringify(declared));
+    const lasting = (ttl: string): Promise<unknown> =>
+      vault.call('POST', 'database/roles/reports', { default_ttl: ttl });
+    await lasting('4s');
+    const command = spawn(process.execPath, [bin, 'n8n', 'sync-credentials', '--n8n', n8n.url, '--watch'], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: {
+        PATH: process.env.PATH,
+        HOME: dataDir,
+        GATEHOUSE_DATABASE_URL: db.url,
+        GATEHOUSE_DATA_DIR: dataDir,
+        GATEHOUSE_POLICIES_DIR: dataDir,
+        N8N_API_KEY: n8n.key,
+      },
+    });
+    let said = '';
+    for (const stream of [command.stdout, command.stderr])
+      stream.on('data', (text) => (said += String(text)));
+    const over = once(command, 'exit');
+    try {
+      const seen = new Set<string>();
+      await until(() => {
+        if (n8n.stored.size > 0) seen.add(written());
+        return Promise.resolve(seen.size === 3);
+      }, command).catch(() => assert.fail(said));
+      // Before its time is over, so that nodes always have one that is good.
+      assert.notEqual(await signIn(written()), '28P01');
+    } finally {
+      command.kill('SIGTERM');
+      await over;
+      await lasting('60s');
+      await corp.close();
+    }
+    assert.deepEqual([command.exitCode, said.match(/Wrote "Reports"/g)?.length], [0, 3], said);
+    assert.ok(!said.includes('postgres://'));
+    await run([]);
+    await until(async () => (await users()) === 0);
   });
 
   test('whom n8n refuses are gone at once, and the former one stays good', async () => {

@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { GatehouseError } from '../../../config/index.ts';
+import { sqlState } from '../../../db/index.ts';
 
 const connectMs = 5000;
 const idleMs = 10_000;
@@ -62,10 +63,4 @@ export async function lend<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Pr
   } finally {
     client.release(broken);
   }
-}
-
-/** The SQLSTATE of a statement that was rolled back; null where the server went away (class 08, 57P0x) or said nothing. */
-export function sqlState(error: unknown): string | null {
-  const { code } = (error ?? {}) as { code?: unknown };
-  return typeof code === 'string' && /^(?!08|57P0)[0-9A-Z]{5}$/.test(code) ? code : null;
 }

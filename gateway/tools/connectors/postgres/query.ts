@@ -1,7 +1,8 @@
 import pg from 'pg';
 import { GatehouseError } from '../../../config/index.ts';
+import { sqlState } from '../../../db/index.ts';
 import type { Connector, ConnectorCall, Outcome } from '../../types.ts';
-import { Connections, lend, sqlState } from './connections.ts';
+import { Connections, lend } from './connections.ts';
 import { readOnlyQuery } from './read-only.ts';
 
 interface Limits {

@@ -27,6 +27,8 @@ export interface VaultStore extends Store<VaultAddress> {
   issue: (at: VaultAddress, remember: (accessor: string) => Promise<void>) => Promise<Issued>;
   /** Ends a session of before with everything that it lent. @returns false where it cannot be ended now */
   revokeSession: (accessor: string) => Promise<boolean>;
+  /** What its account may do on each of these paths; see https://developer.hashicorp.com/vault/api-docs/system/capabilities-self */
+  capabilities: (paths: readonly string[]) => Promise<Map<string, string[]>>;
   /** Signs out. */
   close: () => Promise<void>;
 }
@@ -35,6 +37,7 @@ const Metadata = z.object({ version: z.number().int().min(1), created_time: z.st
 const Secret = z.object({
   data: z.object({ data: z.record(z.string(), z.unknown()).nullable(), metadata: Metadata }),
 });
+const Capabilities = z.object({ data: z.record(z.string(), z.unknown()) });
 const Stored = z.object({ data: Metadata });
 const StaticUser = z.object({
   data: z.object({
@@ -149,6 +152,16 @@ export function createVaultStore(parts: {
         const { code } = error as { code?: string };
         return code === 'GH-VAULT-022';
       }
+    },
+    async capabilities(paths) {
+      const answer = await session.call({ method: 'POST', path: 'sys/capabilities-self', body: { paths } });
+      const parsed = Capabilities.safeParse(answer);
+      const known = paths.map((path) => {
+        const list = z.array(z.string()).safeParse(parsed.data?.data[path]);
+        if (!list.success) throw refusal(name, 'odd');
+        return [path, list.data] as const;
+      });
+      return new Map(known);
     },
     async close() {
       users.close();
