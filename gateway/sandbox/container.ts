@@ -55,6 +55,8 @@ export function containerOf(options: {
     Ulimits: [
       { Name: 'core', Soft: 0, Hard: 0 },
       { Name: 'nofile', Soft: 256, Hard: 256 },
+      // Counted for the user, whom all containers share: no message queues at all.
+      { Name: 'msgqueue', Soft: 0, Hard: 0 },
       // Ends a busy loop even when the runner is killed and no longer counts the time.
       { Name: 'cpu', Soft: mostCpuSeconds, Hard: mostCpuSeconds },
     ],
