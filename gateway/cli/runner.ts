@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError } from 'commander';
 import { createLogger, GatehouseError } from '../config/index.ts';
-import { startRunner } from '../sandbox/index.ts';
+import { defaultImages, Language, startRunner } from '../sandbox/index.ts';
 
 /** `gatehouse runner`: runs code in containers for the gateway; the one process that may talk to Docker. */
 export function runnerCommand(): Command {
@@ -12,27 +12,50 @@ export function runnerCommand(): Command {
     )
     .option('--host <address>', 'where to listen', '127.0.0.1')
     .option('--port <number>', 'where to listen', readPort, 8082)
+    .option('--socket <path>', 'listen on a Unix socket of this user instead')
     .option(
-      '--image <name>',
-      'image of the containers; needs sh, and node or python3 for those languages',
-      'debian:bookworm-slim',
+      '--image <[language=]name>',
+      'image of the containers, for one language (javascript, python, shell) or for all; repeat it',
+      readImage,
+      defaultImages,
     )
+    .option('--runtime <name>', 'runtime of the Docker engine for the containers, such as runsc or kata')
     .option('--parallel <number>', 'runs at once', readCount, 2)
+    .option('--warm <number>', 'containers that wait for a run, at most, for each language', readWarm, 4)
     .addHelpText('after', tokenHelp)
-    .action(async (options: { host: string; port: number; image: string; parallel: number }) => {
+    .action(async (options: Options) => {
       const log = createLogger('info', 'runner');
-      const runner = await startRunner({ ...options, token: readToken(process.env), log });
-      log.info({ url: runner.url, image: options.image }, 'the runner is up');
+      const { host, port, socket, image, runtime, parallel, warm } = options;
+      const runner = await startRunner({
+        listen: socket === undefined ? { host, port } : { socket },
+        token: readToken(process.env),
+        images: image,
+        runtime,
+        parallel,
+        warmth: { max: warm, idleMs: 300_000 },
+        log,
+      });
+      log.info({ url: runner.url, images: image }, 'the runner is up');
       await Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')]);
       await runner.stop();
       process.exit(0);
     });
 }
 
+interface Options {
+  host: string;
+  port: number;
+  socket?: string;
+  image: Record<Language, string>;
+  runtime?: string;
+  parallel: number;
+  warm: number;
+}
+
 const tokenHelp = `
-The token that the gateway presents comes from GATEHOUSE_RUNNER_TOKEN or the file in GATEHOUSE_RUNNER_TOKEN_FILE.
+The token that the gateway signs its orders with comes from GATEHOUSE_RUNNER_TOKEN or the file in GATEHOUSE_RUNNER_TOKEN_FILE.
 The gateway has the same in its secret store (gatehouse secret set runner/token) and the address in
-GATEHOUSE_RUNNER_URL. Docker is found as the docker command finds it, by DOCKER_HOST or its socket.`;
+GATEHOUSE_RUNNER_URL (unix:/path/of/the.sock for a socket). Docker is found as the docker command finds it, by DOCKER_HOST or its socket.`;
 
 function readToken(environment: NodeJS.ProcessEnv): string {
   const { GATEHOUSE_RUNNER_TOKEN: token, GATEHOUSE_RUNNER_TOKEN_FILE: file } = environment;
@@ -51,6 +74,21 @@ function readPort(text: string): number {
   const port = Number(text);
   if (!Number.isInteger(port) || port < 0 || port > 65535) throw new InvalidArgumentError('Not a port.');
   return port;
+}
+
+function readImage(text: string, images: Record<Language, string>): Record<Language, string> {
+  const [, language, name] = /^(?:([a-z]+)=)?(\S+)$/.exec(text) ?? [];
+  if (name === undefined) throw new InvalidArgumentError('Not an image.');
+  if (language === undefined) return { javascript: name, python: name, shell: name };
+  if (!Language.safeParse(language).success) throw new InvalidArgumentError(`No language ${language}.`);
+  return { ...images, [language]: name };
+}
+
+function readWarm(text: string): number {
+  const count = Number(text);
+  if (!Number.isInteger(count) || count < 0 || count > 64)
+    throw new InvalidArgumentError('Not a number from 0 to 64.');
+  return count;
 }
 
 function readCount(text: string): number {

@@ -1,17 +1,40 @@
-import { LimitsSchema, RunResultSchema, unavailable, type RunRequest, type RunResult } from './contract.ts';
+import { createHash, type KeyObject } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { Pool } from 'undici';
+import {
+  LimitsSchema,
+  EventSchema,
+  unavailable,
+  type Ending,
+  type RunRequest,
+  type RunResult,
+} from './contract.ts';
+import { packFiles } from './files.ts';
+import { orderKey, signOrder } from './order.ts';
+import { asText, type OutputName } from './output.ts';
 
 /** The gateway's side of the sandbox. */
 export interface Sandbox {
-  /** Runs a snippet in a container of its own. Never throws, and never runs it anywhere else. */
-  run(job: RunRequest, signal?: AbortSignal): Promise<RunResult>;
+  /**
+   * Runs a snippet in a container of its own. Never throws, and never runs it anywhere else.
+   * @param onOutput told of output as it comes
+   */
+  run(
+    job: RunRequest,
+    signal?: AbortSignal,
+    onOutput?: (name: OutputName, chunk: Buffer) => void,
+  ): Promise<RunResult>;
 }
 
 /** What Docker may need besides the run itself: a queue of others, a container to make and to remove. */
 const overheadMs = 60_000;
+/** Nothing that a runner sends is larger: output and artefacts, in base64. */
+const mostBytes = 16 * 1024 * 1024;
 
 /**
- * @param runnerUrl base URL of `gatehouse runner`; without it every run is answered `sandbox_unavailable`
- * @param token the runner's token
+ * @param runnerUrl base URL of `gatehouse runner`, or `unix:` and the path of its socket; without it every run is answered
+ * `sandbox_unavailable`
+ * @param token what the runner's orders are signed with
  */
 export function createSandbox(options: {
   runnerUrl: string | undefined;
@@ -19,32 +42,113 @@ export function createSandbox(options: {
 }): Sandbox {
   const { runnerUrl, token } = options;
   if (runnerUrl === undefined || token === undefined) {
-    return { run: () => Promise.resolve(unavailable('no_runner', 'No sandbox runner is configured.')) };
+    const none = unavailable('no_runner', 'No sandbox runner is configured.');
+    return { run: () => Promise.resolve(withOutput(none, [])) };
   }
+  const pool = connect(runnerUrl);
+  const key = orderKey(token);
   return {
-    async run(job, signal) {
-      const limit = AbortSignal.timeout(LimitsSchema.parse(job.limits ?? {}).timeoutMs + overheadMs);
-      let response: Response;
-      let body: unknown;
-      try {
-        response = await fetch(new URL('/runs', runnerUrl), {
-          method: 'POST',
-          headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
-          body: JSON.stringify(job),
-          redirect: 'error',
-          signal: signal ? AbortSignal.any([signal, limit]) : limit,
-        });
-        body = await response.json();
-      } catch {
-        return unavailable('runner_unreachable', 'The sandbox runner does not answer.');
-      }
-      const result = RunResultSchema.safeParse(body);
-      if (response.ok && result.success) return result.data;
-      const detail = (body as { detail?: unknown } | null)?.detail;
-      if (response.status === 400 && typeof detail === 'string') {
-        return { ...unavailable('bad_request', detail), status: 'error' };
-      }
-      return unavailable('runner_refused', `The sandbox runner refused the call (HTTP ${response.status}).`);
+    async run(job, signal, onOutput) {
+      const output: [OutputName, Buffer][] = [];
+      const collect = (name: OutputName, chunk: Buffer): void => {
+        output.push([name, chunk]);
+        onOutput?.(name, chunk);
+      };
+      return withOutput(await call(pool, key, job, signal, collect), output);
     },
+  };
+}
+
+function connect(runnerUrl: string): Pool {
+  const url = new URL(runnerUrl);
+  const options = { headersTimeout: 0, bodyTimeout: 0 };
+  if (url.protocol !== 'unix:') return new Pool(url.origin, options);
+  return new Pool('http://runner', { ...options, socketPath: decodeURIComponent(url.pathname) });
+}
+
+async function call(
+  pool: Pool,
+  key: KeyObject,
+  job: RunRequest,
+  signal: AbortSignal | undefined,
+  onOutput: (name: OutputName, chunk: Buffer) => void,
+): Promise<Ending> {
+  const limits = LimitsSchema.safeParse(job.limits ?? {});
+  if (!limits.success) {
+    const [issue] = limits.error.issues;
+    return refused(
+      'bad_request',
+      `The limit ${issue?.path.join('.') ?? ''} is not usable: ${issue?.message ?? ''}`,
+    );
+  }
+  const limit = AbortSignal.timeout(limits.data.timeoutMs + overheadMs);
+  try {
+    const [code, stdin] = [Buffer.from(job.code), Buffer.from(job.stdin ?? '')];
+    const files = await packFiles(job.files ?? []);
+    const order = await signOrder(key, {
+      language: job.language,
+      network: 'none',
+      limits: limits.data,
+      artefacts: job.artefacts ?? [],
+      bytes: { files: files.byteLength, stdin: stdin.length, code: code.length },
+      sha256: createHash('sha256').update(files).update(stdin).update(code).digest('hex'),
+    });
+    const answer = await pool.request({
+      method: 'POST',
+      path: '/runs',
+      headers: {
+        'gatehouse-order': order,
+        'content-type': 'application/octet-stream',
+        'content-length': String(files.byteLength + stdin.length + code.length),
+      },
+      body: Readable.from([files, stdin, code].filter((part) => part.byteLength > 0)),
+      signal: signal ? AbortSignal.any([signal, limit]) : limit,
+    });
+    if (answer.statusCode !== 200) return refusal(answer.statusCode, await answer.body.json());
+    for await (const line of linesOf(answer.body)) {
+      const event = EventSchema.parse(JSON.parse(line));
+      if ('ending' in event) return event.ending;
+      if ('stdout' in event) onOutput('stdout', Buffer.from(event.stdout, 'base64'));
+      else onOutput('stderr', Buffer.from(event.stderr, 'base64'));
+    }
+    return unavailable('runner_unreachable', 'The sandbox runner broke off its answer.');
+  } catch {
+    return unavailable('runner_unreachable', 'The sandbox runner does not answer.');
+  }
+}
+
+/** The lines of an answer. @throws where it is longer than any run's */
+async function* linesOf(body: AsyncIterable<Buffer>): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  let [rest, received] = ['', 0];
+  for await (const chunk of body) {
+    received += chunk.length;
+    if (received > mostBytes) throw new Error('more than any run answers');
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split('\n');
+    rest = lines.pop() ?? '';
+    yield* lines;
+  }
+}
+
+/** What the runner says of the run itself is an error of the run; all else is the sandbox's. */
+function refusal(status: number, problem: unknown): Ending {
+  const { code, detail } = (problem ?? {}) as { code?: unknown; detail?: unknown };
+  if ((status === 400 || status === 413) && typeof code === 'string' && typeof detail === 'string') {
+    return refused(code === 'GH-SANDBOX-003' ? 'bad_request' : code, detail);
+  }
+  return unavailable('runner_refused', `The sandbox runner refused the call (HTTP ${status}).`);
+}
+
+const refused = (code: string, text: string): Ending => ({ ...unavailable(code, text), status: 'error' });
+
+function withOutput(ending: Ending, output: readonly [OutputName, Buffer][]): RunResult {
+  const of = (name: OutputName): ReturnType<typeof asText> =>
+    asText(Buffer.concat(output.filter(([from]) => from === name).map(([, chunk]) => chunk)));
+  const [stdout, stderr] = [of('stdout'), of('stderr')];
+  return {
+    ...ending,
+    stdout: stdout.text,
+    stderr: stderr.text,
+    encoding: { stdout: stdout.encoding, stderr: stderr.encoding },
   };
 }

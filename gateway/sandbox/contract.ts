@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** Languages a run can be in. Which of them work depends on the image; `shell` always does. */
+/** Languages a run can be in. Which of them work depends on the runner's images. */
 export const Language = z.enum(['javascript', 'python', 'shell']);
 export type Language = z.output<typeof Language>;
 
@@ -14,38 +14,78 @@ export const LimitsSchema = z.strictObject({
 });
 export type Limits = z.output<typeof LimitsSchema>;
 
-/** One snippet to run. The code travels as one argument of the interpreter, which Linux bounds at 128 KiB. */
-export const RunRequestSchema = z.strictObject({
-  language: Language,
-  code: z
-    .string()
-    .min(1)
-    .refine((code) => Buffer.byteLength(code) <= 100_000, 'longer than 100,000 bytes')
-    .refine((code) => !code.includes('\0'), 'holds a NUL byte'),
-  stdin: z.string().max(262_144).optional(),
-  limits: LimitsSchema.prefault({}),
-});
-export type RunRequest = z.input<typeof RunRequestSchema>;
+/** What may enter and leave beside code, stdin and output. */
+export const bounds = {
+  codeBytes: 100_000,
+  stdinBytes: 1_048_576,
+  files: 256,
+  filesBytes: 4_194_304,
+  artefacts: 16,
+  artefactsBytes: 4_194_304,
+} as const;
 
-/** How a run ended. `reason` says why where the status alone does not. */
-export const RunResultSchema = z.strictObject({
+/** A path inside the work folder: relative, plain, short enough for the name field of a tar header. */
+export const WorkPath = z
+  .string()
+  .min(1)
+  .refine((path) => Buffer.byteLength(path) <= 100, 'longer than 100 bytes')
+  .refine(
+    (path) => !/[\p{Cc}\\]/u.test(path) && path.split('/').every((part) => !['', '.', '..'].includes(part)),
+    'leaves the work folder, or is no plain path',
+  );
+
+/** One snippet to run, as the gateway's own code asks for it. */
+export interface RunRequest {
+  language: Language;
+  /** At most `bounds.codeBytes`, without NUL: the shell takes it as one argument, which Linux bounds at 128 KiB. */
+  code: string;
+  stdin?: string | undefined;
+  /** Files that lie in the work folder before the code begins. */
+  files?: { path: string; content: Uint8Array }[] | undefined;
+  /** Files that are fetched from the work folder after the code ended. */
+  artefacts?: string[] | undefined;
+  limits?: z.input<typeof LimitsSchema> | undefined;
+}
+
+const Artefact = z.strictObject({
+  path: z.string(),
+  /** base64; null where it was refused */
+  content: z.base64().nullable(),
+  refused: z.enum(['missing', 'link', 'not_a_file', 'too_large']).nullable(),
+});
+
+/** How a run ended, without its output. */
+export const EndingSchema = z.strictObject({
   status: z.enum(['ok', 'error', 'timeout', 'oom', 'output_limit', 'sandbox_unavailable']),
   exitCode: z.number().int().nullable(),
-  stdout: z.string(),
-  stderr: z.string(),
   durationMs: z.number().int().min(0),
   reason: z.strictObject({ code: z.string(), text: z.string() }).nullable(),
+  artefacts: z.array(Artefact),
 });
-export type RunResult = z.output<typeof RunResultSchema>;
+export type Ending = z.output<typeof EndingSchema>;
+export type Artefact = z.output<typeof Artefact>;
 
-/** The result of a run that did not take place. */
-export function unavailable(code: string, text: string): RunResult {
+/** One line of the runner's answer: some output, in base64, or at last the ending. */
+export const EventSchema = z.union([
+  z.strictObject({ stdout: z.base64() }),
+  z.strictObject({ stderr: z.base64() }),
+  z.strictObject({ ending: EndingSchema }),
+]);
+
+/** How a run ended. `reason` says why where the status alone does not. Output that is no text is base64. */
+export interface RunResult extends Ending {
+  stdout: string;
+  stderr: string;
+  encoding: { stdout: 'utf8' | 'base64'; stderr: 'utf8' | 'base64' };
+}
+
+/** The ending of a run that did not take place, or was stopped from outside. */
+export function unavailable(code: string, text: string): Ending {
   return {
     status: 'sandbox_unavailable',
     exitCode: null,
-    stdout: '',
-    stderr: '',
     durationMs: 0,
     reason: { code, text },
+    artefacts: [],
   };
 }

@@ -1,49 +1,133 @@
-import { finished } from 'node:stream/promises';
+import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import Docker from 'dockerode';
-import type { z } from 'zod';
-import type { Logger } from '../config/index.ts';
-import { containerOf, runnerLabel } from './container.ts';
-import { unavailable, type RunRequestSchema, type RunResult } from './contract.ts';
-import { Output } from './output.ts';
+import type Docker from 'dockerode';
+import { GatehouseError, type Logger } from '../config/index.ts';
+import { containerOf, defaultLimits, runnerLabel, type ContainerLimits } from './container.ts';
+import { Language, unavailable, type Ending, type Limits } from './contract.ts';
+import { mostArtefactTarBytes, readArtefacts } from './files.ts';
+import type { Images } from './images.ts';
+import { launch, type Waiting } from './launch.ts';
+import { Output, type OutputName } from './output.ts';
+import { WarmPool } from './pool.ts';
 
-type Job = z.output<typeof RunRequestSchema>;
-
-/** Runs jobs in single-use containers of one Docker engine. */
-export interface Engine {
-  /** @param signal aborts the run; its container is removed all the same */
-  run(job: Job, signal: AbortSignal): Promise<RunResult>;
-  /** Removes what an earlier process of this runner left. @returns how many containers */
-  removeOrphans(): Promise<number>;
-  /** Fetches the image where the engine does not have it. */
-  prepare(): Promise<void>;
+/** What one container is to do. */
+export interface Job {
+  language: Language;
+  limits: Limits;
+  artefacts: readonly string[];
+  bytes: { files: number; stdin: number; code: number };
+  /** A tar of files, stdin and the code, one after the other; what cannot be run throws before the code comes. */
+  body: AsyncIterable<Uint8Array>;
 }
 
-/** What the types of dockerode leave open. Docker sends both outputs in one stream. */
-interface Demultiplexer {
-  demuxStream(
-    stream: NodeJS.ReadableStream,
-    stdout: NodeJS.WritableStream,
-    stderr: NodeJS.WritableStream,
-  ): void;
+/** How containers wait: at most so many of a language, half of them given up after a span without a run. */
+export interface Warmth {
+  max: number;
+  idleMs: number;
 }
 
 /** How long Docker may take to hand over the last output after the process ended. */
 const drainMs = 2000;
 
-/**
- * @param runner name of this runner; its containers carry it
- * @param image has at least `sh`
- */
-export function createEngine(options: {
-  docker: Docker;
-  image: string;
-  runner: string;
-  log: Logger;
-}): Engine {
-  const { docker, image, runner, log } = options;
+/** Runs jobs in single-use containers of one Docker engine. */
+export class Engine {
+  readonly #docker: Docker;
+  readonly #images: Images;
+  readonly #runner: string;
+  readonly #runtime: string | undefined;
+  readonly #log: Logger;
+  readonly #pools: Map<Language, WarmPool>;
+  readonly #removals = new Set<Promise<void>>();
 
-  const remove = async (container: Docker.Container): Promise<void> => {
+  /** @param options.runner name of this runner; its containers carry it */
+  constructor(options: {
+    docker: Docker;
+    images: Images;
+    runner: string;
+    runtime?: string | undefined;
+    warmth: Warmth;
+    log: Logger;
+  }) {
+    const { docker, images, runner, runtime, warmth, log } = options;
+    this.#docker = docker;
+    this.#images = images;
+    this.#runner = runner;
+    this.#runtime = runtime;
+    this.#log = log;
+    const pool = (language: Language): WarmPool =>
+      new WarmPool({
+        ...warmth,
+        launch: () => this.#launch(language, defaultLimits),
+        retire: ({ container }) => this.#retire(container),
+        failed: (error) => log.debug({ err: error, language }, 'no container waits'),
+      });
+    this.#pools = new Map(Language.options.map((language) => [language, pool(language)]));
+  }
+
+  /**
+   * Runs a job in a container that waits, or in a new one where none does or its limits are not the default ones.
+   * @param emit gets the output as it comes, at most `limits.outputBytes` of it
+   * @param signal aborts the run; its container is removed all the same
+   * @throws GatehouseError of the body, which then did not run
+   */
+  async run(job: Job, emit: (name: OutputName, chunk: Buffer) => void, signal: AbortSignal): Promise<Ending> {
+    let waiting: Waiting | undefined;
+    try {
+      if (signal.aborted) return unavailable('cancelled', 'The run was cancelled before it began.');
+      if (isDefault(job.limits)) waiting = this.#pools.get(job.language)?.take();
+      waiting ??= await this.#launch(job.language, job.limits);
+      return await runIn(waiting, job, emit, signal);
+    } catch (error) {
+      if (error instanceof GatehouseError) throw error;
+      this.#log.warn({ err: error, language: job.language }, 'a run failed');
+      return failure(error, job, this.#images.names[job.language]);
+    } finally {
+      if (waiting) this.#retire(waiting.container);
+    }
+  }
+
+  /** Starts the containers that wait. */
+  warm(): void {
+    for (const pool of this.#pools.values()) pool.fill();
+  }
+
+  /** How many containers wait, by language. */
+  waiting(): Record<string, number> {
+    return Object.fromEntries([...this.#pools].map(([language, pool]) => [language, pool.size]));
+  }
+
+  /** Removes what an earlier process of this runner left. @returns how many containers */
+  async removeOrphans(): Promise<number> {
+    const filters = { label: [`${runnerLabel}=${this.#runner}`] };
+    const left = await this.#docker.listContainers({ all: true, filters });
+    for (const { Id } of left) await this.#remove(this.#docker.getContainer(Id));
+    return left.length;
+  }
+
+  /** Ends the containers that wait. @returns when the last container is removed */
+  async stop(): Promise<void> {
+    await Promise.all([...this.#pools.values()].map((pool) => pool.stop()));
+    await Promise.all(this.#removals);
+  }
+
+  async #launch(language: Language, limits: ContainerLimits): Promise<Waiting> {
+    const image = await this.#images.id(language);
+    let made: Docker.Container | undefined;
+    const posture = { image, runner: this.#runner, language, limits, runtime: this.#runtime };
+    try {
+      return await launch(this.#docker, containerOf(posture), (container) => (made = container));
+    } catch (error) {
+      if (made) this.#retire(made);
+      throw error;
+    }
+  }
+
+  #retire(container: Docker.Container): void {
+    const removal = this.#remove(container).finally(() => this.#removals.delete(removal));
+    this.#removals.add(removal);
+  }
+
+  async #remove(container: Docker.Container): Promise<void> {
     for (let attempt = 0; attempt < 5; attempt += 1) {
       try {
         await container.remove({ force: true, v: true });
@@ -53,79 +137,53 @@ export function createEngine(options: {
         await sleep(200 * (attempt + 1));
       }
     }
-    log.error(
+    this.#log.error(
       { container: container.id },
       'a sandbox container could not be removed; the next start tries again',
     );
-  };
-
-  return {
-    async run(job, signal) {
-      let container: Docker.Container | undefined;
-      try {
-        if (signal.aborted) return unavailable('cancelled', 'The run was cancelled before it began.');
-        container = await docker.createContainer(containerOf(image, runner, job));
-        return await runIn(container, job, signal);
-      } catch (error) {
-        return failure(error, job, image);
-      } finally {
-        if (container) await remove(container);
-      }
-    },
-
-    async removeOrphans() {
-      const left = await docker.listContainers({
-        all: true,
-        filters: { label: [`${runnerLabel}=${runner}`] },
-      });
-      for (const { Id } of left) await remove(docker.getContainer(Id));
-      return left.length;
-    },
-
-    async prepare() {
-      try {
-        await docker.getImage(image).inspect();
-      } catch (error) {
-        if (statusOf(error) !== 404) throw error;
-        log.info({ image }, 'pulling the sandbox image');
-        const progress = await docker.pull(image);
-        await new Promise<void>((resolve, reject) => {
-          docker.modem.followProgress(progress, (failed) => (failed ? reject(failed) : resolve()));
-        });
-      }
-    },
-  };
+  }
 }
 
-async function runIn(container: Docker.Container, job: Job, signal: AbortSignal): Promise<RunResult> {
-  const stream = await container.attach({
-    stream: true,
-    stdin: job.stdin !== undefined,
-    stdout: true,
-    stderr: true,
-    hijack: true,
-  });
-  let ended: 'timeout' | 'cancelled' | undefined;
+const isDefault = (limits: Limits): boolean =>
+  limits.memoryMb === defaultLimits.memoryMb &&
+  limits.cpus === defaultLimits.cpus &&
+  limits.pids === defaultLimits.pids;
+
+async function runIn(
+  waiting: Waiting,
+  job: Job,
+  emit: (name: OutputName, chunk: Buffer) => void,
+  signal: AbortSignal,
+): Promise<Ending> {
+  const { container, ended } = waiting;
+  const { limits, artefacts, bytes } = job;
+  let stopped: 'timeout' | 'cancelled' | undefined;
   const kill = (): void => void container.kill().catch(() => undefined);
-  const output = new Output(job.limits.outputBytes, kill);
-  (container.modem as Demultiplexer).demuxStream(stream, output.stdout, output.stderr);
-  // A reset of this stream says no more than the end of the process does, which is waited for below.
-  stream.on('error', () => undefined);
-  const drained = finished(stream, { writable: false }).catch(() => undefined);
   const cancel = (): void => {
-    ended ??= 'cancelled';
+    stopped ??= 'cancelled';
     kill();
   };
+  const marker = `\x1e${randomBytes(16).toString('hex')}`;
+  const output = new Output({
+    limit: limits.outputBytes,
+    tarLimit: mostArtefactTarBytes,
+    marker: artefacts.length > 0 ? `${marker}\n` : undefined,
+    emit,
+    stop: kill,
+  });
+  const wanted = Buffer.from(artefacts.map((path) => `${path}\n`).join(''));
+  const head = `${wanted.length} ${bytes.files} ${bytes.stdin} ${bytes.code} ${marker}\n`;
 
+  waiting.open((name, chunk) => output.write(name, chunk));
+  waiting.write(Buffer.concat([Buffer.from(head), wanted]));
+  for await (const part of job.body) waiting.write(part);
   const began = performance.now();
-  await container.start();
   signal.addEventListener('abort', cancel, { once: true });
   if (signal.aborted) cancel();
   const timer = setTimeout(() => {
-    ended ??= 'timeout';
+    stopped ??= 'timeout';
     kill();
-  }, job.limits.timeoutMs);
-  if (job.stdin !== undefined) stream.end(job.stdin);
+  }, limits.timeoutMs);
   let exitCode: number;
   try {
     ({ StatusCode: exitCode } = (await container.wait()) as { StatusCode: number });
@@ -134,39 +192,44 @@ async function runIn(container: Docker.Container, job: Job, signal: AbortSignal)
     signal.removeEventListener('abort', cancel);
   }
   const durationMs = Math.round(performance.now() - began);
-  await Promise.race([drained, sleep(drainMs)]);
+  await Promise.race([ended, sleep(drainMs)]);
+  output.end();
   const { OOMKilled } = (await container.inspect()).State;
-  const text = { stdout: output.text('stdout'), stderr: output.text('stderr'), durationMs };
-  const { limits } = job;
 
-  if (ended === 'cancelled') return { ...unavailable('cancelled', 'The run was cancelled.'), ...text };
-  if (output.full) return limited('output_limit', `more than ${limits.outputBytes} bytes of output`, text);
-  if (ended === 'timeout') return limited('timeout', `more than ${limits.timeoutMs} ms`, text);
-  if (OOMKilled) return limited('oom', `more than ${limits.memoryMb} MB of memory`, text);
-  return { status: exitCode === 0 ? 'ok' : 'error', exitCode, ...text, reason: null };
-}
-
-function limited(
-  status: 'output_limit' | 'timeout' | 'oom',
-  what: string,
-  text: Pick<RunResult, 'stdout' | 'stderr' | 'durationMs'>,
-): RunResult {
+  if (stopped === 'cancelled') return { ...unavailable('cancelled', 'The run was cancelled.'), durationMs };
+  if (output.full)
+    return limited('output_limit', `more than ${limits.outputBytes} bytes of output`, durationMs);
+  if (stopped === 'timeout') return limited('timeout', `more than ${limits.timeoutMs} ms`, durationMs);
+  if (OOMKilled) return limited('oom', `more than ${limits.memoryMb} MB of memory`, durationMs);
   return {
-    status,
-    exitCode: null,
-    ...text,
-    reason: { code: status, text: `The code was stopped: it used ${what}.` },
+    status: exitCode === 0 ? 'ok' : 'error',
+    exitCode,
+    durationMs,
+    reason: null,
+    artefacts: await readArtefacts(artefacts, output.tar),
   };
 }
 
-function failure(error: unknown, job: Job, image: string): RunResult {
+function limited(status: 'output_limit' | 'timeout' | 'oom', what: string, durationMs: number): Ending {
+  return {
+    status,
+    exitCode: null,
+    durationMs,
+    reason: { code: status, text: `The code was stopped: it used ${what}.` },
+    artefacts: [],
+  };
+}
+
+function failure(error: unknown, job: Job, image: string): Ending {
   const message = error instanceof Error ? error.message : String(error);
   if (/executable file not found|no such file or directory.*exec|exec:.*not found/i.test(message)) {
     const text = `The sandbox image ${image} cannot run ${job.language}.`;
     return { ...unavailable('language_unavailable', text), status: 'error' };
   }
-  if (statusOf(error) === 404)
-    return unavailable('image_missing', `Docker does not have the image ${image}.`);
+  if (statusOf(error) === 404) {
+    const text = `Docker does not have the image ${image}; npm run build:sandbox builds the default ones.`;
+    return unavailable('image_missing', text);
+  }
   if (statusOf(error) === undefined)
     return unavailable('docker_unreachable', 'The runner cannot reach Docker.');
   return unavailable(

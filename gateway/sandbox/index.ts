@@ -1,3 +1,4 @@
 export { createSandbox, type Sandbox } from './client.ts';
-export type { RunRequest, RunResult } from './contract.ts';
+export { Language, type RunRequest, type RunResult } from './contract.ts';
+export { defaultImages } from './images.ts';
 export { startRunner, type Runner } from './runner.ts';

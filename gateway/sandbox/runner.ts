@@ -1,11 +1,16 @@
-import { timingSafeEqual } from 'node:crypto';
+import { chmodSync, rmSync, statSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import Docker from 'dockerode';
 import express, { type NextFunction, type Request, type Response } from 'express';
+import type { z } from 'zod';
 import { GatehouseError, toProblem, type Logger } from '../config/index.ts';
 import { hashToken } from '../envelope/index.ts';
-import { RunRequestSchema, unavailable, type RunResult } from './contract.ts';
-import { createEngine } from './engine.ts';
+import { receive } from './body.ts';
+import { unavailable, type EventSchema, type Language } from './contract.ts';
+import { Engine, type Warmth } from './engine.ts';
+import { Images } from './images.ts';
+import { orderKey, Orders, type RunOrder } from './order.ts';
+import type { OutputName } from './output.ts';
 import { Turns } from './turns.ts';
 
 /** A runner that listens. */
@@ -15,33 +20,47 @@ export interface Runner {
   stop(): Promise<void>;
 }
 
-/**
- * Starts the runner: a small HTTP server, the only part of Gatehouse that talks to Docker.
- * `POST /runs` takes a `RunRequest` and answers a `RunResult`; `GET /healthz` says whether Docker answers.
- * @param token what callers must present; its hash also names this runner's containers
- * @param parallel runs at once; `queue` more may wait, others are answered `sandbox_unavailable`
- * @throws GatehouseError `GH-SANDBOX-001` without a usable token
- */
-export async function startRunner(options: {
-  host: string;
-  port: number;
+export interface RunnerOptions {
+  /** Where to listen: an address, or the path of a Unix socket that only this user may open. */
+  listen: { host: string; port: number } | { socket: string };
+  /** What the gateway signs its orders with; its hash also names this runner's containers. */
   token: string;
-  image: string;
+  images: Record<Language, string>;
+  /** A runtime of the engine, such as runsc or kata, for every container. */
+  runtime?: string | undefined;
   log: Logger;
   docker?: Docker;
+  /** Runs at once; `queue` more may wait, others are answered `sandbox_unavailable`. */
   parallel?: number;
   queue?: number;
-}): Promise<Runner> {
-  const { token, image, log } = options;
+  warmth?: Warmth;
+}
+
+/**
+ * Starts the runner: a small HTTP server, the only part of Gatehouse that talks to Docker.
+ * `POST /runs` takes a signed order in `Gatehouse-Order` and its body, and answers lines of JSON: output as it comes, at last
+ * the ending. `GET /healthz` says whether Docker answers.
+ * @throws GatehouseError `GH-SANDBOX-001` without a usable token, `-009` where the socket's path is taken
+ */
+export async function startRunner(options: RunnerOptions): Promise<Runner> {
+  const { token, images, runtime, log } = options;
   if (token.length < 32) {
     throw new GatehouseError('GH-SANDBOX-001', 'The runner has no token of at least 32 characters.', {
       status: 500,
       next: 'Set GATEHOUSE_RUNNER_TOKEN or GATEHOUSE_RUNNER_TOKEN_FILE, and store the same as the secret runner/token.',
     });
   }
-  const expected = hashToken(token);
   const docker = options.docker ?? new Docker();
-  const engine = createEngine({ docker, image, runner: expected.toString('hex').slice(0, 16), log });
+  const pinned = new Images(docker, images, log);
+  const engine = new Engine({
+    docker,
+    images: pinned,
+    runner: hashToken(token).toString('hex').slice(0, 16),
+    runtime,
+    warmth: options.warmth ?? { max: 4, idleMs: 300_000 },
+    log,
+  });
+  const orders = new Orders(orderKey(token));
   const turns = new Turns(options.parallel ?? 2, options.queue ?? 32);
   const stopping = new AbortController();
   const running = new Set<Promise<unknown>>();
@@ -53,34 +72,33 @@ export async function startRunner(options: {
       () => true,
       () => false,
     );
-    response.status(ok ? 200 : 503).json({ docker: ok, image });
+    response.status(ok ? 200 : 503).json({ docker: ok, images, waiting: engine.waiting() });
   });
-  app.use((request, _response, next) => {
-    const given = /^Bearer (\S+)$/.exec(request.headers.authorization ?? '')?.[1] ?? '';
-    if (timingSafeEqual(hashToken(given), expected)) return next();
-    throw new GatehouseError('GH-SANDBOX-002', 'The token is missing or wrong.', { status: 401 });
-  });
-  app.post('/runs', express.json({ limit: '1mb' }), async (request, response) => {
-    const job = RunRequestSchema.safeParse(request.body);
-    if (!job.success) {
-      const [issue] = job.error.issues;
-      const field = issue?.path.join('.') ?? '';
-      throw new GatehouseError('GH-SANDBOX-003', `The run is not usable: ${field} ${issue?.message ?? ''}`, {
-        field,
-      });
-    }
+  app.post('/runs', async (request, response) => {
+    // Before the body is read: who may not order is not listened to.
+    const order = await orders.take(request.get('gatehouse-order') ?? '');
+    permit(order, images);
     const gone = new AbortController();
     response.on('close', () => gone.abort());
     const signal = AbortSignal.any([gone.signal, stopping.signal]);
-    const work: Promise<RunResult> = turns.run(
-      () => engine.run(job.data, signal),
+    const send = (event: z.input<typeof EventSchema>): void =>
+      void response.write(`${JSON.stringify(event)}\n`);
+    response.type('application/x-ndjson');
+    const job = { ...order, body: receive(request, order) };
+    const pass = (name: OutputName, chunk: Buffer): void => {
+      const data = chunk.toString('base64');
+      send(name === 'stdout' ? { stdout: data } : { stderr: data });
+    };
+    const work = turns.run(
+      () => engine.run(job, pass, signal),
       () => unavailable('busy', 'The sandbox has too many runs waiting; try again in a moment.'),
     );
     running.add(work);
     try {
-      const result = await work;
-      log.info({ status: result.status, reason: result.reason?.code, ms: result.durationMs }, 'run');
-      response.json(result);
+      const ending = await work;
+      log.info({ status: ending.status, reason: ending.reason?.code, ms: ending.durationMs }, 'run');
+      send({ ending });
+      response.end();
     } finally {
       running.delete(work);
     }
@@ -89,8 +107,10 @@ export async function startRunner(options: {
     throw new GatehouseError('GH-SANDBOX-004', 'There is nothing here.', { status: 404 });
   });
   app.use((error: unknown, _request: Request, response: Response, _next: NextFunction) => {
-    const problem = toProblem(fromBodyParser(error));
+    const problem = toProblem(error);
     if (problem.status >= 500) log.error({ err: error }, 'request');
+    // What is left of the body is not worth reading.
+    response.set('connection', 'close');
     response.status(problem.status).type('application/problem+json').json(problem);
   });
 
@@ -99,31 +119,55 @@ export async function startRunner(options: {
     (error: unknown) => log.warn({ err: error }, 'Docker does not answer; runs are refused until it does'),
   );
   // A pull may take minutes; until it is done, runs are answered image_missing.
-  void engine
-    .prepare()
-    .catch((error: unknown) => log.warn({ err: error, image }, 'the sandbox image is not available'));
+  const prepared = pinned.prepare().then(() => engine.warm());
 
-  const server = app.listen(options.port, options.host);
+  const { listen } = options;
+  if ('socket' in listen) freeSocket(listen.socket);
+  const server = 'socket' in listen ? app.listen(listen.socket) : app.listen(listen.port, listen.host);
   await new Promise<void>((resolve, reject) => {
     server.once('listening', resolve);
     server.once('error', reject);
   });
-  const { port } = server.address() as AddressInfo;
+  if ('socket' in listen) chmodSync(listen.socket, 0o600);
   return {
-    url: `http://${options.host.includes(':') ? `[${options.host}]` : options.host}:${port}`,
+    url: 'socket' in listen ? `unix:${listen.socket}` : urlOf(listen.host, server.address() as AddressInfo),
     async stop() {
       const closed = new Promise((resolve) => server.close(resolve));
       stopping.abort();
       await Promise.allSettled(running);
+      await engine.stop();
+      void prepared;
       server.closeAllConnections();
       await closed;
     },
   };
 }
 
-function fromBodyParser(error: unknown): unknown {
-  const status = (error as { status?: number } | null)?.status;
-  if (error instanceof GatehouseError || status === undefined || status >= 500) return error;
-  const text = status === 413 ? 'The request is too large.' : 'The request is not JSON.';
-  return new GatehouseError('GH-SANDBOX-003', text, { status });
+const urlOf = (host: string, { port }: AddressInfo): string =>
+  `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+
+/** Removes the socket of a runner that is gone; anything else at that path stays. */
+function freeSocket(path: string): void {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (!found) return;
+  if (!found.isSocket()) {
+    throw new GatehouseError('GH-SANDBOX-009', `${path} is there and is no socket.`, {
+      next: 'Name another path with --socket.',
+    });
+  }
+  rmSync(path);
+}
+
+/** Whatever the configuration does not list is refused; that no mount or capability can be asked for is the order's schema. */
+function permit(order: RunOrder, images: Record<Language, string>): void {
+  const refuse = (field: string, text: string): GatehouseError =>
+    new GatehouseError('GH-SANDBOX-008', text, {
+      status: 403,
+      field,
+      next: 'Ask for what the runner is configured for; docs/sandbox.md says how to configure it.',
+    });
+  if (order.network !== 'none') throw refuse('run.network', 'The runner offers no such network.');
+  if (order.image !== undefined && order.image !== images[order.language]) {
+    throw refuse('run.image', `The runner has no such image for ${order.language}.`);
+  }
 }

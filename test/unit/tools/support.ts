@@ -105,6 +105,8 @@ export async function bench(
           stderr: '',
           durationMs: 0,
           reason: { code: 'no_runner', text: 'No sandbox runner is configured.' },
+          artefacts: [],
+          encoding: { stdout: 'utf8', stderr: 'utf8' },
         }),
     },
   });

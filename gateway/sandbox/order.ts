@@ -1,0 +1,136 @@
+import { createSecretKey, randomUUID, type KeyObject } from 'node:crypto';
+import { errors, jwtVerify, SignJWT } from 'jose';
+import { z } from 'zod';
+import { GatehouseError } from '../config/index.ts';
+import { bounds, Language, LimitsSchema, WorkPath } from './contract.ts';
+import { mostTarBytes } from './files.ts';
+
+/** What a run order asks for. Its body is the tar of its files, stdin and the code, one after the other. */
+const RunSchema = z.strictObject({
+  language: Language,
+  /** One of the runner's images for this language; its default one where it is not named. */
+  image: z.string().optional(),
+  /** Only what the runner's configuration lists; `none` so far. */
+  network: z.string(),
+  limits: LimitsSchema,
+  artefacts: z.array(WorkPath).max(bounds.artefacts),
+  bytes: z.strictObject({
+    files: z.number().int().min(0).max(mostTarBytes, `is longer than ${mostTarBytes} bytes`),
+    stdin: z.number().int().min(0).max(bounds.stdinBytes, `is longer than ${bounds.stdinBytes} bytes`),
+    code: z
+      .number()
+      .int()
+      .min(1, 'is empty')
+      .max(bounds.codeBytes, `is longer than ${bounds.codeBytes} bytes`),
+  }),
+  sha256: z.hex().length(64),
+});
+
+const ClaimsSchema = z.strictObject({
+  aud: z.literal('gatehouse-runner'),
+  jti: z.uuid(),
+  iat: z.number(),
+  exp: z.number(),
+  run: RunSchema,
+});
+
+export type RunOrder = z.output<typeof RunSchema>;
+
+/** How long an order may be on its way, and how far the clocks of both sides may differ; seconds. */
+const lifetime = 20;
+const skew = 5;
+
+/** The key of both sides. @param secret what gateway and runner share; it never travels */
+export const orderKey = (secret: string): KeyObject => createSecretKey(secret, 'utf8');
+
+/**
+ * Signs one run order (JWT, HS256): it names its body by digest, can be used once and only for some seconds.
+ */
+export async function signOrder(
+  key: KeyObject,
+  run: z.input<typeof RunSchema>,
+  now = Date.now(),
+): Promise<string> {
+  return new SignJWT({ run })
+    .setProtectedHeader({ alg: 'HS256' })
+    .setAudience('gatehouse-runner')
+    .setJti(randomUUID())
+    .setIssuedAt(now / 1000)
+    .setExpirationTime(now / 1000 + lifetime)
+    .sign(key);
+}
+
+/** The runner's side: takes each order once. */
+export class Orders {
+  readonly #key: KeyObject;
+  readonly #now: () => number;
+  readonly #since: number;
+  readonly #used = new Map<string, number>();
+
+  /** @param now milliseconds; orders from before the first call are refused, as their use may be forgotten */
+  constructor(key: KeyObject, now: () => number = Date.now) {
+    this.#key = key;
+    this.#now = now;
+    this.#since = now() / 1000;
+  }
+
+  /**
+   * @returns what the order asks for; it is used up by that
+   * @throws GatehouseError `GH-SANDBOX-002` not signed by the gateway, `-006` late, early or from before the start,
+   * `-007` used before, `-003` not usable
+   */
+  async take(order: string): Promise<RunOrder> {
+    const now = this.#now() / 1000;
+    const payload = await this.#payload(order, now);
+    const claims = ClaimsSchema.safeParse(payload);
+    if (!claims.success) {
+      const [issue] = claims.error.issues;
+      const at =
+        issue?.code === 'unrecognized_keys' ? [...issue.path, issue.keys[0] ?? ''] : (issue?.path ?? []);
+      const field = at.slice(1).join('.');
+      throw new GatehouseError('GH-SANDBOX-003', `The run is not usable: ${field} ${issue?.message ?? ''}`, {
+        field,
+      });
+    }
+    const { iat, exp, jti, run } = claims.data;
+    if (iat > now + skew || exp - iat > lifetime || iat < this.#since) {
+      throw outOfTime('The run order is too early, too long, or from before the runner’s start.');
+    }
+    for (const [id, until] of this.#used) {
+      if (until >= now) break;
+      this.#used.delete(id);
+    }
+    if (this.#used.has(jti)) {
+      throw new GatehouseError('GH-SANDBOX-007', 'The run order was used before.', {
+        status: 409,
+        next: 'Ask for a new run; each order is good for one.',
+      });
+    }
+    this.#used.set(jti, exp + 2 * skew);
+    return run;
+  }
+
+  async #payload(order: string, now: number): Promise<unknown> {
+    try {
+      const options = { algorithms: ['HS256'], audience: 'gatehouse-runner', clockTolerance: skew };
+      const { payload } = await jwtVerify(order, this.#key, {
+        ...options,
+        currentDate: new Date(now * 1000),
+      });
+      return payload;
+    } catch (error) {
+      if (error instanceof errors.JWTExpired) throw outOfTime('The run order is too late.');
+      throw new GatehouseError('GH-SANDBOX-002', 'The run order is not signed by this runner’s gateway.', {
+        status: 401,
+        next: 'Give the gateway’s secret runner/token and the runner’s GATEHOUSE_RUNNER_TOKEN the same value.',
+      });
+    }
+  }
+}
+
+function outOfTime(text: string): GatehouseError {
+  return new GatehouseError('GH-SANDBOX-006', text, {
+    status: 403,
+    next: 'Ask for a new run; where that fails too, set the clocks of both machines.',
+  });
+}

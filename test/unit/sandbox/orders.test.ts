@@ -1,0 +1,243 @@
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { Readable } from 'node:stream';
+import { after, before, test } from 'node:test';
+import Docker from 'dockerode';
+import { SignJWT, UnsecuredJWT } from 'jose';
+import { packTar, type TarHeader } from 'modern-tar';
+import { createLogger } from '../../../gateway/config/index.ts';
+import { receive } from '../../../gateway/sandbox/body.ts';
+import { defaultLimits } from '../../../gateway/sandbox/container.ts';
+import { checkFiles, packFiles } from '../../../gateway/sandbox/files.ts';
+import { defaultImages, startRunner, type Runner } from '../../../gateway/sandbox/index.ts';
+import { orderKey, Orders, signOrder, type RunOrder } from '../../../gateway/sandbox/order.ts';
+import { WarmPool } from '../../../gateway/sandbox/pool.ts';
+import type { Waiting } from '../../../gateway/sandbox/launch.ts';
+
+const token = 'a-token-that-is-long-enough-for-a-test';
+const key = orderKey(token);
+const code = 'echo ran';
+const run = {
+  language: 'shell',
+  network: 'none',
+  limits: defaultLimits,
+  artefacts: [] as string[],
+  bytes: { files: 0, stdin: 0, code: code.length },
+  sha256: createHash('sha256').update(code).digest('hex'),
+} as const;
+let runner: Runner;
+
+before(async () => {
+  runner = await startRunner({
+    listen: { host: '127.0.0.1', port: 0 },
+    token,
+    images: defaultImages,
+    log: createLogger('silent'),
+    docker: new Docker({ socketPath: '/nowhere/docker.sock' }),
+  });
+});
+after(() => runner.stop());
+
+/** What the runner answers: the code of its problem, or of the ending. */
+async function answerTo(order: string): Promise<[number, string]> {
+  const headers = { 'gatehouse-order': order };
+  const response = await fetch(`${runner.url}/runs`, { method: 'POST', headers, body: code });
+  const answer = (await response.json()) as { code?: string; ending?: { reason: { code: string } } };
+  return [response.status, answer.code ?? answer.ending?.reason.code ?? ''];
+}
+/** A run with one thing changed that the types do not let through. */
+const odd = (change: object): Parameters<typeof signOrder>[1] & Pick<RunOrder, 'limits' | 'artefacts'> => ({
+  ...run,
+  ...change,
+});
+
+test('an order as the gateway signs it is taken, once', async () => {
+  const order = await signOrder(key, run);
+  assert.deepEqual(await answerTo(order), [200, 'docker_unreachable']);
+  assert.deepEqual(await answerTo(order), [409, 'GH-SANDBOX-007']);
+});
+
+test('attack: an order that is not signed by the gateway is refused', async () => {
+  const good = await signOrder(key, run);
+  const [head, payload, signature] = good.split('.') as [string, string, string];
+  const claims = { ...(JSON.parse(Buffer.from(payload, 'base64url').toString()) as object), jti: 'x' };
+  const forged = [
+    '',
+    token,
+    'x.y.z',
+    await signOrder(orderKey('another-token-that-is-long-enough-too'), run),
+    `${head}.${payload}.`,
+    `${head}.${payload}.${signature.slice(0, -3)}AAA`,
+    `${head}.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.${signature}`,
+    new UnsecuredJWT({ run }).setAudience('gatehouse-runner').setIssuedAt().setExpirationTime('10s').encode(),
+    await new SignJWT({ run }).setProtectedHeader({ alg: 'HS512' }).setAudience('gatehouse-runner').sign(key),
+    await new SignJWT({ run }).setProtectedHeader({ alg: 'HS256' }).setAudience('another').sign(key),
+  ];
+  for (const order of forged) assert.deepEqual(await answerTo(order), [401, 'GH-SANDBOX-002'], order);
+});
+
+test('attack: an order that is late, early, long-lived or from before the start is refused', async () => {
+  const now = Date.now();
+  for (const at of [now - 60_000, now + 60_000, now - 10_000]) {
+    assert.deepEqual(
+      await answerTo(await signOrder(key, run, at)),
+      [403, 'GH-SANDBOX-006'],
+      String(at - now),
+    );
+  }
+  const long = new SignJWT({ run })
+    .setProtectedHeader({ alg: 'HS256' })
+    .setAudience('gatehouse-runner')
+    .setJti(crypto.randomUUID())
+    .setIssuedAt(now / 1000)
+    .setExpirationTime('1h');
+  assert.deepEqual(await answerTo(await long.sign(key)), [403, 'GH-SANDBOX-006']);
+});
+
+test('attack: an order is not forgotten as used while it is still good', async () => {
+  let now = Date.now();
+  const orders = new Orders(key, () => now);
+  const order = await signOrder(key, run, now + 4000);
+  await orders.take(order);
+  for (let second = 0; second < 60; second += 1) {
+    now += 1000;
+    await assert.rejects(orders.take(order), { name: 'GatehouseError' });
+    await orders.take(await signOrder(key, run, now));
+  }
+});
+
+test('attack: of another body than was signed, no code reaches a container', async () => {
+  const signed = await packFiles([{ path: 'a', content: Buffer.from('hello') }]);
+  const stdin = 'given';
+  const order = (files: Uint8Array, run: string): RunOrder => ({
+    ...odd({}),
+    limits: defaultLimits,
+    bytes: { files: files.byteLength, stdin: stdin.length, code: run.length },
+    sha256: createHash('sha256').update(files).update(stdin).update(run).digest('hex'),
+  });
+  const passed = async (body: Buffer, signedOrder: RunOrder): Promise<string> => {
+    const parts: Buffer[] = [];
+    const pieces = [body.subarray(0, 700), body.subarray(700)];
+    try {
+      for await (const part of receive(Readable.from(pieces), signedOrder)) parts.push(part);
+    } catch (error) {
+      assert.doesNotMatch(Buffer.concat(parts).toString(), /CODE/);
+      return (error as { code: string }).code;
+    }
+    return Buffer.concat(parts).toString();
+  };
+  const body = (files: Uint8Array, run: string, given = stdin): Buffer =>
+    Buffer.concat([files, Buffer.from(given + run)]);
+  const good = order(signed, 'CODE');
+  assert.equal(await passed(body(signed, 'CODE'), good), body(signed, 'CODE').toString());
+  for (const other of [
+    body(signed, 'CODe'),
+    body(signed, 'CODE;'),
+    body(signed, 'COD'),
+    body(signed, 'CODE', 'Given'),
+    body(
+      Uint8Array.from(signed, (byte, at) => (at === 520 ? 1 : byte)),
+      'CODE',
+    ),
+    Buffer.alloc(0),
+  ]) {
+    assert.equal(await passed(other, good), 'GH-SANDBOX-015');
+  }
+  const link = await entry({ type: 'symlink', linkname: '/etc' });
+  assert.equal(await passed(body(link, 'CODE'), order(link, 'CODE')), 'GH-SANDBOX-011');
+  assert.equal(await passed(body(signed, 'CODE\0'), order(signed, 'CODE\0')), 'GH-SANDBOX-003');
+});
+
+test('attack: an image, network, mount or capability that the runner does not list is refused', async () => {
+  const beyond: [object, number, string][] = [
+    [{ image: 'evil' }, 403, 'GH-SANDBOX-008'],
+    [{ image: defaultImages.python }, 403, 'GH-SANDBOX-008'],
+    [{ network: 'bridge' }, 403, 'GH-SANDBOX-008'],
+    [{ network: 'host' }, 403, 'GH-SANDBOX-008'],
+    [{ mounts: ['/:/host'] }, 400, 'GH-SANDBOX-003'],
+    [{ capabilities: ['SYS_ADMIN'] }, 400, 'GH-SANDBOX-003'],
+    [{ privileged: true }, 400, 'GH-SANDBOX-003'],
+    [{ user: 'root' }, 400, 'GH-SANDBOX-003'],
+    [{ runtime: 'other' }, 400, 'GH-SANDBOX-003'],
+    [{ limits: { ...defaultLimits, pids: 100_000 } }, 400, 'GH-SANDBOX-003'],
+    [{ bytes: { files: 1e9, stdin: 0, code: 8 } }, 400, 'GH-SANDBOX-003'],
+  ];
+  for (const [change, status, problem] of beyond) {
+    assert.deepEqual(
+      await answerTo(await signOrder(key, odd(change))),
+      [status, problem],
+      JSON.stringify(change),
+    );
+  }
+  const listed = await signOrder(key, { ...run, image: defaultImages.shell });
+  assert.deepEqual(await answerTo(listed), [200, 'docker_unreachable']);
+});
+
+const entry = (header: Partial<TarHeader>, body = ''): Promise<Uint8Array> =>
+  packTar([{ header: { name: 'a', size: body.length, type: 'file', ...header }, body }]);
+
+test('attack: files that leave the work folder, that are no files, or too much are refused, each by its code', async () => {
+  const bad: [Uint8Array, string][] = [
+    [await entry({ name: '../a' }), '010'],
+    [await entry({ name: '/etc/passwd' }), '010'],
+    [await entry({ name: 'a/../../b' }), '010'],
+    [await entry({ name: './a' }), '010'],
+    [await entry({ name: 'a//b' }), '010'],
+    [await entry({ name: 'a\nb' }), '010'],
+    [await entry({ name: 'a\\b' }), '010'],
+    [await entry({ name: 'x'.repeat(101) }), '010'],
+    [await entry({ type: 'symlink', linkname: '/etc/passwd' }), '011'],
+    [await entry({ type: 'link', linkname: 'b' }), '011'],
+    [await entry({ type: 'character-device' }), '011'],
+    [await entry({ type: 'block-device' }), '011'],
+    [await entry({ type: 'fifo' }), '011'],
+    [await entry({ name: 'a/', type: 'directory' }), '011'],
+    [
+      await packFiles(
+        Array.from({ length: 257 }, (_, at) => ({ path: `f${at}`, content: new Uint8Array() })),
+      ),
+      '012',
+    ],
+    [await packFiles([{ path: 'a', content: new Uint8Array(4_194_305) }]), '013'],
+    [new Uint8Array(700).fill(65), '014'],
+    [(await entry({}, 'hello')).subarray(0, 515), '014'],
+  ];
+  for (const [tar, number] of bad) {
+    await assert.rejects(checkFiles(tar), { code: `GH-SANDBOX-${number}` });
+  }
+  await checkFiles(await packFiles([{ path: 'folder/é.csv', content: Buffer.from('a,b') }]));
+});
+
+test('the pool grows by what it could not give, never above its maximum, and shrinks when idle', async () => {
+  const retired: unknown[] = [];
+  let [launched, over] = [0, false];
+  const pool = new WarmPool({
+    launch: () => Promise.resolve({ isOver: () => over, number: (launched += 1) } as unknown as Waiting),
+    retire: (one) => retired.push(one),
+    failed: () => undefined,
+    max: 3,
+    idleMs: 60,
+  });
+  const settle = (): Promise<unknown> => new Promise((resolve) => setImmediate(resolve));
+  pool.fill();
+  await settle();
+  assert.equal(pool.size, 1);
+  const taken = [pool.take(), pool.take(), pool.take(), pool.take(), pool.take()];
+  assert.equal(new Set(taken).size, 2, 'one container, and undefined for the others');
+  pool.fill();
+  await settle();
+  assert.equal(pool.size, 3);
+  over = true;
+  assert.equal(pool.take(), undefined, 'one that died is not handed out');
+  assert.equal(retired.length, 3);
+  over = false;
+  pool.fill();
+  await settle();
+  const deadline = Date.now() + 10_000;
+  while (pool.size > 0 && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.equal(pool.size, 0);
+  await pool.stop();
+  pool.fill();
+  await settle();
+  assert.equal(pool.size, 0, 'a stopped pool starts nothing');
+});
