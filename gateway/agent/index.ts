@@ -1,4 +1,5 @@
 export { createAgent, type Agent, type ShownRun } from './agent.ts';
-export { Allowance, createModels, tasks } from './models/index.ts';
+export { costGroups, sumCosts, type CostGroup } from './costs.ts';
+export { Allowance, createModels, inWords, tasks } from './models/index.ts';
 export { createPrompts } from './prompts/index.ts';
 export type { AgentDeps, AgentRequest } from './types.ts';

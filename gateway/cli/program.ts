@@ -3,6 +3,7 @@ import { approvalsCommand } from './approvals.ts';
 import { auditCommand } from './audit.ts';
 import { backupCommand, epochCommand, restoreCommand } from './backup/commands.ts';
 import { configCommand } from './config.ts';
+import { costsCommand } from './costs.ts';
 import { demoCommand } from './demo.ts';
 import { doctorCommand } from './doctor.ts';
 import { gatewayCommand } from './gateway.ts';
@@ -40,6 +41,7 @@ export function createProgram(): Command {
     policyCommand(),
     killSwitchCommand(),
     jobsCommand(),
+    costsCommand(),
     loginCommand(),
     logoutCommand(),
     approvalsCommand(),

@@ -23,7 +23,8 @@ after(async () => {
 const script = (reference: string) => (asked: { turns: { role: string }[] }) => {
   const results = asked.turns.filter(({ role }) => role === 'tool').length;
   if (results === 0) return calls(['ledger.balance', {}]);
-  if (results === 1) return calls(['ledger.transfer', { amount: '120.00', currency: 'EUR', payee: 'ACME', reference }]);
+  if (results === 1)
+    return calls(['ledger.transfer', { amount: '120.00', currency: 'EUR', payee: 'ACME', reference }]);
   return { text: 'Paid.' };
 };
 
@@ -31,7 +32,12 @@ const script = (reference: string) => (asked: { turns: { role: string }[] }) => 
 async function approveAll(): Promise<void> {
   const { rows } = await house.pool.query<{ id: string }>(`select id from approvals where state = 'pending'`);
   for (const { id } of rows)
-    await house.approvals.vote({ approvalId: id, principal: 'approver-a', verdict: 'approve', channel: 'web' });
+    await house.approvals.vote({
+      approvalId: id,
+      principal: 'approver-a',
+      verdict: 'approve',
+      channel: 'web',
+    });
 }
 
 // Of the questions that a model answers, only one whose answer nobody kept is asked again.
@@ -79,7 +85,9 @@ for (const [point, questions] of points) {
     assert.equal(at.model.asked.length - before, questions);
     const booked = await at.demo.query('select from ledger where reference = $1', [reference]);
     assert.equal(booked.rows.length, 1);
-    const leases = await house.pool.query(`select from leases where ended_at is null and secret = 'model/key'`);
+    const leases = await house.pool.query(
+      `select from leases where ended_at is null and secret = 'model/key'`,
+    );
     assert.equal(leases.rows.length, 0);
     assert.deepEqual(at.model.problems, []);
   });
@@ -99,7 +107,9 @@ test('of several gateways one works on a run, and one that lost it can write not
   const { id } = await house.agent.start(context, asked());
   await until(() => at.model.asked.length > before);
   // As if it had been silent for longer than its lease.
-  await house.pool.query(`update agent_runs set lease_until = now() - interval '1 second' where id = $1`, [id]);
+  await house.pool.query(`update agent_runs set lease_until = now() - interval '1 second' where id = $1`, [
+    id,
+  ]);
   second.work();
   const done = await runIn(house, context, id, 'done');
   release();
