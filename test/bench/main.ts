@@ -13,6 +13,7 @@ const benches: Record<string, () => Promise<{ bench: Bench }>> = {
   execute: () => import('./execute/bench.ts'),
   n8n: () => import('./n8n/bench.ts'),
   overhead: () => import('./overhead/bench.ts'),
+  sandbox: () => import('./sandbox/bench.ts'),
   vault: () => import('./vault/bench.ts'),
 };
 
