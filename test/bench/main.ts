@@ -14,6 +14,7 @@ const benches: Record<string, () => Promise<{ bench: Bench }>> = {
   loop: () => import('./loop/bench.ts'),
   n8n: () => import('./n8n/bench.ts'),
   overhead: () => import('./overhead/bench.ts'),
+  sandbox: () => import('./sandbox/bench.ts'),
   vault: () => import('./vault/bench.ts'),
 };
 
