@@ -239,7 +239,10 @@ describe('each system, from the chat and from a workflow', { timeout: 600_000 },
     const before = systems.github.issues.length;
     await systems.github.goAway();
     await requester.say(said);
-    await requester.answerTo(said, /Will be tried again.*GitHub cannot be reached, so it is not done yet.*until.*the outcome follows here/);
+    await requester.answerTo(
+      said,
+      /Will be tried again.*GitHub cannot be reached, so it is not done yet.*until.*the outcome follows here/,
+    );
     assert.equal(systems.github.issues.length, before);
     await systems.github.comeBack();
     await eventually('the outcome in the chat', 60_000, async () => {
