@@ -151,7 +151,7 @@ export function createPerform(deps: ToolsDeps): Perform {
       if (!missedItsRow(error) && !exceededBudget(error)) throw error;
     }
     const decision = await policy.decide(call.run, call.request);
-    return decision.grant === null ? { not: decision } : started(call, decision.grant, work, together);
+    return decision.grant === null ? { not: decision } : started(call, decision.grant, work);
   };
 
   /** Undefined where it may not be told. */

@@ -9,7 +9,14 @@ export {
   type Synced,
 } from './copies/index.ts';
 export { lastUses, secretsInUse } from './in-use.ts';
-export { createLeases, type Lease, type Leases, type LeaseTarget, type Loan } from './leases/leases.ts';
+export {
+  createLeases,
+  endLeasesOf,
+  type Lease,
+  type Leases,
+  type LeaseTarget,
+  type Loan,
+} from './leases/leases.ts';
 export { createVaultSessions, type VaultSessions } from './leases/sessions.ts';
 export {
   createRotations,

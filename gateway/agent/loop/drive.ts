@@ -1,3 +1,4 @@
+import { endLeasesOf } from '../../vault/index.ts';
 import { endHeld, letGo, MovedOn, readSteps, type Ending } from '../journal/index.ts';
 import type { Breakers } from '../models/index.ts';
 import { offerOf } from '../offered.ts';
@@ -87,9 +88,9 @@ async function hold(
 /** A question that was under way when its gateway died has its key on loan for ever. */
 async function endLostLeases(deps: AgentDeps, { id }: Claimed, last: number): Promise<void> {
   if (last === 0) return;
-  await deps.pool.query(
-    `update leases set ended_at = now() where ended_at is null and attempt_id = any($1)`,
-    [Array.from({ length: last }, (_, index) => `agent:${id}:${index + 1}`)],
+  await endLeasesOf(
+    deps.pool,
+    Array.from({ length: last }, (_, index) => `agent:${id}:${index + 1}`),
   );
 }
 

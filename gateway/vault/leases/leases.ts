@@ -62,6 +62,14 @@ const endLeases = {
     and attempt_id = any (array(select "attemptId" from json_to_recordset($1) as t ("attemptId" text)))`,
 };
 
+/** Ends what attempts have open whose process is gone. */
+export async function endLeasesOf(db: Queryable, attemptIds: readonly string[]): Promise<void> {
+  await db.query({
+    ...endLeases,
+    values: [JSON.stringify(attemptIds.map((attemptId) => ({ attemptId })))],
+  });
+}
+
 /** @param store where the values are */
 export function createLeases(store: Pick<SecretStore, 'get'> & Partial<Pick<Secrets, 'lend'>>): Leases {
   const live = new WeakSet<Lease>();
