@@ -44,7 +44,7 @@ export async function ask(
   const body = waitingCard(asked.map((card) => cardOf(deps, card)));
   if (inReply) body.link = await confirmLink(deps, tx, first[0]);
   await deps.delivery.reply(tx, {
-    message: { messageId: first[0].messageId },
+    messageId: first[0].messageId,
     id: `${cardIdOf(first[0])}:asked:${generation(first)}`,
     body,
     final: false,

@@ -81,7 +81,7 @@ async function escalate(
     body.text = `${body.text}\nIt was not decided so far, so these are asked too: ${names}.`;
   }
   await deps.delivery.reply(tx, {
-    message: { messageId: row.messageId },
+    messageId: row.messageId,
     id: `${row.id}:step:${row.stepsDone}`,
     body,
     final: false,

@@ -36,8 +36,8 @@ export async function outdate(
       },
     ]);
     const body = outdatedNotice(buildCard(deps, row), changes);
-    const message = { messageId: row.messageId };
-    await deps.delivery.reply(tx, { message, id: `${row.id}:outdated`, body, final: false });
+    const { messageId } = row;
+    await deps.delivery.reply(tx, { messageId, id: `${row.id}:outdated`, body, final: false });
     // On a card of several calls it stands beside how they all were decided, as a message of its own.
     const cardId = row.card === null ? row.id : `${row.id}:outdated`;
     await showOnCopies(deps, tx, row, { cardId, as: 'outdated', body });

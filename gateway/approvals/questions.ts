@@ -64,7 +64,7 @@ export async function askBack(
     });
     if (routes > 0) return;
     await deps.delivery.reply(tx, {
-      message: { messageId: row.messageId },
+      messageId: row.messageId,
       id: `${id}:asked`,
       body,
       final: false,
@@ -111,7 +111,7 @@ export async function answer(
 async function tellAnswer(deps: ApprovalsDeps, tx: Transaction, row: ApprovalRow, id: string): Promise<void> {
   const card = buildCard(deps, row);
   await deps.delivery.reply(tx, {
-    message: { messageId: row.messageId },
+    messageId: row.messageId,
     id: `${id}:answered`,
     body: waitingCard([card]),
     final: false,

@@ -127,7 +127,7 @@ async function tellRequester(
 ): Promise<void> {
   const next = state === 'approved' ? ' It is being carried out.' : final ? ' Nothing was done.' : '';
   await deps.delivery.reply(tx, {
-    message: { messageId },
+    messageId,
     id: `${card.id}:${state}`,
     body: {
       text: `${card.effect}: ${outcomeText(card)}${next}`,

@@ -198,7 +198,7 @@ async function conclude(
   // A vote that replaces another one of the same person is news of its own.
   const by = ballot.authenticator === undefined ? [] : [digest(ballot.authenticator).slice(7, 19)];
   await deps.delivery.reply(tx, {
-    message: { messageId: row.messageId },
+    messageId: row.messageId,
     id: [row.id, 'vote', ballot.principal, ...by].join(':'),
     body: waitingCard([openCard(deps, rows, ofFirst)]),
     final: false,

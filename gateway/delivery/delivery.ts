@@ -10,12 +10,12 @@ import { Inbox } from './inbox.ts';
 import { Linking } from './linking.ts';
 import { runContext, runOver } from './live-runs.ts';
 import { N8n } from './n8n.ts';
-import { besideTheAnswer, Outbox, post, postReply, type Parcel } from './outbox.ts';
+import { besideTheAnswer, Outbox, post, postAnswer, postReply, type Parcel } from './outbox.ts';
 import { conversationOf, sendPost } from './posts.ts';
 import { Queue } from './queue.ts';
 import { sweepRetention } from './retention.ts';
 import { Runs } from './runs.ts';
-import type { Delivery, DeliveryDeps, DeliveryHealth, Notice, OtherTrigger, Reply } from './types.ts';
+import type { Answer, Delivery, DeliveryDeps, DeliveryHealth, Notice, OtherTrigger, Reply } from './types.ts';
 
 const sweepEveryMs = 15 * 60_000;
 const pingTimeoutMs = 10_000;
@@ -56,6 +56,7 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
     runAgain: (tx, runId) => runs.again(tx, runId),
     runDone: (tx, runId) => runs.done(tx, { runId }),
     reply: (tx, reply) => sendReply(tx, runs, reply),
+    answer: (tx, answer) => sendAnswer(tx, runs, answer),
     conversation: (channel, id) => conversationOf(deps, channel, id),
     post: (tx, written) => sendPost(tx, deps, written),
     notify: (tx, notice) => sendNotice(tx, deps, notice),
@@ -163,15 +164,24 @@ async function openRun(deps: DeliveryDeps, runs: Runs, from: OtherTrigger): Retu
 }
 
 async function sendReply(tx: Transaction, runs: Runs, reply: Reply): Promise<string | null> {
-  const { id, final } = reply;
-  const [{ messageId, channel, fresh }, ended] = await Promise.all([
+  const { id, messageId, final } = reply;
+  const [{ channel, fresh }, ended] = await Promise.all([
     postReply(tx, reply),
-    final ? runs.done(tx, reply.message) : false,
+    final ? runs.done(tx, { messageId }) : false,
   ]);
   if (!fresh) return null;
-  if (final && !ended) await besideTheAnswer(tx, id);
+  if (final && !ended) besideTheAnswer(tx, id);
   const facts = { reply: id, channel, final };
   return recordReceipts(tx, [{ kind: 'reply', messageId, facts }])[0] ?? null;
+}
+
+/** In one packet with what its transaction sends before and after it. */
+function sendAnswer(tx: Transaction, runs: Runs, answer: Answer): void {
+  const { id, runId, messageId, channel } = answer;
+  postAnswer(tx, answer);
+  runs.end(tx, runId);
+  besideTheAnswer(tx, id);
+  recordReceipts(tx, [{ kind: 'reply', messageId, facts: { reply: id, channel, final: true } }]);
 }
 
 async function sendNotice(tx: Transaction, deps: DeliveryDeps, notice: Notice): Promise<number> {

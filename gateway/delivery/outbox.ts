@@ -1,8 +1,8 @@
 import type { Outgoing, Route } from '../channels/index.ts';
 import { GatehouseError } from '../config/index.ts';
-import type { Queryable } from '../db/index.ts';
+import type { Queryable, Transaction } from '../db/index.ts';
 import { Loop, settledWithin } from './loop.ts';
-import type { DeliveryDeps, Reply } from './types.ts';
+import type { Answer, DeliveryDeps, Reply } from './types.ts';
 
 /** Begins the id of what was posted by itself, and is no answer to anybody. */
 export const postPrefix = 'post:';
@@ -69,22 +69,18 @@ export async function post(tx: Queryable, parcels: readonly Parcel[]): Promise<S
 
 /**
  * Puts a reply into the outbox. Where it goes is looked up with its message, in the same statement.
- * @returns the message that it answers, and whether the reply was not there before
+ * @returns the channel that it goes to, and whether the reply was not there before
  * @throws GatehouseError `GH-DELIVERY-008` for an unknown message
  */
 export async function postReply(
   tx: Queryable,
-  { id, message, body }: Pick<Reply, 'id' | 'message' | 'body'>,
-): Promise<{ messageId: string; channel: string; fresh: boolean }> {
-  const [column, key] =
-    'runId' in message
-      ? ['(select message_id from runs where id = $2)', message.runId]
-      : ['$2', message.messageId];
-  const { rows } = await tx.query<{ message_id: string; channel: string; fresh: boolean }>({
-    name: `delivery-reply-${'runId' in message ? 'run' : 'message'}`,
+  { id, messageId, body }: Pick<Reply, 'id' | 'messageId' | 'body'>,
+): Promise<{ channel: string; fresh: boolean }> {
+  const { rows } = await tx.query<{ channel: string; fresh: boolean }>({
+    name: 'delivery-reply',
     text: `with answered as (
        select id, session_key, principal, channel, coalesce(reply_route, '{}') as route from messages
-       where id = ${column}
+       where id = $2
      ), posted as (
        insert into outbox (id, message_id, session_key, principal, channel, route, card, body, state, sent_at)
        select $1, id, session_key, principal, channel, route, id, $3,
@@ -92,27 +88,43 @@ export async function postReply(
        from answered
        on conflict (id) do nothing returning id, ${told} as told
      )
-     select answered.id as message_id, channel, posted.told is not null as fresh
+     select channel, posted.told is not null as fresh
      from answered left join posted on true`,
-    values: [id, key, storable(body), stored],
+    values: [id, messageId, storable(body), stored],
   });
   const [row] = rows;
   if (!row) {
     throw new GatehouseError('GH-DELIVERY-008', 'The message to reply to is unknown.', { status: 404 });
   }
-  return { messageId: row.message_id, channel: row.channel, fresh: row.fresh };
+  return row;
+}
+
+/** Puts the answer of a run into the outbox; the transaction fails where one with its id is there already. */
+export function postAnswer(tx: Transaction, { id, messageId, body }: Answer): void {
+  tx.send({
+    name: 'delivery-answer',
+    text: `with posted as (
+       insert into outbox (id, message_id, session_key, principal, channel, route, card, body, state, sent_at)
+       select $1, id, session_key, principal, channel, coalesce(reply_route, '{}'), id, $3,
+         case when channel = any($4) then 'sent' else 'queued' end, case when channel = any($4) then now() end
+       from messages where id = $2 returning ${told} as told
+     )
+     select 1 / count(told)::int from posted`,
+    values: [id, messageId, storable(body), stored],
+  });
 }
 
 /**
- * Makes a reply a message of its own where an earlier one has ended the run: of several calls in one run, the outcome of
- * one does not take the place of another's.
+ * Makes a reply a message of its own where another one has ended the run: of several calls in one run, the outcome of one
+ * does not take the place of another's. A run that ended in this transaction was ended by this reply.
  */
-export async function besideTheAnswer(tx: Queryable, id: string): Promise<void> {
-  await tx.query(
-    `update outbox set card = id where id = $1
-       and exists (select from runs where message_id = outbox.message_id and state = 'done')`,
-    [id],
-  );
+export function besideTheAnswer(tx: Transaction, id: string): void {
+  tx.send({
+    name: 'delivery-beside',
+    text: `update outbox set card = id where id = $1 and exists
+       (select from runs where message_id = outbox.message_id and state = 'done' and finished_at <> now())`,
+    values: [id],
+  });
 }
 
 // A tool's answer may hold what Postgres cannot store; the reader loses nothing by losing it.

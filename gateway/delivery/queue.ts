@@ -32,6 +32,13 @@ const unheard = (tx: Transaction): Db => ({
 });
 
 /**
+ * Ends turns within another statement, which `Queue.end` cannot.
+ * @param held what names their jobs in its column `job_id`
+ */
+export const turnsEndOf = (held: string): string =>
+  `delete from pgboss.job where name = '${queueName}' and id in (select job_id from ${held})`;
+
+/**
  * The queue of messages for n8n: pg-boss's `key_strict_fifo`, one key a session. A job exists exactly as long as its
  * message's turn is open: it is deleted, never failed, because a failed job would block its session for good.
  */

@@ -1,8 +1,9 @@
+import type { QueryConfig } from 'pg';
 import type { Queryable, Transaction } from '../db/index.ts';
 import { hashToken, newToken, uuidv7, type Envelope } from '../envelope/index.ts';
 import type { RunContext } from '../policy/index.ts';
 import { LiveRuns, runOver } from './live-runs.ts';
-import type { Queue } from './queue.ts';
+import { turnsEndOf, type Queue } from './queue.ts';
 import type { DeliveryDeps, Opened, RunGrant } from './types.ts';
 
 /** A message about to be worked on by n8n. */
@@ -137,27 +138,15 @@ export class Runs {
     return true;
   }
 
-  /** Ends the open run with this id or of this message. */
-  async done(tx: Transaction, which: { runId: string } | { messageId: string }): Promise<boolean> {
-    const column = 'runId' in which ? 'id' : 'message_id';
-    const { rows } = await tx.query<{ job_id: string | null }>({
-      name: `delivery-done-${column}`,
-      text: `with held as (
-         select id, job_id from runs where ${column} = $1 and state in ('running', 'waiting') for update
-       ), run as (
-         update runs r set state = 'done', finished_at = now(), job_id = null from held where r.id = held.id
-         returning r.id, r.message_id
-       ), message as (
-         update messages m set state = 'done', finished_at = now() from run where m.id = run.message_id
-         returning m.channel, m.principal
-       )
-       select job_id, pg_notify('delivery_queue', ''), pg_notify('delivery_run', held.id::text),
-         (select pg_notify('web_reply', principal) from message where channel = 'web' and principal is not null limit 1)
-       from held`,
-      values: ['runId' in which ? which.runId : which.messageId],
-    });
-    await this.#queue.end(tx, jobsOf(rows));
+  /** Ends the open run with this id or of this message. @returns whether there was one */
+  async done(tx: Queryable, which: { runId: string } | { messageId: string }): Promise<boolean> {
+    const { rows } = await tx.query(ending(which));
     return rows.length > 0;
+  }
+
+  /** `done`, of which nobody waits to hear. */
+  end(tx: Transaction, runId: string): void {
+    tx.send(ending({ runId }));
   }
 
   #newGrant(): RunGrant {
@@ -165,6 +154,27 @@ export class Runs {
     const expires = this.#deps.clock().getTime() + (approvalSeconds + 2 * runLeaseSeconds) * 1000;
     return { token: newToken('run'), expiresAt: new Date(expires).toISOString() };
   }
+}
+
+/** Ends a run, its message and its turn. It returns a row where the run was open. */
+function ending(which: { runId: string } | { messageId: string }): QueryConfig {
+  const column = 'runId' in which ? 'id' : 'message_id';
+  return {
+    name: `delivery-done-${column}`,
+    text: `with held as (
+       select id, job_id from runs where ${column} = $1 and state in ('running', 'waiting') for update
+     ), run as (
+       update runs r set state = 'done', finished_at = now(), job_id = null from held where r.id = held.id
+       returning r.id, r.message_id
+     ), message as (
+       update messages m set state = 'done', finished_at = now() from run where m.id = run.message_id
+       returning m.channel, m.principal
+     ), turn as (${turnsEndOf('held')})
+     select pg_notify('delivery_queue', ''), pg_notify('delivery_run', held.id::text),
+       (select pg_notify('web_reply', principal) from message where channel = 'web' and principal is not null limit 1)
+     from held`,
+    values: ['runId' in which ? which.runId : which.messageId],
+  };
 }
 
 function jobsOf(rows: readonly { job_id: string | null }[]): string[] {

@@ -50,14 +50,24 @@ export interface Opened {
   actor: RunContext['actor'];
 }
 
-/** A reply to the message of a run, or straight to a message. */
+/** A reply to a message. */
 export interface Reply {
-  message: { runId: string } | { messageId: string };
+  messageId: string;
   /** Makes a retry the same reply. */
   id: string;
   body: Outgoing;
   /** Ends the message's run in the same transaction. */
   final: boolean;
+}
+
+/** The reply that ends a run. */
+export interface Answer {
+  runId: string;
+  messageId: string;
+  channel: string;
+  /** Of this answer alone. */
+  id: string;
+  body: Outgoing;
 }
 
 /** A conversation that is written into without having been asked from there. */
@@ -164,6 +174,8 @@ export interface Delivery {
   runDone(tx: Transaction, runId: string): Promise<boolean>;
   /** @returns the reply's receipt, or null when a reply with this id exists already */
   reply(tx: Transaction, reply: Reply): Promise<string | null>;
+  /** Replies and ends the run, without a round trip of its own: what goes wrong fails the transaction. */
+  answer(tx: Transaction, answer: Answer): void;
   /**
    * A conversation of a channel that is switched on.
    * @throws GatehouseError `GH-DELIVERY-011` for a channel that is not, or an id that is none of it

@@ -18,6 +18,7 @@ export interface OpenRow {
   args: Record<string, unknown> | null;
   run_id: string;
   principal: string | null;
+  channel: string | null;
   actor: RunContext['actor'] | null;
   policy_version: string;
   epoch: number;
@@ -25,11 +26,12 @@ export interface OpenRow {
 
 /** To be followed by `where`. */
 export const openRows = `select a.id, a.decision_id, a.message_id, d.session_key, a.step, a.tool, a.digest, a.tries, d.args,
-    d.run_id, d.principal, r.actor, g.policy_version, g.epoch`;
+    d.run_id, d.principal, r.actor, asked.channel, g.policy_version, g.epoch`;
 export const openRowsFrom = `from attempts a
   join decisions d on d.id = a.decision_id
   join grants g on g.id = a.grant_id
-  left join runs r on r.id = d.run_id`;
+  left join runs r on r.id = d.run_id
+  left join messages asked on asked.id = a.message_id`;
 
 /** The attempt of a row. @param lease that it has open */
 export const attemptOf = (row: OpenRow, tool: Tool | undefined, lease: Lease | null): Attempt => ({
@@ -46,5 +48,7 @@ export const attemptOf = (row: OpenRow, tool: Tool | undefined, lease: Lease | n
 });
 
 /** Who asked for the call of a row; null once that is not known any more. */
-export const callerOf = ({ run_id, message_id, principal, actor }: OpenRow): Caller | null =>
-  actor && { runId: run_id, messageId: message_id, principal, actor };
+export const callerOf = ({ run_id, message_id, principal, channel, actor }: OpenRow): Caller | null =>
+  actor && channel !== null
+    ? { runId: run_id, messageId: message_id, principal, channel: { kind: channel }, actor }
+    : null;

@@ -34,7 +34,7 @@ export interface Ending {
   tokens?: number | null;
   /** It certainly had no effect, and may have one later: why, and where it was said, after how many seconds. */
   again?: { waitsFor: WaitsFor; seconds: number | undefined };
-  commit?: (tx: Transaction) => Promise<void>;
+  commit?: (tx: Transaction) => Promise<void> | void;
 }
 
 type Stored = Pick<Ending, 'result' | 'text' | 'reasons'>;

@@ -40,7 +40,9 @@ export interface Execution {
 }
 
 /** The part of a run that a connector may know. */
-export type Caller = Pick<RunContext, 'runId' | 'messageId' | 'principal' | 'actor'>;
+export type Caller = Pick<RunContext, 'runId' | 'messageId' | 'principal' | 'actor'> & {
+  channel: Pick<RunContext['channel'], 'kind'>;
+};
 
 /** Where a call goes, as far as its connector knows before it runs. */
 export type Reaches = Omit<LeaseTarget, 'tool'>;
@@ -63,7 +65,7 @@ export interface ConnectorCall {
  * records the outcome.
  */
 export type Outcome =
-  | { status: 'succeeded'; result: unknown; commit?: (tx: Transaction) => Promise<void> }
+  | { status: 'succeeded'; result: unknown; commit?: (tx: Transaction) => Promise<void> | void }
   | { status: 'failed'; reasons: Reason[]; result?: unknown }
   /** The effect may have happened, and the reasons say what is known of it; it is not tried again. */
   | { status: 'unknown'; reasons: Reason[]; result?: unknown };

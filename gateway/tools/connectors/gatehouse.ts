@@ -24,7 +24,7 @@ export interface ApprovalLists {
 
 /** The tools that are about Gatehouse itself. Each answers with `result.text`. */
 export function createGatehouseConnector(deps: {
-  delivery: Pick<Delivery, 'reply'>;
+  delivery: Pick<Delivery, 'answer'>;
   approvals: ApprovalLists;
   catalogue: Catalogue;
   results: KeptResults;
@@ -60,21 +60,17 @@ function person(call: ConnectorCall): string {
   throw new GatehouseError('GH-TOOLS-004', 'Only a known person has requests.', { status: 403 });
 }
 
-/** The attempt's id is the reply's, so a retry is the same reply; it is stored with the outcome or not at all. */
-function reply(delivery: Pick<Delivery, 'reply'>, call: ConnectorCall): Outcome {
+/** The attempt's id is the reply's; it is stored with the outcome or not at all. */
+function reply(delivery: Pick<Delivery, 'answer'>, call: ConnectorCall): Outcome {
   return {
     status: 'succeeded',
     result: {},
-    async commit(tx) {
+    commit(tx) {
       // The catalogue's schema lets no other word through.
       const tone = (call.args.outcome ?? 'done') as NonNullable<Outgoing['tone']>;
       const body = { text: String(call.args.text), tone };
-      await delivery.reply(tx, {
-        message: { runId: call.caller.runId },
-        id: call.attempt,
-        body,
-        final: true,
-      });
+      const { runId, messageId, channel } = call.caller;
+      delivery.answer(tx, { runId, messageId, channel: channel.kind, id: call.attempt, body });
     },
   };
 }

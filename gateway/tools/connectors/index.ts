@@ -25,7 +25,7 @@ const noFolder: FileFolders = { filesDir: undefined, reserved: [] };
  * @param deps.files where the files tools may work; without it they have no folder
  */
 export function createConnectors(deps: {
-  delivery: Pick<Delivery, 'reply' | 'post' | 'conversation'>;
+  delivery: Pick<Delivery, 'answer' | 'post' | 'conversation'>;
   approvals: ApprovalLists;
   catalogue: Catalogue;
   sandbox: Sandbox;

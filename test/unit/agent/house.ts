@@ -95,7 +95,9 @@ export async function openHouse(
       results: createKeptResults(pool),
       renewSecret: (name, value) => store.set(name, value),
       delivery: {
-        reply,
+        answer: (_tx, { body }) => {
+          replies.push(body.text);
+        },
         conversation: (channel, id) => ({ channel, id, route: { channel: id } }),
         post: reply,
       },

@@ -128,8 +128,7 @@ export async function openHouse(more: Partial<ApprovalsDeps> = {}): Promise<Hous
   const startsOver = { allowed: true };
   const seen: Seen = { replies: [], notices: [], waiting: [], resumed: [], again: [], done: [], grants: [] };
   const delivery: Delivery = {
-    reply: (_tx, { message, id, body, final }) => {
-      const messageId = 'messageId' in message ? message.messageId : undefined;
+    reply: (_tx, { messageId, id, body, final }) => {
       const buttons = (body.buttons ?? []).map((button) => button.value);
       const { text, link, tone } = body;
       seen.replies.push({ messageId, id, text, final, buttons, link: link?.url, tone });

@@ -15,7 +15,7 @@ describe('the outbox', () => {
   });
 
   const reply = (messageId: string, id: string, text: string, final = false): Promise<string | null> =>
-    stage.within((tx) => stage.delivery.reply(tx, { message: { messageId }, id, body: { text }, final }));
+    stage.within((tx) => stage.delivery.reply(tx, { messageId, id, body: { text }, final }));
 
   async function received(nativeId: string): Promise<string> {
     await stage.delivery.ingest([message({ nativeId, conversation: nativeId })]);
@@ -60,6 +60,49 @@ describe('the outbox', () => {
     );
   });
 
+  it('does the same for the answers of a run, each of which is stored whole or not at all', async () => {
+    const messageId = await received('o9');
+    const { rows } = await stage.database.pool.query<{ id: string }>(
+      'select id from runs where message_id = $1',
+      [messageId],
+    );
+    const runId = rows[0]?.id ?? '';
+    const answer = (id: string, text: string): Promise<void> =>
+      stage.within((tx) => {
+        stage.delivery.answer(tx, { runId, messageId, channel: 'slack', id, body: { text } });
+      });
+    await reply(messageId, 'z0', 'needs you');
+    await answer('z1', 'noted about 7');
+    assert.equal(await stage.stateOf(messageId), 'done');
+    await answer('z2', 'noted about 8');
+    await assert.rejects(answer('z2', 'noted about 9'), { code: '23505' });
+    await until('all', () => stage.channel.sent.length === 3);
+    const edits = new Map(
+      stage.channel.sent.map(({ message: { text }, previous }) => [text, previous !== null]),
+    );
+    assert.deepEqual(Object.fromEntries(edits), {
+      'needs you': false,
+      'noted about 7': true,
+      'noted about 8': false,
+    });
+    const receipts = await stage.database.pool.query(
+      `select facts from receipts where kind = 'reply' and message_id = $1 and facts->>'reply' like 'z%'`,
+      [messageId],
+    );
+    assert.equal(receipts.rows.length, 3);
+    const turns = await stage.database.pool.query(
+      `select from pgboss.job where name = 'dispatch' and data->>'message' = $1`,
+      [messageId],
+    );
+    assert.equal(turns.rows.length, 0);
+    const nowhere = { runId, messageId: 'slack:T1:nothing', channel: 'slack', id: 'z3', body: { text: 'x' } };
+    await assert.rejects(
+      stage.within((tx) => {
+        stage.delivery.answer(tx, nowhere);
+      }),
+    );
+  });
+
   it('keeps the order when the first cannot be sent at once', async () => {
     const id = await received('o2');
     let failures = 1;
@@ -88,7 +131,7 @@ describe('the outbox', () => {
     await assert.rejects(
       stage.within(async (tx) => {
         await stage.delivery.reply(tx, {
-          message: { messageId: id },
+          messageId: id,
           id: 'v1',
           body: { text: 'never' },
           final: true,

@@ -197,17 +197,19 @@ export class Stage {
   /** Answers a dispatch as a workflow would: authenticate, then one final reply. */
   async answer(dispatch: Dispatch, text = `re: ${dispatch.envelope.data.content.text}`): Promise<void> {
     const run = await this.delivery.authenticateRun(dispatch.run.token);
+    const { runId, messageId, channel } = run;
     await this.within((tx) =>
-      this.delivery.reply(tx, {
-        message: { runId: run.runId },
-        id: `r:${run.messageId}`,
+      this.delivery.answer(tx, {
+        runId,
+        messageId,
+        channel: channel.kind,
+        id: `r:${messageId}`,
         body: { text },
-        final: true,
       }),
     );
   }
 
-  async within<T>(work: (tx: Parameters<Delivery['runDone']>[0]) => Promise<T>): Promise<T> {
+  async within<T>(work: (tx: Parameters<Delivery['runDone']>[0]) => T | Promise<T>): Promise<T> {
     const { transaction } = await import('../../../gateway/db/index.ts');
     return transaction(this.database.pool, work);
   }

@@ -81,9 +81,8 @@ export async function bench(
     results: createKeptResults(db.pool),
     renewSecret: (name, value) => store.set(name, value),
     delivery: {
-      reply(_tx, reply) {
-        replies.push({ id: reply.id, text: reply.body.text });
-        return Promise.resolve(null);
+      answer(_tx, answer) {
+        replies.push({ id: answer.id, text: answer.body.text });
       },
       conversation: (channel, id) => ({ channel, id, route: { channel: id } }),
       post(_tx, post) {
@@ -162,6 +161,11 @@ export async function approve(at: Bench, decision: string): Promise<string> {
 /** Makes the run known to the database, as delivery does. */
 export async function storeRun(at: Bench, run: RunContext): Promise<void> {
   at.runs.set(run.runId, run);
+  await at.db.pool.query(
+    `insert into messages (id, channel, session_key, principal, event, state)
+     values ($1, $2, $3, $4, 'message', 'running') on conflict do nothing`,
+    [run.messageId, run.channel.kind, run.sessionKey, run.principal],
+  );
   await at.db.pool.query(
     `insert into runs (id, message_id, token_hash, session_key, principal, actor, calls_left, lease_until)
      values ($1, $2, $3, $4, $5, $6, 50, now() + interval '1 minute')`,

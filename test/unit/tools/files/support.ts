@@ -41,7 +41,7 @@ export function callOf(
     attempt,
     tool,
     args,
-    caller: { runId: 'r', messageId: 'm', principal: 'p', actor: {} as never },
+    caller: { runId: 'r', messageId: 'm', principal: 'p', channel: { kind: 'web' }, actor: {} as never },
     signal: AbortSignal.timeout(20_000),
     secret,
   };
