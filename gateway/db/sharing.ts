@@ -1,6 +1,6 @@
 import { isOutage } from './errors.ts';
 import { GroupCommit } from './group-commit.ts';
-import { inOneGo, transaction, type Pool, type Queryable, type Transaction } from './pool.ts';
+import { transaction, type Pool, type Transaction } from './pool.ts';
 
 /** Work of one caller in a transaction; it may be run a second time, in another one. */
 type Work<T> = (tx: Transaction) => T | Promise<T>;
@@ -29,17 +29,6 @@ export function shareTransactions(pool: Pool): <T>(work: Work<T>) => Promise<T> 
     }
   });
   return async <T>(work: Work<T>) => valueOf<T>(await group.add(work));
-}
-
-/**
- * Reads of many callers over one connection, in one packet: what comes while some are under way goes with the next.
- * @returns runs one caller's reads
- */
-export function shareReads(pool: Pool): <T>(read: (db: Queryable) => Promise<T>) => Promise<T> {
-  const group = new GroupCommit<(db: Queryable) => Promise<unknown>, Settled>((reads) =>
-    inOneGo(pool, (db) => Promise.allSettled(reads.map(async (read) => read(db)))),
-  );
-  return async <T>(read: (db: Queryable) => Promise<T>) => valueOf<T>(await group.add(read));
 }
 
 function valueOf<T>(result: Settled): T {

@@ -1,6 +1,13 @@
 import type { Catalogue, DataClass, NextCatalogue, Tool } from '../catalogue/index.ts';
 import type { Settings } from '../config/index.ts';
-import { GroupCommit, transaction, type Pool, type Queryable, type Transaction } from '../db/index.ts';
+import {
+  GroupCommit,
+  inOneGo,
+  transaction,
+  type Pool,
+  type Queryable,
+  type Transaction,
+} from '../db/index.ts';
 import { digestOfText } from '../envelope/index.ts';
 import type { ApprovalClass, ApprovalClasses, Members } from './approval-classes.ts';
 import { chargesOf, type Charge } from './budgets.ts';
@@ -86,6 +93,8 @@ export interface Policy {
    * @param db where the facts are read: the pool, or the transaction that the judgement will be stored in
    */
   judge(db: Queryable, run: RunContext, call: Call): Promise<Judgement>;
+  /** `judge` over the pool: calls that come together are judged together, with one read of their facts. */
+  judgeTogether(run: RunContext, call: Call): Promise<Judgement>;
   /** Decides and stores: the same message, step and arguments get the same decision. */
   decide(run: RunContext, call: Call): Promise<Decision>;
   /**
@@ -228,15 +237,17 @@ export async function createPolicy(deps: {
     allowSeconds: settings.decisionSeconds,
     askSeconds: settings.approvalSeconds,
   });
-  // One lane for each version, so that a batch never mixes the rules before and after a reload.
-  const openLane = (loaded: Loaded): GroupCommit<Question, Decision> =>
-    new GroupCommit(async (batch) => {
-      const judgements = await ask(pool, loaded, batch);
+  // Lanes of their own for each version, so that a batch never mixes the rules before and after a reload.
+  const openLanes = (loaded: Loaded): Lanes => ({
+    judging: new GroupCommit((batch) => inOneGo(pool, (db) => ask(db, loaded, batch))),
+    deciding: new GroupCommit(async (batch) => {
+      const judgements = await inOneGo(pool, (db) => ask(db, loaded, batch));
       const decisions = await storeDecisions(pool, judgements, stored(loaded));
       deps.shadow?.observe(judgements.filter((judgement, index) => judgement.id === decisions[index]?.id));
       return decisions;
-    });
-  let lane = openLane(current);
+    }),
+  });
+  let lanes = openLanes(current);
   /** Decides a call that approvers have allowed beforehand. Null where they have not, or something else asks too. */
   const underStanding = async (loaded: Loaded, question: Question): Promise<Decision | null> => {
     const { run, call, tool } = question;
@@ -269,10 +280,11 @@ export async function createPolicy(deps: {
       const [judgement] = await ask(db, current, [questionOf(catalogue, run, call)]);
       return judgement as Judgement;
     },
+    judgeTogether: async (run, call) => lanes.judging.add(questionOf(catalogue, run, call)),
     // Async, so that unusable arguments reject like every other failure.
     async decide(run, call) {
       const question = questionOf(catalogue, run, call);
-      return (await underStanding(current, question)) ?? lane.add(question);
+      return (await underStanding(current, question)) ?? lanes.deciding.add(question);
     },
     async decideWithin(tx, run, call, mustConfirm) {
       const loaded = current;
@@ -339,11 +351,17 @@ export async function createPolicy(deps: {
       // In one go: no call may meet new tools under the old rules, or the other way round.
       next.catalogue.use();
       current = next;
-      lane = openLane(current);
+      lanes = openLanes(current);
       await before.engine.close?.();
     },
     stop: async () => current.engine.close?.(),
   };
+}
+
+/** Calls that come together, on their way through one version of the rules. */
+interface Lanes {
+  judging: GroupCommit<Question, Judgement>;
+  deciding: GroupCommit<Question, Decision>;
 }
 
 /** Reads everything and changes nothing. */

@@ -143,36 +143,55 @@ const finishAttempts = {
     ) select 1 / (count(*) = json_array_length($1))::int from finished`,
 };
 
-const recordedFields = 'select id, decision_id, state, result, receipt_id from attempts';
+/** One call of one message. */
+export interface CallKey {
+  messageId: string;
+  step: string;
+  digest: string;
+}
 
-/** What is recorded of this call of this message; null when it was never started. */
-export async function findAttempt(
-  db: Queryable,
-  key: { messageId: string; step: string; digest: string } | { id: string },
-): Promise<{ id: string; state: 'planned' | 'attempting' | 'finished'; execution: Execution } | null> {
-  const { rows } = await db.query<{
-    id: string;
-    decision_id: string;
-    state: 'planned' | 'attempting' | 'succeeded' | 'failed' | 'unknown';
-    result: Stored | null;
-    receipt_id: string | null;
-  }>({
-    ...('id' in key
-      ? { name: 'find-attempt-by-id', text: `${recordedFields} where id = $1`, values: [key.id] }
-      : {
-          name: 'find-attempt',
-          text: `${recordedFields} where message_id = $1 and step = $2 and digest = $3`,
-          values: [key.messageId, key.step, key.digest],
-        }),
-  });
-  const row = rows[0];
-  if (!row) return null;
-  const base = { attempt: row.id, decision: row.decision_id, replayed: true };
-  if (row.state === 'planned' || row.state === 'attempting') {
+/** What is recorded of a call that was started. */
+export interface Recorded {
+  id: string;
+  state: 'planned' | 'attempting' | 'finished';
+  execution: Execution;
+}
+
+/** Of `attempts a`, which may be joined from the outside. */
+export const recordedFields = 'a.id, a.decision_id, a.state, a.result, a.receipt_id';
+
+export interface RecordedRow {
+  id: string | null;
+  decision_id: string;
+  state: 'planned' | 'attempting' | 'succeeded' | 'failed' | 'unknown';
+  result: Stored | null;
+  receipt_id: string | null;
+}
+
+/** @returns null for the row of a call that was never started */
+export function recordedOf(row: RecordedRow): Recorded | null {
+  const { id, state } = row;
+  if (id === null) return null;
+  const base = { attempt: id, decision: row.decision_id, replayed: true };
+  if (state === 'planned' || state === 'attempting') {
     const reasons = [{ code: 'in_progress', text: 'This call was started and has no outcome yet.' }];
-    const execution = { ...base, status: 'unknown' as const, reasons, text: reasons[0]?.text };
-    return { id: row.id, state: row.state, execution };
+    return { id, state, execution: { ...base, status: 'unknown', reasons, text: reasons[0]?.text } };
   }
   const receipt = row.receipt_id ?? undefined;
-  return { id: row.id, state: 'finished', execution: { ...base, status: row.state, ...row.result, receipt } };
+  return { id, state: 'finished', execution: { ...base, status: state, ...row.result, receipt } };
+}
+
+/** What is recorded of this call of this message; null when it was never started. */
+export async function findAttempt(db: Queryable, key: CallKey | { id: string }): Promise<Recorded | null> {
+  const select = `select ${recordedFields} from attempts a where`;
+  const { rows } = await db.query<RecordedRow>(
+    'id' in key
+      ? { name: 'find-attempt-by-id', text: `${select} id = $1`, values: [key.id] }
+      : {
+          name: 'find-attempt',
+          text: `${select} message_id = $1 and step = $2 and digest = $3`,
+          values: [key.messageId, key.step, key.digest],
+        },
+  );
+  return rows[0] ? recordedOf(rows[0]) : null;
 }

@@ -1,5 +1,5 @@
 import type { Tool } from '../catalogue/index.ts';
-import { shareReads, shareTransactions, transaction, type Transaction } from '../db/index.ts';
+import { shareTransactions, transaction, type Transaction } from '../db/index.ts';
 import {
   callDigest,
   destinationsOf,
@@ -54,13 +54,12 @@ export function readied(
   deps: Pick<ToolsDeps, 'catalogue'>,
   run: RunContext,
   request: ExecuteRequest,
+  { digest }: { digest: string } = callDigest(request.tool, request.args),
 ): Ready | undefined {
   const tool = deps.catalogue.get(request.tool);
   // An object by the tool's schema, which the decision checks before anything runs.
   const args = request.args as Record<string, unknown>;
-  return (
-    tool && { run, tool, request, args, digest: callDigest(request.tool, request.args).digest, binding: null }
-  );
+  return tool && { run, tool, request, args, digest, binding: null };
 }
 
 /** What a call presents with its grant. */
@@ -81,7 +80,6 @@ export function createPerform(deps: ToolsDeps): Perform {
   const { pool, policy } = deps;
   const running = new Map<string, Promise<Execution>>();
   const alone = <T>(work: (tx: Transaction) => T | Promise<T>): Promise<T> => transaction(pool, work);
-  const reading = shareReads(pool);
   const sharedStart = shareTransactions(pool);
   const sharedEnd = shareTransactions(pool);
 
@@ -138,7 +136,7 @@ export function createPerform(deps: ToolsDeps): Perform {
     const { principal, sessionKey } = call.run;
     const charged = { tool: call.tool.name, args: call.args, principal, sessionKey };
     const waits = policy.budgeted(charged) || roomOf(call.tool)?.concurrency != null;
-    const judgement = await reading((db) => policy.judge(db, call.run, call.request));
+    const judgement = await policy.judgeTogether(call.run, call.request);
     const { grant } = judgement;
     try {
       if (grant !== null) {

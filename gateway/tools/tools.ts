@@ -1,9 +1,17 @@
 import { recordReceipts } from '../audit/index.ts';
 import { renderSentence } from '../catalogue/index.ts';
-import { shareReads, transaction, type Pool, type Queryable } from '../db/index.ts';
+import { GroupCommit, transaction, type Pool } from '../db/index.ts';
 import { callDigest, checkStep, GrantRefused, type Decision, type RunContext } from '../policy/index.ts';
 import { tryAgain } from './again.ts';
-import { findAttempt, startedBefore } from './attempts.ts';
+import {
+  findAttempt,
+  recordedFields,
+  recordedOf,
+  startedBefore,
+  type CallKey,
+  type Recorded,
+  type RecordedRow,
+} from './attempts.ts';
 import { boundNow } from './bound.ts';
 import { withBreakers } from './breaker.ts';
 import type { ToolsDeps } from './deps.ts';
@@ -40,7 +48,7 @@ export function createTools(given: ToolsDeps): Tools {
   const deps = { ...given, connectors: withBreakers(given.connectors) };
   const { pool, policy } = deps;
   const perform = createPerform(deps);
-  const reading = shareReads(pool);
+  const lookUps = new GroupCommit<Asked, Before>((asked) => lookUp(pool, asked));
 
   const recorded = async (
     key: Parameters<typeof outcomeOf>[1],
@@ -107,11 +115,11 @@ export function createTools(given: ToolsDeps): Tools {
     // A grant that was spent says by itself that there may be a recorded outcome; without one we have to look.
     if (!grant) {
       const asked = { ...key, sessionKey: run.sessionKey, tool: request.tool };
-      const { before, unused } = await reading((db) => lookUp(db, asked));
+      const { before, unused } = await lookUps.add(asked);
       if (before) return (await recorded(key, request, Promise.resolve(before))) as Execution;
       grant = unused;
     }
-    const call = readied(deps, run, request);
+    const call = readied(deps, run, request, { digest });
     if (!call) {
       if (grant) return (await recorded(key, request)) ?? denied([unknownTool]);
       return withheld(await policy.decide(run, request));
@@ -162,21 +170,41 @@ async function refusal(
   return receipt;
 }
 
-type Before = { before: Awaited<ReturnType<typeof findAttempt>>; unused: string | null };
+type Asked = CallKey & { sessionKey: string; tool: string };
+type Before = { before: Recorded | null; unused: string | null };
 
-/** What is recorded of a call, and the one live grant that its message holds for exactly this call; null where there are none or several. */
-async function lookUp(
-  db: Queryable,
-  call: { messageId: string; step: string; digest: string; sessionKey: string; tool: string },
-): Promise<Before> {
-  const [before, { rows }] = await Promise.all([
-    findAttempt(db, call),
-    db.query<{ id: string }>({
-      name: 'unused-grant',
-      text: `select id from grants where message_id = $1 and consumed_at is null and session_key = $2 and tool = $3
-        and digest = $4 and expires_at > now() limit 2`,
-      values: [call.messageId, call.sessionKey, call.tool, call.digest],
-    }),
-  ]);
-  return { before, unused: rows.length === 1 ? (rows[0]?.id ?? null) : null };
+/**
+ * What is recorded of calls, and the one live grant that a message holds for exactly such a call; null where there are none
+ * or several.
+ * @returns one entry a call, in their order
+ */
+async function lookUp(pool: Pool, asked: readonly Asked[]): Promise<Before[]> {
+  // One look-up a call: a join would be planned as a reading of the table while that is small, and stay so.
+  const { rows } = await pool.query<RecordedRow & { at: number; grants: string[] | null }>({
+    name: 'look-up-calls',
+    text: `select asked.at::int, ${recordedFields}, (
+        select array_agg(id) from (
+          select id from grants g where g.message_id = asked.message_id and g.consumed_at is null
+            and g.session_key = asked.session_key and g.tool = asked.tool and g.digest = asked.digest
+            and g.expires_at > now() limit 2
+        ) as live) as grants
+      from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[]) with ordinality
+        as asked (message_id, step, digest, session_key, tool, at)
+      left join lateral (
+        select * from attempts where message_id = asked.message_id and step = asked.step and digest = asked.digest limit 1
+      ) a on true`,
+    values: [
+      asked.map((call) => call.messageId),
+      asked.map((call) => call.step),
+      asked.map((call) => call.digest),
+      asked.map((call) => call.sessionKey),
+      asked.map((call) => call.tool),
+    ],
+  });
+  const found = new Map(rows.map((row) => [row.at, row]));
+  return asked.map((_call, index) => {
+    const row = found.get(index + 1);
+    const grants = row?.grants ?? [];
+    return { before: row ? recordedOf(row) : null, unused: grants.length === 1 ? (grants[0] ?? null) : null };
+  });
 }

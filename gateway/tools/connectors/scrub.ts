@@ -10,7 +10,7 @@ const leastPiece = 8;
  * @returns cleans one text; `cut` says that it was truncated, so that it may end within a secret
  */
 export function scrubber(secrets: readonly string[]): (text: string, cut?: boolean) => string {
-  const known = secrets.filter((secret) => secret !== '').map(formsOf);
+  const known = [...new Set(secrets)].filter((secret) => secret !== '').map(formsOf);
   const shortest = Math.min(...known.flat().map((form) => form.length));
   return (text, cut = false) => {
     if (text.length < shortest && !cut) return text;
@@ -27,11 +27,14 @@ const escapedMarks = ['&<>', `"&'+<>\``];
 
 /** A text inside a string of JSON. @param marks what stands as `\u0000` although it need not @param capitals of its digits */
 function withinJson(text: string, marks = '', capitals = false): string {
-  return Array.from(text, (mark) => {
-    if (!marks.includes(mark)) return JSON.stringify(mark).slice(1, -1);
+  const written = (part: string): string => JSON.stringify(part).slice(1, -1);
+  const escaped = (mark: string): string => {
     const digits = mark.charCodeAt(0).toString(16).padStart(4, '0');
     return `\\u${capitals ? digits.toUpperCase() : digits}`;
-  }).join('');
+  };
+  return (text.match(marks === '' ? /[^]+/g : new RegExp(`[${marks}]|[^${marks}]+`, 'g')) ?? [])
+    .map((part) => (marks.includes(part) ? escaped(part) : written(part)))
+    .join('');
 }
 
 /** The spellings of a secret, each once, the longest first. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, it } from 'node:test';
-import { shareReads, shareTransactions, transaction, type Transaction } from '../../../gateway/db/index.ts';
+import { shareTransactions, transaction, type Transaction } from '../../../gateway/db/index.ts';
 import { testDatabase, type TestDatabase } from '../../support/postgres.ts';
 
 let database: TestDatabase;
@@ -105,21 +105,5 @@ describe('shared transactions', () => {
     await Promise.allSettled([share(slow), share(failing)]);
     assert.equal(open, 0);
     assert.deepEqual(await ids(), [1]);
-  });
-});
-
-describe('shared reads', () => {
-  it('use one connection, and fail nobody for the fault of another', async () => {
-    const read = shareReads(database.pool);
-    const pid = (): Promise<number> =>
-      read(async (db) => {
-        const { rows } = await db.query<{ pid: number }>('select pg_backend_pid() as pid');
-        return rows[0]?.pid ?? 0;
-      });
-    const wrong = read((db) => db.query('select 1 / 0'));
-    const [one, failed, two] = await Promise.allSettled([pid(), wrong, pid()]);
-    assert.equal(failed.status, 'rejected');
-    assert.ok(one.status === 'fulfilled' && two.status === 'fulfilled' && one.value > 0);
-    assert.equal(one.value, two.value);
   });
 });
