@@ -2,7 +2,7 @@ import { createSecretKey, randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import type { Express } from 'express';
 import { PgBoss } from 'pg-boss';
-import { createAgent, createModels, createPrompts } from './agent/index.ts';
+import { createAgent, createModels, createPrompts, createWatch } from './agent/index.ts';
 import { createApprovals, n8nExecutions, waitingProxy } from './approvals/index.ts';
 import { createContinuity, headsFileOf, listReceipts, startSealer } from './audit/index.ts';
 import { callOf, loadCatalogue } from './catalogue/index.ts';
@@ -316,6 +316,7 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
         return outcome ?? 'dead';
       },
       approvals,
+      runs: { ...createWatch({ pool, models, catalogue }), ...agent },
       factors,
       identities: {
         question: (code: string, principal: string) => pairing.question(code, principal),
