@@ -43,6 +43,8 @@ export interface Agent {
    * @throws GatehouseError `GH-AGENT-010`, `-011`, `-012`
    */
   say(by: Steerer, id: string, text: string | null): Promise<ShownRun>;
+  /** Ends what is under way for a person in a conversation. @returns how many runs that were */
+  cancel(of: { principal: string; sessionKey: string }): Promise<number>;
   /** Begins to work on runs. */
   work(): void;
   /** Lets go of the runs under way; any gateway goes on with them. */
@@ -77,8 +79,25 @@ export function createAgent(deps: AgentDeps): Agent {
       recordReceipts(tx, [{ kind: 'agent.steered', messageId, facts }]);
       notify(tx, id);
     });
+    deps.progress?.moved(id);
     return shown(id);
   };
+
+  const stop: Agent['stop'] = (by, id) =>
+    change(by, id, 'stop', async (tx) => {
+      const { rows } = await tx.query<{ opening: Opening | null }>(
+        'select opening from agent_runs where id = $1',
+        [id],
+      );
+      const opening = rows[0]?.opening ?? null;
+      const view = opening && viewOf(opening, await readSteps(tx, id));
+      const asked = view?.open.flatMap(({ waitsFor }) => waitsFor ?? []) ?? [];
+      if (asked.length > 0) await deps.approvals.withdraw(tx, asked, 'The run of the agent was stopped.');
+      const text = ['It was stopped.', view ? achieved(view) : ''].join('\n').trim();
+      const ending = { state: 'stopped', by: 'person', result: { text } } as const;
+      await end(tx, id, ending);
+      await deps.progress?.ended(tx, id, ending);
+    });
 
   return {
     async start(context, request) {
@@ -119,19 +138,19 @@ export function createAgent(deps: AgentDeps): Agent {
           [id],
         );
       }),
-    stop: (by, id) =>
-      change(by, id, 'stop', async (tx) => {
-        const { rows } = await tx.query<{ opening: Opening | null }>(
-          'select opening from agent_runs where id = $1',
-          [id],
-        );
-        const opening = rows[0]?.opening ?? null;
-        const view = opening && viewOf(opening, await readSteps(tx, id));
-        const asked = view?.open.flatMap(({ waitsFor }) => waitsFor ?? []) ?? [];
-        if (asked.length > 0) await deps.approvals.withdraw(tx, asked, 'The run of the agent was stopped.');
-        const text = ['It was stopped.', view ? achieved(view) : ''].join('\n').trim();
-        await end(tx, id, { state: 'stopped', by: 'person', result: { text } });
-      }),
+    stop,
+    async cancel({ principal, sessionKey }) {
+      const { rows } = await pool.query<{ id: string }>(
+        'select id from agent_runs where session_key = $1 and principal = $2 and finished_at is null',
+        [sessionKey, principal],
+      );
+      const stops = await Promise.allSettled(rows.map(({ id }) => stop({ signedIn: principal }, id)));
+      for (const one of stops)
+        // One that ended meanwhile needs no end.
+        if (one.status === 'rejected' && (one.reason as GatehouseError).code !== 'GH-AGENT-011')
+          throw one.reason;
+      return stops.filter(({ status }) => status === 'fulfilled').length;
+    },
     say: (by, id, text) =>
       change(by, id, 'message', async (tx) => {
         const typed = 'signedIn' in by ? (text ?? '') : by.text;
@@ -156,13 +175,16 @@ export function createAgent(deps: AgentDeps): Agent {
         );
       }),
     work: () => worker.start(),
-    rest: () => worker.stop(),
+    async rest() {
+      deps.progress?.stop();
+      await worker.stop();
+    },
   };
 }
 
 const isOf = (by: Steerer, row: Pick<RunRow, 'principal' | 'sessionKey'>): boolean =>
   'signedIn' in by
-    ? row.principal === by.signedIn
+    ? row.principal !== null && row.principal === by.signedIn
     : row.sessionKey === by.sessionKey && row.principal === by.principal;
 
 /** Whether a request holds material that the actor did not write in the message that is served. */

@@ -1,6 +1,8 @@
 export { createAgent, type Agent, type ShownRun, type Steerer } from './agent.ts';
 export { costGroups, sumCosts, type CostGroup, type Costs } from './costs.ts';
 export { Allowance, createModels, inWords, tasks } from './models/index.ts';
+export { createProgress } from './progress.ts';
+export { cancelled } from './progress-words.ts';
 export { createPrompts } from './prompts/index.ts';
 export type { AgentDeps, AgentRequest } from './types.ts';
 export {

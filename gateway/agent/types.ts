@@ -7,6 +7,7 @@ import type { Policy, RunContext } from '../policy/index.ts';
 import type { Tools } from '../tools/index.ts';
 import type { Leases } from '../vault/index.ts';
 import type { Allowance, Models, Task } from './models/index.ts';
+import type { Progress } from './progress.ts';
 import type { Prompts } from './prompts/index.ts';
 
 export type RunState = 'queued' | 'running' | 'waiting' | 'paused' | 'done' | 'failed' | 'stopped';
@@ -121,6 +122,8 @@ export interface AgentDeps {
   /** Who asked for what in a run; null once the text of its message was deleted. */
   runContext(db: Queryable, runId: string): Promise<RunContext | null>;
   log: Logger;
+  /** Shows in chat how far runs are; without it they are shown on their page alone. */
+  progress?: Progress;
   /** Hears of each step once it is committed. */
   onStep?: (run: string, step: NewStep) => void;
 }

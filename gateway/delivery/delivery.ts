@@ -10,7 +10,7 @@ import { Inbox } from './inbox.ts';
 import { Linking } from './linking.ts';
 import { runContext, runOver } from './live-runs.ts';
 import { N8n } from './n8n.ts';
-import { besideTheAnswer, Outbox, post, postReply, type Parcel } from './outbox.ts';
+import { besideTheAnswer, Outbox, post, postReply, showProgress, type Parcel } from './outbox.ts';
 import { conversationOf, sendPost } from './posts.ts';
 import { Queue } from './queue.ts';
 import { sweepRetention } from './retention.ts';
@@ -56,12 +56,14 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
     runAgain: (tx, runId) => runs.again(tx, runId),
     runDone: (tx, runId) => runs.done(tx, { runId }),
     reply: (tx, reply) => sendReply(tx, runs, reply),
+    progress: showProgress,
     conversation: (channel, id) => conversationOf(deps, channel, id),
     post: (tx, written) => sendPost(tx, deps, written),
     notify: (tx, notice) => sendNotice(tx, deps, notice),
     notifyAll: (tx, notices) => sendNotices(tx, deps, notices),
     onAction: (handler) =>
       actions.handleWith(async (click) => (await linking.click(click)) ?? handler(click)),
+    onCancel: (handler) => actions.cancelWith(handler),
     answerLink: (code, by, yes) => linking.answer(code, by, yes),
     pong: (id) => n8n.pong(id),
     ping: () => n8n.ping(pingTimeoutMs),
