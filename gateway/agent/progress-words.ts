@@ -1,5 +1,4 @@
 import type { Outgoing } from '../channels/index.ts';
-import type { Ending } from './journal/index.ts';
 import { inWords } from './models/index.ts';
 import type { EndedBy, RunState } from './types.ts';
 
@@ -50,7 +49,7 @@ const ends: Record<EndedBy, string> = {
 
 /** Says how a run ended, without what it answered. */
 export function endedWords(
-  { state, by }: Pick<Ending, 'state' | 'by'>,
+  { state, by }: { state: RunState; by: EndedBy },
   used: { questions: number; calls: number; cost: number },
   currency: string,
 ): Pick<Outgoing, 'text' | 'tone'> {

@@ -2,22 +2,10 @@ import type { Catalogue } from '../catalogue/index.ts';
 import type { Outgoing } from '../channels/index.ts';
 import { transaction, type Queryable, type Transaction } from '../db/index.ts';
 import { endedWords, progressOf, type Progressing } from './progress-words.ts';
-import type { Ending } from './journal/index.ts';
-import type { AgentDeps } from './types.ts';
-
-/** The one message in chat that says how far a run is. */
-export interface Progress {
-  /** Something happened; it is shown in a while, together with what happens until then. */
-  moved(run: string): void;
-  /** Shows nothing of this run until it moves again: people are asked, and their card takes the place. */
-  quiet(run: string): Promise<void>;
-  /** Shows how a run ended, in the transaction that ends it, so that nothing follows it. */
-  ended(tx: Transaction, run: string, ending: Ending): Promise<void>;
-  stop(): void;
-}
+import type { AgentDeps, Progress } from './types.ts';
 
 /** Where progress is shown. */
-export interface Chat {
+interface Chat {
   /** Edits the message that answers a run's own. @returns false where there is none to be edited now */
   progress(
     tx: Transaction,

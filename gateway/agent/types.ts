@@ -1,13 +1,12 @@
 import type { Approvals } from '../approvals/index.ts';
 import type { Catalogue } from '../catalogue/index.ts';
 import type { Logger } from '../config/index.ts';
-import type { Pool, Queryable, Signals } from '../db/index.ts';
+import type { Pool, Queryable, Signals, Transaction } from '../db/index.ts';
 import type { EgressClient } from '../egress/index.ts';
 import type { Policy, RunContext } from '../policy/index.ts';
 import type { Tools } from '../tools/index.ts';
 import type { Leases } from '../vault/index.ts';
 import type { Allowance, Models, Task } from './models/index.ts';
-import type { Progress } from './progress.ts';
 import type { Prompts } from './prompts/index.ts';
 
 export type RunState = 'queued' | 'running' | 'waiting' | 'paused' | 'done' | 'failed' | 'stopped';
@@ -105,6 +104,17 @@ export interface Claimed {
   request: AgentRequest | null;
   opening: Opening | null;
   lastStep: number;
+}
+
+/** The one message in chat that says how far a run is. */
+export interface Progress {
+  /** Something happened; it is shown in a while, together with what happens until then. */
+  moved(run: string): void;
+  /** Shows nothing of this run until it moves again: people are asked, and their card takes the place. */
+  quiet(run: string): Promise<void>;
+  /** Shows how a run ended, in the transaction that ends it, so that nothing follows it. */
+  ended(tx: Transaction, run: string, ending: { state: RunState; by: EndedBy }): Promise<void>;
+  stop(): void;
 }
 
 /** What the agent is built from. */

@@ -1,6 +1,7 @@
 import { Router, type Express } from 'express';
 import { approvalRoutes } from './approvals.ts';
 import { chatRoutes } from './chat.ts';
+import { costRoutes } from './costs.ts';
 import type { WebDeps } from './deps.ts';
 import { docsRoutes } from './docs.ts';
 import { doctorRoutes } from './doctor.ts';
@@ -44,6 +45,7 @@ export function mountWeb(app: Express, deps: WebDeps): { stop(): void } {
     factorRoutes(deps),
     terminalRoutes(deps),
     runs.router,
+    costRoutes(deps),
     receiptRoutes(deps),
     policyRoutes(deps),
     doctorRoutes(deps),

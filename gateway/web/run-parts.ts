@@ -10,7 +10,7 @@ import type { Viewer } from './session.ts';
 interface Wait {
   id: string;
   /** Null where the viewer may not read the request. */
-  card: Pick<ApprovalCard, 'sentence' | 'approvers' | 'deadline'> | null;
+  card: Pick<ApprovalCard, 'sentence' | 'facts' | 'approvers' | 'deadline'> | null;
 }
 
 /** A run in the list, with who it is of and whom it waits for. */
