@@ -99,8 +99,9 @@ export function runRoutes(deps: WebDeps): { router: Router; stop(): void } {
     signedInForm(deps, async (viewer, request, response) => {
       // Who may only watch steers nothing, and is told what a stranger is told.
       const { id } = await found(deps, { principal: viewer.principal, all: false }, request);
-      const text = field(request, 'text').replaceAll('\r\n', '\n').slice(0, maxText);
+      const text = field(request, 'text').replaceAll('\r\n', '\n');
       try {
+        if (text.length > maxText) throw tooLong(text);
         await act({ signedIn: viewer.principal }, id, text);
       } catch (error) {
         const problem = toProblem(error);
@@ -143,6 +144,13 @@ const watcherOf = ({ principal, seesAllReceipts }: Viewer): Watcher => ({ princi
 const pageOf = ({ query }: Request): string => (typeof query.page === 'string' ? query.page : '');
 const idOf = (value: unknown): string | null =>
   typeof value === 'string' && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(value) ? value : null;
+
+const tooLong = ({ length }: string): GatehouseError =>
+  new GatehouseError('GH-WEB-071', `The message has ${length} characters; ${maxText} is the most.`, {
+    status: 400,
+    field: 'text',
+    next: 'Shorten it, or send it in parts.',
+  });
 
 /** @throws GatehouseError 404 `GH-WEB-070`, the same for a run of others and for none */
 async function found(deps: WebDeps, watcher: Watcher, { params }: Request): Promise<WatchedRun> {

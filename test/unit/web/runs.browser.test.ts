@@ -16,7 +16,6 @@ describe('the page of a run in a browser', { skip }, () => {
     const { context, page, problems } = await pages.open('requester');
     await page.goto(`${pages.web.base}/runs/${id}`);
     await page.fill('#text', 'Only those of May');
-    await page.locator('#s-2').waitFor({ state: 'detached' });
     await page.locator('details.said-by > summary').first().click();
     await addSteps(pool, id, call('c1_0', 'ledger.balance', '{}'), 3);
     await pool.query(`select pg_notify('agent_runs', $1)`, [id]);

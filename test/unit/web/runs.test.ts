@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, it } from 'node:test';
+import { GatehouseError } from '../../../gateway/config/index.ts';
 import { addRun, addSteps, call, question } from './agent-runs.ts';
 import { startWeb, type WebStandIn } from './stand-in.ts';
 import { asNew, visits } from './visit.ts';
@@ -168,6 +169,21 @@ describe('steering a run', () => {
       ['stop', by, id],
       ['say', by, id, 'Only May,\nplease.'],
     ]);
+  });
+
+  it('says what was wrong, and keeps what was typed', async () => {
+    const id = await addRun(web.pool);
+    const { cookie, csrf } = form();
+    const long = await post(`/runs/${id}/messages`, { csrf, text: 'x'.repeat(20_001) }, { cookie });
+    assert.equal(long.status, 400);
+    assert.match(long.text, /GH-WEB-071/);
+    web.state.refuse = new GatehouseError('GH-AGENT-011', 'The run is over: done.', { status: 409 });
+    const late = await post(`/runs/${id}/messages`, { csrf, text: 'Only May <b>' }, { cookie });
+    web.state.refuse = null;
+    assert.equal(late.status, 409);
+    assert.match(late.text, /The run is over: done\./);
+    assert.match(late.text, /Only May &lt;b&gt;/);
+    assert.deepEqual(web.state.steered, []);
   });
 
   it('does nothing for a stranger, a reviewer, a forged form or another site', async () => {
