@@ -2,7 +2,14 @@ import { createSecretKey, randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import type { Express } from 'express';
 import { PgBoss } from 'pg-boss';
-import { createAgent, createModels, createPrompts } from './agent/index.ts';
+import {
+  cancelled,
+  createAgent,
+  createModels,
+  createProgress,
+  createPrompts,
+  createWatch,
+} from './agent/index.ts';
 import { createApprovals, n8nExecutions, waitingProxy } from './approvals/index.ts';
 import { createContinuity, headsFileOf, listReceipts, startSealer } from './audit/index.ts';
 import { callOf, loadCatalogue } from './catalogue/index.ts';
@@ -231,6 +238,7 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
   });
   const agent = createAgent({
     ...{ pool, signals, policy, catalogue, tools, approvals, leases, egress, models, prompts, log },
+    progress: createProgress({ pool, catalogue, models, log, chat: delivery, publicUrl: settings.publicUrl }),
     runContext: (db, id) => delivery.runContext(db, id),
   });
   const sealer = await startSealer({ pool, headsFile: headsFileOf(settings.dataDir), log });
@@ -239,6 +247,7 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
   if (sealer.unwitnessed) epoch.bump();
 
   delivery.onAction((click) => approvals.click(click));
+  delivery.onCancel(async (of) => cancelled(await agent.cancel(of)));
   const accept = acceptor(delivery);
   const routes = apiRoutes({ pool, policy, catalogue: () => catalogue, approvals, delivery, tools, agent });
   const reloader = createReloader(
@@ -316,6 +325,7 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
         return outcome ?? 'dead';
       },
       approvals,
+      runs: { ...createWatch({ pool, models, catalogue }), ...agent },
       factors,
       identities: {
         question: (code: string, principal: string) => pairing.question(code, principal),

@@ -19,6 +19,9 @@ export interface ShownRun extends Omit<RunRow, 'messageId' | 'sessionKey'> {
   steps: Pick<Step, 'number' | 'kind' | 'model' | 'tokensIn' | 'tokensOut' | 'cost' | 'facts' | 'at'>[];
 }
 
+/** Who steers: a run token, in its own conversation, or a run's own person, signed in. */
+export type Steerer = RunContext | { signedIn: string };
+
 /** Runs language models on requests: durable, within budgets, and with no power of their own. */
 export interface Agent {
   /**
@@ -29,17 +32,19 @@ export interface Agent {
   /** @throws GatehouseError `GH-AGENT-010` for a run that is not of this actor and conversation */
   show(context: RunContext, id: string): Promise<ShownRun>;
   /** Holds a run after the step that it is at. @throws GatehouseError `GH-AGENT-010`, `-011` */
-  pause(context: RunContext, id: string): Promise<ShownRun>;
+  pause(by: Steerer, id: string): Promise<ShownRun>;
   /** @throws GatehouseError `GH-AGENT-010`, `-011` */
-  resume(context: RunContext, id: string): Promise<ShownRun>;
+  resume(by: Steerer, id: string): Promise<ShownRun>;
   /** Ends a run, and takes back what it asked people. @throws GatehouseError `GH-AGENT-010`, `-011` */
-  stop(context: RunContext, id: string): Promise<ShownRun>;
+  stop(by: Steerer, id: string): Promise<ShownRun>;
   /**
    * Adds a message that the model reads before its next step.
-   * @param text without one, what the person wrote in the message of this context
+   * @param text of a run token without one: what the person wrote in the message that is served
    * @throws GatehouseError `GH-AGENT-010`, `-011`, `-012`
    */
-  say(context: RunContext, id: string, text: string | null): Promise<ShownRun>;
+  say(by: Steerer, id: string, text: string | null): Promise<ShownRun>;
+  /** Ends what is under way for a person in a conversation. @returns how many runs that were */
+  cancel(of: { principal: string; sessionKey: string }): Promise<number>;
   /** Begins to work on runs. */
   work(): void;
   /** Lets go of the runs under way; any gateway goes on with them. */
@@ -57,24 +62,42 @@ export function createAgent(deps: AgentDeps): Agent {
     const steps = (await readSteps(pool, id)).map(({ content: _said, digest: _digest, ...step }) => step);
     return { ...rest, currency: models.file()?.currency ?? 'EUR', steps };
   };
-  /** Changes a run of this actor and conversation under its lock. */
+  /** Changes a run of this steerer's under its lock. */
   const change = async (
-    context: RunContext,
+    by: Steerer,
     id: string,
     what: string,
     work: (tx: Transaction, row: RunRow) => Promise<void>,
   ): Promise<ShownRun> => {
     await transaction(pool, async (tx) => {
       const row = await readRun(tx, id, true);
-      if (!row || !isOf(context, row)) throw refusals.unknown();
+      if (!row || !isOf(by, row)) throw refusals.unknown();
       if (row.finishedAt !== null) throw refusals.over(row.state);
       await work(tx, row);
-      const facts = { agentRun: id, what, by: context.principal };
-      recordReceipts(tx, [{ kind: 'agent.steered', messageId: context.messageId, facts }]);
+      const facts = { agentRun: id, what, by: row.principal };
+      const messageId = 'signedIn' in by ? row.messageId : by.messageId;
+      recordReceipts(tx, [{ kind: 'agent.steered', messageId, facts }]);
       notify(tx, id);
     });
+    deps.progress?.moved(id);
     return shown(id);
   };
+
+  const stop: Agent['stop'] = (by, id) =>
+    change(by, id, 'stop', async (tx) => {
+      const { rows } = await tx.query<{ opening: Opening | null }>(
+        'select opening from agent_runs where id = $1',
+        [id],
+      );
+      const opening = rows[0]?.opening ?? null;
+      const view = opening && viewOf(opening, await readSteps(tx, id));
+      const asked = view?.open.flatMap(({ waitsFor }) => waitsFor ?? []) ?? [];
+      if (asked.length > 0) await deps.approvals.withdraw(tx, asked, 'The run of the agent was stopped.');
+      const text = ['It was stopped.', view ? achieved(view) : ''].join('\n').trim();
+      const ending = { state: 'stopped', by: 'person', result: { text } } as const;
+      await end(tx, id, ending);
+      await deps.progress?.ended(tx, id, ending);
+    });
 
   return {
     async start(context, request) {
@@ -101,13 +124,13 @@ export function createAgent(deps: AgentDeps): Agent {
       if (!row || !isOf(context, row)) throw refusals.unknown();
       return shown(id);
     },
-    pause: (context, id) =>
-      change(context, id, 'pause', async (tx, { state }) => {
+    pause: (by, id) =>
+      change(by, id, 'pause', async (tx, { state }) => {
         if (state === 'paused') return;
         await tx.query(`update agent_runs set state = 'paused' where id = $1`, [id]);
       }),
-    resume: (context, id) =>
-      change(context, id, 'resume', async (tx, { state }) => {
+    resume: (by, id) =>
+      change(by, id, 'resume', async (tx, { state }) => {
         if (state !== 'paused') return;
         await tx.query(
           `update agent_runs set state = case when owner is not null then 'running'
@@ -115,25 +138,27 @@ export function createAgent(deps: AgentDeps): Agent {
           [id],
         );
       }),
-    stop: (context, id) =>
-      change(context, id, 'stop', async (tx) => {
-        const { rows } = await tx.query<{ opening: Opening | null }>(
-          'select opening from agent_runs where id = $1',
-          [id],
-        );
-        const opening = rows[0]?.opening ?? null;
-        const view = opening && viewOf(opening, await readSteps(tx, id));
-        const asked = view?.open.flatMap(({ waitsFor }) => waitsFor ?? []) ?? [];
-        if (asked.length > 0) await deps.approvals.withdraw(tx, asked, 'The run of the agent was stopped.');
-        const text = ['It was stopped.', view ? achieved(view) : ''].join('\n').trim();
-        await end(tx, id, { state: 'stopped', by: 'person', result: { text } });
-      }),
-    say: (context, id, text) =>
-      change(context, id, 'message', async (tx) => {
-        const own = text === null || text === context.text;
-        const said = storable(own ? context.text : text).trim();
+    stop,
+    async cancel({ principal, sessionKey }) {
+      const { rows } = await pool.query<{ id: string }>(
+        'select id from agent_runs where session_key = $1 and principal = $2 and finished_at is null',
+        [sessionKey, principal],
+      );
+      const stops = await Promise.allSettled(rows.map(({ id }) => stop({ signedIn: principal }, id)));
+      for (const one of stops)
+        // One that ended meanwhile needs no end.
+        if (one.status === 'rejected' && (one.reason as GatehouseError).code !== 'GH-AGENT-011')
+          throw one.reason;
+      return stops.filter(({ status }) => status === 'fulfilled').length;
+    },
+    say: (by, id, text) =>
+      change(by, id, 'message', async (tx) => {
+        const typed = 'signedIn' in by ? (text ?? '') : by.text;
+        // What a workflow says is anybody's, unless the person typed the very same.
+        const own = text === null || text === typed;
+        const said = storable(own ? typed : text).trim();
         if (said === '') throw refusals.noText();
-        if (!own) taint(tx, context.sessionKey);
+        if (!own && 'sessionKey' in by) taint(tx, by.sessionKey);
         const content = {
           text: createFence(id).block(own ? 'request' : 'data', own ? 'person' : 'workflow', said),
         };
@@ -150,12 +175,17 @@ export function createAgent(deps: AgentDeps): Agent {
         );
       }),
     work: () => worker.start(),
-    rest: () => worker.stop(),
+    async rest() {
+      deps.progress?.stop();
+      await worker.stop();
+    },
   };
 }
 
-const isOf = (context: RunContext, row: Pick<RunRow, 'principal' | 'sessionKey'>): boolean =>
-  row.sessionKey === context.sessionKey && row.principal === context.principal;
+const isOf = (by: Steerer, row: Pick<RunRow, 'principal' | 'sessionKey'>): boolean =>
+  'signedIn' in by
+    ? row.principal !== null && row.principal === by.signedIn
+    : row.sessionKey === by.sessionKey && row.principal === by.principal;
 
 /** Whether a request holds material that the actor did not write in the message that is served. */
 const bringsInput = ({ text }: RunContext, { input }: AgentRequest): boolean =>

@@ -23,8 +23,7 @@ export function chargesFor(
   need: Need,
 ): Charge[] {
   const shared = file.budgets.filter(({ per }) => per !== 'run');
-  const own = file.budgets.filter(({ per }) => per === 'run');
-  const one = { per: 'run' as const, ...smallest([standard, ...own, run.request?.budget ?? {}]) };
+  const one = { per: 'run' as const, ...allowanceOf(file, run.request?.budget ?? {}) };
   return [one, ...shared].flatMap(({ per, ...allowance }) =>
     units.flatMap((unit): Charge[] => {
       const allowed = allowance[unit];
@@ -44,6 +43,10 @@ export function chargesFor(
     }),
   );
 }
+
+/** What one run may use at most, whatever is left of the budgets that it shares with others. */
+export const allowanceOf = (file: Pick<ModelsFile, 'budgets'>, wished: Allowance): Allowance =>
+  smallest([standard, ...file.budgets.filter(({ per }) => per === 'run'), wished]);
 
 /** The least of each: a caller and a second entry can only lower what a run may use. */
 function smallest(allowances: readonly Allowance[]): Allowance {

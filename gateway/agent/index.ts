@@ -1,5 +1,15 @@
-export { createAgent, type Agent, type ShownRun } from './agent.ts';
-export { costGroups, sumCosts, type CostGroup } from './costs.ts';
+export { createAgent, type Agent, type ShownRun, type Steerer } from './agent.ts';
+export { costGroups, sumCosts, type CostGroup, type Costs } from './costs.ts';
 export { Allowance, createModels, inWords, tasks } from './models/index.ts';
+export { createProgress } from './progress.ts';
+export { cancelled } from './progress-words.ts';
 export { createPrompts } from './prompts/index.ts';
 export type { AgentDeps, AgentRequest } from './types.ts';
+export {
+  createWatch,
+  type ListedRun,
+  type Watch,
+  type WatchedRun,
+  type WatchedStep,
+  type Watcher,
+} from './watch.ts';

@@ -1,7 +1,7 @@
 import type { Approvals } from '../approvals/index.ts';
 import type { Catalogue } from '../catalogue/index.ts';
 import type { Logger } from '../config/index.ts';
-import type { Pool, Queryable, Signals } from '../db/index.ts';
+import type { Pool, Queryable, Signals, Transaction } from '../db/index.ts';
 import type { EgressClient } from '../egress/index.ts';
 import type { Policy, RunContext } from '../policy/index.ts';
 import type { Tools } from '../tools/index.ts';
@@ -106,6 +106,17 @@ export interface Claimed {
   lastStep: number;
 }
 
+/** The one message in chat that says how far a run is. */
+export interface Progress {
+  /** Something happened; it is shown in a while, together with what happens until then. */
+  moved(run: string): void;
+  /** Shows nothing of this run until it moves again: people are asked, and their card takes the place. */
+  quiet(run: string): Promise<void>;
+  /** Shows how a run ended, in the transaction that ends it, so that nothing follows it. */
+  ended(tx: Transaction, run: string, ending: { state: RunState; by: EndedBy }): Promise<void>;
+  stop(): void;
+}
+
 /** What the agent is built from. */
 export interface AgentDeps {
   pool: Pool;
@@ -121,6 +132,8 @@ export interface AgentDeps {
   /** Who asked for what in a run; null once the text of its message was deleted. */
   runContext(db: Queryable, runId: string): Promise<RunContext | null>;
   log: Logger;
+  /** Shows in chat how far runs are; without it they are shown on their page alone. */
+  progress?: Progress;
   /** Hears of each step once it is committed. */
   onStep?: (run: string, step: NewStep) => void;
 }

@@ -5,7 +5,10 @@ import type { Identity } from '../sessions/index.ts';
 import { Loop } from './loop.ts';
 import { post } from './outbox.ts';
 import { texts } from './texts.ts';
-import type { Click, DeliveryDeps } from './types.ts';
+import type { Cancel, Click, DeliveryDeps } from './types.ts';
+
+/** The one command that no workflow gets: it ends what they do. */
+export const cancelCommand = 'cancel';
 
 interface Stored {
   id: string;
@@ -23,13 +26,14 @@ function identityOf({ data: { channel, sender } }: Envelope): Identity {
 }
 
 /**
- * Gives stored clicks to their handler, and its answer to the clicker. A click is stored before it is handled and
- * closed with its answer in one transaction, so that a crash between makes it handled again, never lost.
+ * Gives stored clicks and `/cancel` to their handlers, and the answer to whoever sent it. Each is stored before it is handled
+ * and closed with its answer in one transaction, so that a crash between makes it handled again, never lost.
  */
 export class Actions {
   readonly loop: Loop;
   readonly #deps: Pick<DeliveryDeps, 'pool' | 'log'>;
   #handler: ((click: Click) => Promise<Outgoing | null>) | undefined;
+  #cancel: ((cancel: Cancel) => Promise<Outgoing>) | undefined;
 
   constructor(deps: Pick<DeliveryDeps, 'pool' | 'log'>) {
     this.#deps = deps;
@@ -41,38 +45,41 @@ export class Actions {
     this.loop.wake();
   }
 
+  cancelWith(handler: (cancel: Cancel) => Promise<Outgoing>): void {
+    this.#cancel = handler;
+    this.loop.wake();
+  }
+
   async #pass(): Promise<void> {
-    if (!this.#handler) return;
+    if (!this.#handler && !this.#cancel) return;
     const { rows } = await this.#deps.pool.query<Stored>(
       `select id, channel, session_key, principal, reply_route, envelope,
          received_at < now() - interval '2 minutes' as late
-       from messages where event = 'action' and state = 'queued' order by received_at limit 50`,
+       from messages where state = 'queued'
+         and (event = 'action' or (event = 'command' and envelope #>> '{data,content,command,name}' = 'cancel'))
+       order by received_at limit 50`,
     );
     await Promise.all(rows.map((row) => this.#handle(row)));
     if (rows.length === 50) this.loop.wake();
   }
 
   async #handle(stored: Stored): Promise<void> {
-    const { envelope } = stored;
-    const action = envelope?.data.content.action;
-    let answer: Outgoing | null = texts.clickFailed();
-    if (envelope && action && this.#handler) {
-      const { id: messageId, principal, channel } = stored;
-      try {
-        answer = await this.#handler({
-          ...action,
-          principal,
-          channel,
-          messageId,
-          identity: identityOf(envelope),
-        });
-      } catch (error) {
-        this.#deps.log.warn({ err: error, message: messageId }, 'a click could not be handled');
-        // An outage is waited out for a while; a click that still fails then is closed with a word to the clicker.
-        if (!stored.late) return;
-      }
+    try {
+      await this.#close(stored, await this.#answerTo(stored));
+    } catch (error) {
+      this.#deps.log.warn({ err: error, message: stored.id }, 'a click or command could not be handled');
+      // An outage is waited out for a while; what still fails then is closed with a word to its sender.
+      if (stored.late) await this.#close(stored, texts.clickFailed());
     }
-    await this.#close(stored, answer);
+  }
+
+  async #answerTo(stored: Stored): Promise<Outgoing | null> {
+    const { id: messageId, principal, channel, session_key: sessionKey, envelope } = stored;
+    const { action, command } = envelope?.data.content ?? {};
+    if (envelope && action && this.#handler)
+      return this.#handler({ ...action, principal, channel, messageId, identity: identityOf(envelope) });
+    if (command && this.#cancel) return this.#cancel({ principal, sessionKey, messageId });
+    return texts.clickFailed();
   }
 
   async #close(stored: Stored, answer: Outgoing | null): Promise<void> {

@@ -10,7 +10,15 @@ import { Inbox } from './inbox.ts';
 import { Linking } from './linking.ts';
 import { runContext, runOver } from './live-runs.ts';
 import { N8n } from './n8n.ts';
-import { besideTheAnswer, Outbox, post, postAnswer, postReply, type Parcel } from './outbox.ts';
+import {
+  besideTheAnswer,
+  Outbox,
+  post,
+  postAnswer,
+  postReply,
+  showProgress,
+  type Parcel,
+} from './outbox.ts';
 import { conversationOf, sendPost } from './posts.ts';
 import { Queue } from './queue.ts';
 import { sweepRetention } from './retention.ts';
@@ -57,12 +65,14 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
     runDone: (tx, runId) => runs.done(tx, { runId }),
     reply: (tx, reply) => sendReply(tx, runs, reply),
     answer: (tx, answer) => sendAnswer(tx, runs, answer),
+    progress: showProgress,
     conversation: (channel, id) => conversationOf(deps, channel, id),
     post: (tx, written) => sendPost(tx, deps, written),
     notify: (tx, notice) => sendNotice(tx, deps, notice),
     notifyAll: (tx, notices) => sendNotices(tx, deps, notices),
     onAction: (handler) =>
       actions.handleWith(async (click) => (await linking.click(click)) ?? handler(click)),
+    onCancel: (handler) => actions.cancelWith(handler),
     answerLink: (code, by, yes) => linking.answer(code, by, yes),
     pong: (id) => n8n.pong(id),
     ping: () => n8n.ping(pingTimeoutMs),

@@ -2,6 +2,7 @@ import type { InboundMessage } from '../channels/index.ts';
 import { GatehouseError } from '../config/index.ts';
 import { GroupCommit, sqlState } from '../db/index.ts';
 import { digestOfText, sessionKey } from '../envelope/index.ts';
+import { cancelCommand } from './actions.ts';
 import { idOf, toEnvelope } from './envelope.ts';
 import { storeEntries, type Entry } from './inbox-store.ts';
 import type { Queue } from './queue.ts';
@@ -202,6 +203,11 @@ export class Inbox {
     }
     if (!dispatched.has(message.event)) {
       entry.state = 'handled';
+      entry.result = 'handled';
+      return;
+    }
+    // Behind what it shall end it would come too late.
+    if (message.content.command?.name === cancelCommand) {
       entry.result = 'handled';
       return;
     }

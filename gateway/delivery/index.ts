@@ -1,6 +1,7 @@
 export { createDelivery } from './delivery.ts';
 export { Loop, settledWithin } from './loop.ts';
 export type {
+  Cancel,
   Click,
   Conversation,
   Delivery,

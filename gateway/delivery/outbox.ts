@@ -114,6 +114,22 @@ export function postAnswer(tx: Transaction, { id, messageId, body }: Answer): vo
   });
 }
 
+/** Shows how far a run is on the message that answers its own. @returns false where that is not to be edited now */
+export async function showProgress(
+  tx: Queryable,
+  { runId, id, body, last }: { runId: string; id: string; body: Outgoing; last: boolean },
+): Promise<boolean> {
+  const { rowCount } = await tx.query({
+    name: 'delivery-progress',
+    text: `select from runs r join messages m on m.id = r.message_id
+      where r.id = $1 and m.state in ('running', 'waiting') and m.channel not in ('n8n', 'automation')
+        and ($2 or not exists (select from outbox o where o.card = m.id and o.state = 'queued'))`,
+    values: [runId, last],
+  });
+  if (rowCount === 0) return false;
+  return (await postReply(tx, { id, message: { runId }, body })).fresh;
+}
+
 /**
  * Makes a reply a message of its own where another one has ended the run: of several calls in one run, the outcome of one
  * does not take the place of another's. A run that ended in this transaction was ended by this reply.

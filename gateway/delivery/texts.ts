@@ -68,7 +68,7 @@ export const texts = {
     tone: 'refused',
   }),
   clickFailed: (): Outgoing => ({
-    text: 'That button did not work. Please use the approvals page instead.',
+    text: 'That did not work. Please use the pages of approvals and runs instead.',
     tone: 'refused',
   }),
 };

@@ -23,6 +23,13 @@ export interface Click {
   identity?: Identity;
 }
 
+/** A person says `/cancel`: what is under way for them in this conversation shall end. */
+export interface Cancel {
+  principal: string;
+  sessionKey: string;
+  messageId: string;
+}
+
 /** A delivery that its channel authenticated but could not turn into a message. */
 export type Unusable = Omit<Extract<Inbound, { kind: 'unusable' }>, 'kind'>;
 
@@ -177,6 +184,17 @@ export interface Delivery {
   /** Replies and ends the run, without a round trip of its own: what goes wrong fails the transaction. */
   answer(tx: Transaction, answer: Answer): void;
   /**
+   * Shows how far a run is, as an edit of the one message that answers its own. It is no reply: it ends nothing and leaves no
+   * receipt, so it must hold nothing but words of ours.
+   * @param shown.id makes a retry the same
+   * @param shown.last whether it says how it ended, which is shown whatever is still on its way
+   * @returns false where nobody reads it: the message is answered, or what was shown before is still on its way
+   */
+  progress(
+    tx: Transaction,
+    shown: { runId: string; id: string; body: Outgoing; last: boolean },
+  ): Promise<boolean>;
+  /**
    * A conversation of a channel that is switched on.
    * @throws GatehouseError `GH-DELIVERY-011` for a channel that is not, or an id that is none of it
    */
@@ -189,6 +207,8 @@ export interface Delivery {
   notifyAll(tx: Transaction, notices: readonly Notice[]): Promise<number[]>;
   /** Registers who handles clicks. The handler may see a click twice (after a crash) and must not act twice. */
   onAction(handler: (click: Click) => Promise<Outgoing | null>): void;
+  /** Registers who ends what is under way. The handler may see one twice (after a crash). */
+  onCancel(handler: (cancel: Cancel) => Promise<Outgoing>): void;
   /**
    * A person's answer to the question whether an identity is theirs.
    * @param by the identity that answers

@@ -5,8 +5,7 @@ import type { Delivery } from '../delivery/index.ts';
 import { AgentRunAnswer } from './answers.ts';
 import { AgentMessageRequest, AgentRequest, AgentSteerRequest } from './requests.ts';
 import { route, type Route } from './route.ts';
-
-const header = 'gatehouse-run';
+import { runHeader, runTokenOf } from './run-token.ts';
 
 /** The routes of agent runs. Each asks for a run token: a run shows itself to its own actor in its own conversation. */
 export function agentRoutes({
@@ -43,11 +42,11 @@ export function agentRoutes({
     route({
       method: 'get',
       path: '/v1/agent/runs/:id',
-      summary: `What a run of the agent does; the run token comes in the header ${header}`,
+      summary: `What a run of the agent does; the run token comes in the header ${runHeader}`,
       scope: 'run',
       answer: AgentRunAnswer,
       handle: async ({ request }) =>
-        agent.show(await delivery.authenticateRun(tokenOf(request)), idOf(request)),
+        agent.show(await delivery.authenticateRun(runTokenOf(request)), idOf(request)),
     }),
     steering('pause', 'Hold a run of the agent after its current step'),
     steering('resume', 'Let a paused run of the agent go on'),
@@ -63,16 +62,6 @@ export function agentRoutes({
         agent.say(await delivery.authenticateRun(body.run), idOf(request), body.text),
     }),
   ];
-}
-
-/** In a header, because addresses are logged. */
-function tokenOf(request: Request): string {
-  const token = request.get(header);
-  if (token !== undefined && token.length >= 8 && token.length <= 128) return token;
-  throw new GatehouseError('GH-HTTP-422', `The header ${header} is missing.`, {
-    field: header,
-    next: 'Send the run token of the envelope that this execution was started with.',
-  });
 }
 
 function idOf(request: Request): string {

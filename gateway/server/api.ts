@@ -28,6 +28,7 @@ import {
   VoteRequest,
 } from './requests.ts';
 import { route, type Route } from './route.ts';
+import { givenRunToken, runHeader } from './run-token.ts';
 import { z } from 'zod';
 
 /** The rooms that the internal API speaks for. */
@@ -173,7 +174,7 @@ function approvalRoutes({ approvals, delivery }: ApiParts): Route[] {
   ];
 }
 
-function readRoutes({ pool, policy, catalogue }: ApiParts): Route[] {
+function readRoutes({ pool, policy, catalogue, delivery }: ApiParts): Route[] {
   return [
     route({
       method: 'get',
@@ -185,15 +186,21 @@ function readRoutes({ pool, policy, catalogue }: ApiParts): Route[] {
     route({
       method: 'get',
       path: '/v1/tools',
-      summary: 'The tool catalogue',
+      summary: `The tools that the rules could let the actor of a run call, with its token in the header ${runHeader}; without one the whole catalogue`,
       scope: 'run',
       answer: ToolsAnswer,
-      handle: () =>
-        Promise.resolve({
-          tools: catalogue()
-            .list()
-            .map(({ name, title, description, risk, args }) => ({ name, title, description, risk, args })),
-        }),
+      async handle({ request }) {
+        const token = givenRunToken(request);
+        const tools =
+          token === undefined
+            ? catalogue().list()
+            : await policy.couldBeAllowed(await delivery.authenticateRun(token));
+        return {
+          tools: tools.map(({ name, title, description, risk, args }) => {
+            return { name, title, description, risk, args };
+          }),
+        };
+      },
     }),
     route({
       method: 'get',

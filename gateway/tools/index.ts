@@ -8,4 +8,4 @@ export { createKeptResults } from './large-results.ts';
 export { createPreviews } from './preview.ts';
 export { runScheduled } from './scheduled.ts';
 export { createTools, type Tools } from './tools.ts';
-export type { ExecuteRequest, Execution } from './types.ts';
+export { unwanted, type ExecuteRequest, type Execution } from './types.ts';

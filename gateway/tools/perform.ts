@@ -115,7 +115,10 @@ export function createPerform(deps: ToolsDeps): Perform {
     }
   };
   const reach = (call: Ready, attempt: Attempt): Promise<Ending> =>
-    runCall(deps, { attempt, tool: call.tool, args: call.args, caller: call.run });
+    runCall(deps, {
+      ...{ attempt, tool: call.tool, args: call.args, caller: call.run },
+      ...(call.request.unwanted && { unwanted: call.request.unwanted }),
+    });
   const runWithin = async (tx: Transaction, call: Ready, attempt: Attempt): Promise<Execution> =>
     finishAttempt(tx, deps.leases, attempt, await reach(call, attempt));
   /** Stores the judgement of a call and starts it, in a transaction that fails where it was decided before. */

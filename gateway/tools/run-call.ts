@@ -21,7 +21,14 @@ export async function runCall(
     policy: Pick<Policy, 'killSwitchOn'>;
     log: Logger;
   },
-  call: { attempt: Attempt; tool: Tool; args: Record<string, unknown>; caller: Caller; tried?: boolean },
+  call: {
+    attempt: Attempt;
+    tool: Tool;
+    args: Record<string, unknown>;
+    caller: Caller;
+    tried?: boolean;
+    unwanted?: AbortSignal;
+  },
 ): Promise<Ending> {
   const { attempt, tool, args, caller } = call;
   let unclear = call.tried === true;
@@ -38,7 +45,11 @@ export async function runCall(
           tool,
           args,
           caller,
-          signal: AbortSignal.timeout(tool.timeoutSeconds * 1000),
+          signal: AbortSignal.any([
+            AbortSignal.timeout(tool.timeoutSeconds * 1000),
+            // Elsewhere to break off would only mean that nobody knows what happened.
+            ...(connector.ends && call.unwanted ? [call.unwanted] : []),
+          ]),
           secret,
         }),
       );

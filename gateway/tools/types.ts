@@ -14,7 +14,12 @@ export interface ExecuteRequest {
   dryRun?: boolean;
   /** Also tells the outcome in the conversation, which ends the run. */
   reply?: boolean;
+  /** Aborts when nobody wants the call any more. It ends where its connector can end it, and runs to its end elsewhere. */
+  unwanted?: AbortSignal;
 }
+
+/** Why a call's signal was aborted where nobody wants it any more. */
+export const unwanted = 'unwanted';
 
 /**
  * Why a call is not tried now: its system is `unreachable`, turned it away (`busy`), has as many calls under way as it may
@@ -54,7 +59,7 @@ export interface ConnectorCall {
   tool: Tool;
   args: Record<string, unknown>;
   caller: Caller;
-  /** Aborts when the tool's time is over. */
+  /** Aborts when the tool's time is over; with the reason {@link unwanted} where the connector can end a call before. */
   signal: AbortSignal;
   /** The value that was lent for this call; undefined where the connector asks for none. */
   secret: string | undefined;
@@ -117,6 +122,8 @@ export interface Connector {
    * transaction; a tool that reaches outside has its attempt committed before.
    */
   commitsAll?(tool: Tool): boolean;
+  /** Whether a call can be ended at once, and it is known that nothing of it goes on. */
+  ends?: boolean;
 }
 
 /** The connectors by their kind in the catalogue. */

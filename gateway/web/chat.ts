@@ -5,15 +5,17 @@ import { loadHistory, type Entry } from './history.ts';
 import { Live } from './live.ts';
 import { fragment, page } from './render.ts';
 import { originCheck } from './security.ts';
-import { field, parseForm, signedIn, signedInForm } from './session.ts';
+import { field, parseForm, signedIn, signedInForm, stillSignedIn } from './session.ts';
 
 const maxText = 20_000;
 
 /** The chat page, its live stream and its form. */
 export function chatRoutes(deps: WebDeps): { router: Router; stop(): void } {
-  const live = new Live({
-    load: (principal) => loadHistory(deps.pool, principal),
+  const live = new Live<Entry>({
+    list: 'history',
+    grows: 'beforeend',
     render: (entry, swap) => fragment('entry', { entry, swap }),
+    isBusy: (entries) => entries.some(({ status }) => status === 'received' || status === 'deciding'),
   });
   const stopListening = deps.signals.on('web_reply', (principal) => live.wake(principal));
   const router = Router();
@@ -30,10 +32,13 @@ export function chatRoutes(deps: WebDeps): { router: Router; stop(): void } {
     '/events',
     signedIn(deps, async (viewer, request, response) => {
       const pageId = typeof request.query.page === 'string' ? request.query.page : '';
-      await live.serve(viewer.principal, pageId, response, async () => {
-        const session = await deps.signIn.session(viewer.session);
-        return session?.principal === viewer.principal && Boolean(deps.people.get(viewer.principal));
-      });
+      await live.serve(
+        viewer.principal,
+        pageId,
+        response,
+        () => stillSignedIn(deps, viewer),
+        () => loadHistory(deps.pool, viewer.principal),
+      );
     }),
   );
 

@@ -1,3 +1,4 @@
+import type { Agent, Watch } from '../agent/index.ts';
 import type { ApprovalReport, Inbox, InboxWish, ReportRow } from '../approvals/index.ts';
 import type { Logger, Problem } from '../config/index.ts';
 import type { Pool } from '../db/index.ts';
@@ -220,6 +221,9 @@ export interface WebPolicy {
   shadow(): Promise<ShadowReport>;
 }
 
+/** Runs of the agent: to be looked at by those who may, and steered by their own person. */
+export type WebRuns = Watch & Pick<Agent, 'pause' | 'resume' | 'stop' | 'say'>;
+
 /** Everything the pages use, injected by the composition root. */
 export interface WebDeps {
   /** Origin that people see; decides `Secure` cookies and the Origin check. */
@@ -232,6 +236,7 @@ export interface WebDeps {
   /** Hands a typed message to delivery as `principal`; resolves once it is stored. */
   submit(principal: string, text: string): Promise<SubmitOutcome>;
   approvals: WebApprovals;
+  runs: WebRuns;
   identities: WebIdentities;
   policy: WebPolicy;
   /** Looks at the whole installation; it takes some seconds where something does not answer. */

@@ -14,7 +14,12 @@ export type Status =
   | 'expired'
   | 'cancelled'
   | 'superseded'
-  | 'unknown';
+  | 'unknown'
+  | 'queued'
+  | 'running'
+  | 'resting'
+  | 'paused'
+  | 'stopped';
 
 type Tone = 'neutral' | 'wait' | 'ok' | 'bad';
 type IconName = 'inbox' | 'cog' | 'clock' | 'hand' | 'check' | 'cross' | 'alarm' | 'question';
@@ -35,6 +40,11 @@ const statuses: Record<Status, { word: string; icon: IconName; tone: Tone }> = {
   cancelled: { word: 'Cancelled', icon: 'cross', tone: 'neutral' },
   superseded: { word: 'Replaced', icon: 'cog', tone: 'neutral' },
   unknown: { word: 'Outcome unknown', icon: 'question', tone: 'bad' },
+  queued: { word: 'Queued', icon: 'inbox', tone: 'neutral' },
+  running: { word: 'Running', icon: 'cog', tone: 'neutral' },
+  resting: { word: 'Goes on by itself', icon: 'clock', tone: 'wait' },
+  paused: { word: 'Paused', icon: 'hand', tone: 'wait' },
+  stopped: { word: 'Stopped', icon: 'cross', tone: 'neutral' },
 };
 
 /** Word, icon and tone of a status. */

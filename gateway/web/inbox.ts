@@ -6,7 +6,7 @@ import type { WebDeps } from './deps.ts';
 import { cut, withMoney, type Status } from './format.ts';
 import { hrefOf, readFilter, viewHref, wholeOf, wishOf, type InboxFilter } from './inbox-filter.ts';
 import { fragment, page } from './render.ts';
-import { signedIn } from './session.ts';
+import { signedIn, stillSignedIn } from './session.ts';
 import { Streams } from './streams.ts';
 
 /** Pages look at most so often, and without a signal so rarely. */
@@ -53,10 +53,7 @@ export function inboxRoutes(deps: WebDeps): { router: Router; stop(): void } {
       await streams.serve(
         viewer.principal,
         response,
-        async () => {
-          const session = await deps.signIn.session(viewer.session);
-          return session?.principal === viewer.principal && Boolean(deps.people.get(viewer.principal));
-        },
+        () => stillSignedIn(deps, viewer),
         async () => {
           const list = listOf(await deps.approvals.inbox(viewer.principal, wishOf(filter)), filter);
           const html = list.version === seen ? '' : fragment('inbox-list', { list, filter });

@@ -54,6 +54,12 @@ export async function findViewer(request: Request, deps: WebDeps): Promise<Viewe
   };
 }
 
+/** Whether the session of a page's stream goes on, and is still its person's. */
+export async function stillSignedIn(deps: WebDeps, viewer: Viewer): Promise<boolean> {
+  const session = await deps.signIn.session(viewer.session);
+  return session?.principal === viewer.principal && Boolean(deps.people.get(viewer.principal));
+}
+
 /** Approvers and auditors see every chain; everyone else sees what they asked for. */
 function seesAllReceipts(person: WebPerson): boolean {
   return [...person.roles, ...person.groups].some((name) => /^(approvers?|auditors?)$/.test(name));

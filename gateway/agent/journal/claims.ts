@@ -43,6 +43,15 @@ export async function renew(pool: Pool, runs: readonly Pick<Claimed, 'id' | 'cla
   return rows.map(({ id }) => id);
 }
 
+/** @returns those of these runs that have ended */
+export async function areOver(pool: Pool, ids: readonly string[]): Promise<string[]> {
+  const { rows } = await pool.query<{ id: string }>(
+    'select id from agent_runs where id = any($1::uuid[]) and finished_at is not null',
+    [ids],
+  );
+  return rows.map(({ id }) => id);
+}
+
 /**
  * Lets go of a run. One that was paused or stopped meanwhile stays so.
  * @param until what it waits for, or null where it goes on at once

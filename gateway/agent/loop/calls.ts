@@ -104,12 +104,18 @@ function wantedOf(
 
 /** The router decides and carries it out, once for this run and call. */
 async function executed(
-  { deps, run, context }: Held,
+  { deps, run, context, over }: Held,
   { id }: OpenCall,
   { tool, args, grant }: { tool: string; args: unknown; grant: string | null },
 ): Promise<Execution> {
   try {
-    return await deps.tools.execute(context, { tool, args, grant, step: `agent:${run.id}:${id}` });
+    return await deps.tools.execute(context, {
+      tool,
+      args,
+      grant,
+      step: `agent:${run.id}:${id}`,
+      unwanted: over,
+    });
   } catch (error) {
     if (!(error instanceof GatehouseError) || error.status >= 500) throw error;
     return { status: 'denied', reasons: [{ code: error.code, text: storable(error.message) }] };
@@ -138,6 +144,7 @@ function tell(held: Held, call: OpenCall, told: Told, execution?: Execution): En
 /** Asks people about these calls, together, and journals that the run waits for them. */
 async function askPeople(held: Held, asks: readonly { call: OpenCall; decision: string }[]): Promise<void> {
   const { deps, run, context } = held;
+  await deps.progress?.quiet(run.id);
   await deps.approvals.register(context, {
     executionId: `agent:${run.id}`,
     // Another set of calls is another wait: it takes nothing from one that is open.

@@ -21,16 +21,25 @@ type Turn = 'go on' | { waitsFor: string[]; wakeSeconds: number | null } | Endin
 /**
  * Works on a run that was claimed, from its last journaled step, until it ends, waits, or is somebody else's. Nothing is held
  * while it waits.
- * @param ends.signal ends a question under way @param ends.isQuitting whether to let go before the next step
+ * @param ends.signal ends a question under way @param ends.over ends a call under way that can be ended
+ * @param ends.isQuitting whether to let go before the next step
  */
 export async function drive(
   deps: AgentDeps,
   breakers: Breakers,
   run: Claimed,
-  { signal, isQuitting }: { signal: AbortSignal; isQuitting: () => boolean },
+  { signal, over, isQuitting }: { signal: AbortSignal; over: AbortSignal; isQuitting: () => boolean },
 ): Promise<void> {
-  const held = await hold(deps, breakers, run, signal);
-  if ('by' in held) return void (await endHeld(deps.pool, run, run.lastStep, held));
+  const held = await hold(deps, breakers, run, { signal, over });
+  const endIt = (after: number, ending: Ending): Promise<boolean> =>
+    endHeld(
+      deps.pool,
+      run,
+      after,
+      ending,
+      (tx) => deps.progress?.ended(tx, run.id, ending) ?? Promise.resolve(),
+    );
+  if ('by' in held) return void (await endIt(run.lastStep, held));
   while (!signal.aborted && !isQuitting() && held.state === 'running') {
     try {
       const view = viewOf(held.run.opening, allSteps(held));
@@ -38,7 +47,7 @@ export async function drive(
       if (turn === 'go on') continue;
       if (held.results.length > 0) await write(held, []);
       if (!('by' in turn)) return await letGo(deps.pool, run, turn);
-      if (await endHeld(deps.pool, run, view.last, turn)) return;
+      if (await endIt(view.last, turn)) return;
       throw new MovedOn();
     } catch (error) {
       if (!(error instanceof MovedOn)) throw error;
@@ -57,7 +66,7 @@ async function hold(
   deps: AgentDeps,
   breakers: Breakers,
   run: Claimed,
-  signal: AbortSignal,
+  ends: Pick<Held, 'signal' | 'over'>,
 ): Promise<Held | Ending> {
   const { request, opening } = run;
   const [context, steps] = await Promise.all([
@@ -75,7 +84,7 @@ async function hold(
     return failed('forgotten', 'The text of the request was deleted while the run waited.');
   await endLostLeases(deps, run, steps.at(-1)?.number ?? 0);
   return {
-    ...{ deps, context, file, breakers, signal, steps },
+    ...{ deps, context, file, breakers, steps, ...ends },
     run: { ...run, request, opening },
     offer: offerOf(deps.catalogue, opening.tools),
     fence: createFence(run.id),

@@ -17,6 +17,8 @@ export interface Held {
   breakers: Breakers;
   /** Ends when the run is stopped by a person or this process. */
   signal: AbortSignal;
+  /** Ends when the run is over, and nobody waits for its calls any more. */
+  over: AbortSignal;
   /** What is journaled. */
   steps: Step[];
   /**
@@ -81,6 +83,7 @@ async function writeNow(held: Held, given: readonly NewStep[], options: WriteOpt
   // Somebody steered it meanwhile: their step is between ours.
   else held.steps = await readSteps(deps.pool, run.id);
   for (const step of steps) deps.onStep?.(run.id, step);
+  deps.progress?.moved(run.id);
 }
 
 const gaps = { digest: null, content: null, model: null, tokensIn: null, tokensOut: null, cost: null };

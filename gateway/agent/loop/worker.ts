@@ -1,6 +1,7 @@
 import { GatehouseError } from '../../config/index.ts';
 import { Loop, settledWithin } from '../../delivery/index.ts';
-import { claimNext, leaseSeconds, letGo, renew, runsSignal } from '../journal/index.ts';
+import { unwanted } from '../../tools/index.ts';
+import { areOver, claimNext, leaseSeconds, letGo, renew, runsSignal } from '../journal/index.ts';
 import type { Breakers } from '../models/index.ts';
 import type { AgentDeps, Claimed } from '../types.ts';
 import { drive } from './drive.ts';
@@ -18,15 +19,24 @@ export interface Worker {
   stop(): Promise<void>;
 }
 
+interface Worked {
+  run: Claimed;
+  abort: AbortController;
+  over: AbortController;
+  work: Promise<void>;
+}
+
 export function createWorker(deps: AgentDeps, breakers: Breakers): Worker {
   const { pool, signals, approvals, log } = deps;
-  const underWay = new Map<string, { run: Claimed; abort: AbortController; work: Promise<void> }>();
+  const underWay = new Map<string, Worked>();
   let stops: (() => void)[] = [];
   let quitting = false;
 
-  const work = async (run: Claimed, abort: AbortController): Promise<void> => {
+  const work = async ({ run, abort, over }: Omit<Worked, 'work'>): Promise<void> => {
     try {
-      await drive(deps, breakers, run, { signal: abort.signal, isQuitting: () => quitting });
+      await drive(deps, breakers, run, {
+        ...{ signal: abort.signal, over: over.signal, isQuitting: () => quitting },
+      });
     } catch (error) {
       // What failed can quote arguments, so only its kind is logged.
       const kind =
@@ -40,8 +50,8 @@ export function createWorker(deps: AgentDeps, breakers: Breakers): Worker {
       while (underWay.size < atOnce && !quitting) {
         const run = await claimNext(pool);
         if (!run) return;
-        const abort = new AbortController();
-        const entry = { run, abort, work: work(run, abort) };
+        const begun = { run, abort: new AbortController(), over: new AbortController() };
+        const entry = { ...begun, work: work(begun) };
         underWay.set(run.id, entry);
         void entry.work.finally(() => {
           if (underWay.get(run.id) === entry) underWay.delete(run.id);
@@ -56,7 +66,10 @@ export function createWorker(deps: AgentDeps, breakers: Breakers): Worker {
     const runs = [...underWay.values()].map(({ run }) => run);
     if (runs.length === 0) return;
     const ours = await renew(pool, runs);
-    for (const { id } of runs) if (!ours.includes(id)) underWay.get(id)?.abort.abort();
+    const lost = runs.map(({ id }) => id).filter((id) => !ours.includes(id));
+    for (const id of lost) underWay.get(id)?.abort.abort();
+    // Another gateway that took a run goes on with its calls; what is over has no use for them.
+    if (lost.length > 0) for (const id of await areOver(pool, lost)) underWay.get(id)?.over.abort(unwanted);
   };
   /** A run that was stopped must not go on thinking. */
   const heard = (id: string): void => {

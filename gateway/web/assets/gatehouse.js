@@ -68,11 +68,11 @@ if (compose && text) {
     atEnd = scroller.scrollHeight - scroller.scrollTop - innerHeight < 120;
   });
   document.addEventListener('htmx:oobAfterSwap', () => {
-    localise(document);
     if (atEnd) toEnd();
   });
   toEnd();
   if (matchMedia('(pointer: fine)').matches) text.focus({ preventScroll: true });
 }
 
+document.addEventListener('htmx:oobAfterSwap', () => localise(document));
 localise(document);

@@ -14,6 +14,7 @@ import { openPool, Signals, type Pool } from '../../../gateway/db/index.ts';
 import { createEgress } from '../../../gateway/egress/index.ts';
 import { uuidv7 } from '../../../gateway/envelope/index.ts';
 import { createPolicy, openEpoch, type RunContext } from '../../../gateway/policy/index.ts';
+import type { Sandbox } from '../../../gateway/sandbox/index.ts';
 import { createPeople } from '../../../gateway/sessions/index.ts';
 import {
   createConnectors,
@@ -50,6 +51,7 @@ export async function openHouse(
   { databaseUrl, dataDir, policiesDir }: Ground,
   change: (deps: AgentDeps) => Partial<AgentDeps> = () => ({}),
   log: Logger = createLogger('silent'),
+  sandbox: Sandbox = { run: () => Promise.reject(new Error('no sandbox here')) },
 ): Promise<House> {
   const pool = openPool(databaseUrl, 12);
   const signals = new Signals(databaseUrl);
@@ -102,7 +104,7 @@ export async function openHouse(
         post: reply,
       },
       approvals,
-      sandbox: { run: () => Promise.reject(new Error('no sandbox here')) },
+      sandbox,
     }),
     epoch: openEpoch(dataDir),
     executor: { later: () => Promise.resolve() },

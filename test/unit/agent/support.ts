@@ -6,6 +6,7 @@ import pg from 'pg';
 import type { AgentDeps, ShownRun } from '../../../gateway/agent/index.ts';
 import type { Logger } from '../../../gateway/config/index.ts';
 import type { RunContext } from '../../../gateway/policy/index.ts';
+import type { Sandbox } from '../../../gateway/sandbox/index.ts';
 import { prepareDemo } from '../../../gateway/tools/index.ts';
 import { createSecretStore } from '../../../gateway/vault/index.ts';
 import { FakeOpenAi, type Answer, type Asked, type Trouble } from '../../fixtures/openai/index.ts';
@@ -20,7 +21,7 @@ export interface Site {
   /** The demo's own database. */
   demo: pg.Pool;
   /** Another gateway over the same ground. */
-  house(change?: (deps: AgentDeps) => Partial<AgentDeps>, log?: Logger): Promise<House>;
+  house(change?: (deps: AgentDeps) => Partial<AgentDeps>, log?: Logger, sandbox?: Sandbox): Promise<House>;
 }
 
 type Context = { after(work: () => Promise<void>): void };
@@ -52,8 +53,8 @@ export async function site(context: Context, models: (url: string) => string = p
   const ground = { databaseUrl: database.url, dataDir, policiesDir };
   return {
     ...{ ground, model, demo },
-    async house(change, log) {
-      const house = await openHouse(ground, change, log);
+    async house(change, log, sandbox) {
+      const house = await openHouse(ground, change, log, sandbox);
       ends.push(() => house.close());
       return house;
     },

@@ -4,6 +4,7 @@ import type { Page } from 'playwright-core';
 import { violations } from '../../support/axe.ts';
 import { openPages, shots, skip, type Pages } from './browser.ts';
 import { diagnoseForLooks, fillForLooks } from './looks.ts';
+import { runsForLooks } from './runs-for-looks.ts';
 
 describe('the looks of the pages', { skip }, () => {
   let pages: Pages;
@@ -15,6 +16,7 @@ describe('the looks of the pages', { skip }, () => {
   it('passes axe, and fits a phone, on every page in light and dark', async () => {
     await fillForLooks(pages.web);
     diagnoseForLooks(pages.web);
+    const { waiting, over } = await runsForLooks(pages.web);
     const visits: [string, string, string][] = [
       ['chat', 'requester', '/'],
       ['chat-approver', 'approver-a', '/'],
@@ -25,6 +27,13 @@ describe('the looks of the pages', { skip }, () => {
       ['approval-changed', 'approver-a', '/approvals/dec_0193fd0a4c1e7b14'],
       ['approval-edit', 'approver-a', '/approvals/dec_0193fd0a4c1e7b14/edit'],
       ['approval-closed', 'requester', '/approvals/dec_0193fd0a4c1e7b13'],
+      ['runs', 'approver-a', '/runs'],
+      ['runs-empty', 'admin', '/runs'],
+      ['run-own', 'requester', `/runs/${waiting}`],
+      ['run-review', 'approver-a', `/runs/${waiting}`],
+      ['run-over', 'requester', `/runs/${over}`],
+      ['costs', 'approver-a', '/costs'],
+      ['costs-own', 'requester', '/costs?of=tokens'],
       ['receipts', 'approver-a', '/receipts'],
       ['policy', 'approver-a', `/policy?decision=${pages.web.state.decision}`],
       ['policy-plain', 'requester', '/policy'],
@@ -43,7 +52,8 @@ describe('the looks of the pages', { skip }, () => {
             await page.goto(pages.web.base + path);
             if (/^\/(policy|doctor)/.test(path))
               await page.evaluate(`document.querySelectorAll('details').forEach((one) => (one.open = true))`);
-            for (const fold of await page.locator('details.ask > summary').all()) await fold.click();
+            for (const fold of await page.locator('details.ask > summary, details.said-by > summary').all())
+              await fold.click();
             await look(page, `${name}-${width}-${dark ? 'dark' : 'light'}`, width);
             if (name !== 'terminal') continue;
             const { userCode } = await pages.web.terminals.begin(

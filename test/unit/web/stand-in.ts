@@ -6,6 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import express from 'express';
+import { createWatch } from '../../../gateway/agent/index.ts';
 import type { Card } from '../../../gateway/approvals/index.ts';
 import { GatehouseError, toProblem } from '../../../gateway/config/index.ts';
 import { Signals } from '../../../gateway/db/index.ts';
@@ -70,6 +71,7 @@ export async function startWeb(options: { publicUrl?: (port: number) => string }
     answered: [] as unknown[],
     standing: [] as StandingCard[],
     ended: [] as unknown[],
+    steered: [] as unknown[],
     /** Set, it is what a change is refused with. */
     refuse: null as GatehouseError | null,
     outcome: 'accepted' as SubmitOutcome | GatehouseError,
@@ -82,10 +84,18 @@ export async function startWeb(options: { publicUrl?: (port: number) => string }
     decision: '',
     sessionStanding: { fresh: true, proven: false, invited: false },
   };
+  const catalogue = loadCatalogue(policiesDir);
+  const steer =
+    (what: string) =>
+    async (...given: unknown[]): Promise<never> => {
+      if (state.refuse) throw state.refuse;
+      state.steered.push([what, ...given]);
+      return undefined as never;
+    };
   const policy = await createPolicy({
     pool: database.pool,
     policiesDir,
-    catalogue: loadCatalogue(policiesDir),
+    catalogue,
     clock: () => new Date(),
     epoch: { current: () => 1, bump: () => 1 },
     settings: { decisionSeconds: 300, approvalSeconds: 3600 },
@@ -180,6 +190,14 @@ export async function startWeb(options: { publicUrl?: (port: number) => string }
       report: async () => assert.fail('no report here'),
       reportRows: async () => assert.fail('no report here'),
       onChange: () => () => undefined,
+    },
+    runs: {
+      ...createWatch({
+        pool: database.pool,
+        catalogue,
+        models: { file: () => null, of: () => [], version: null, reload: async () => undefined },
+      }),
+      ...{ pause: steer('pause'), resume: steer('resume'), stop: steer('stop'), say: steer('say') },
     },
     policy: {
       ...policy,
