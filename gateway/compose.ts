@@ -2,7 +2,7 @@ import { createSecretKey, randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import type { Express } from 'express';
 import { PgBoss } from 'pg-boss';
-import { createAgent, createModels, createPrompts } from './agent/index.ts';
+import { createAgent, createModels, createPrompts, createWaits } from './agent/index.ts';
 import { createApprovals, n8nExecutions, waitingProxy } from './approvals/index.ts';
 import { createContinuity, headsFileOf, listReceipts, startSealer } from './audit/index.ts';
 import { callOf, loadCatalogue } from './catalogue/index.ts';
@@ -170,6 +170,7 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
   });
   const executions = settings.n8nDatabaseUrl === undefined ? null : n8nExecutions(settings.n8nDatabaseUrl);
   if (executions) stops.push(() => executions.end());
+  const executionState = executions ? (id: string) => executions.state(id) : undefined;
   const leases = createLeases(store);
   const rotations = createRotations({
     pool,
@@ -192,7 +193,7 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
     signingSecret,
     clock,
     log,
-    executionState: executions ? (id) => executions.state(id) : undefined,
+    executionState,
     classOf: (tool) => policy.approvalClass(catalogue.get(tool)?.risk ?? ''),
     // A class that approvals.yaml leaves out marks nothing as strict; a tool that is gone could be of any class.
     isStrict: (name) => {
@@ -233,6 +234,10 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
     ...{ pool, signals, policy, catalogue, tools, approvals, leases, egress, models, prompts, log },
     runContext: (db, id) => delivery.runContext(db, id),
   });
+  const waits = createWaits({
+    ...{ pool, signals, agent, models, approvals, delivery, settings, signingSecret, clock, log },
+    executionState,
+  });
   const sealer = await startSealer({ pool, headsFile: headsFileOf(settings.dataDir), log });
   stops.push(() => sealer.stop());
   // Whoever puts a backup back has to move the heads aside: what was open in it may have been done since.
@@ -240,7 +245,16 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
 
   delivery.onAction((click) => approvals.click(click));
   const accept = acceptor(delivery);
-  const routes = apiRoutes({ pool, policy, catalogue: () => catalogue, approvals, delivery, tools, agent });
+  const routes = apiRoutes({
+    pool,
+    policy,
+    catalogue: () => catalogue,
+    approvals,
+    delivery,
+    tools,
+    agent,
+    waits,
+  });
   const reloader = createReloader(
     // A schedule may come with the tool that it calls: the catalogue, which is read with the policy, goes before it.
     { limits, models, prompts, ...together(policy, people), automations, ...(shadow ? { shadow } : {}) },
@@ -291,6 +305,8 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
   stops.push(() => approvals.stop());
   agent.work();
   stops.push(() => agent.rest());
+  waits.start();
+  stops.push(() => waits.stop());
   stops.push(createSchedules({ pool, executor, list: () => automations.scheduled(), log }).start());
 
   const openapi = openApiDocuments(routes, settings.internalUrl, catalogue);

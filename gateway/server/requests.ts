@@ -127,6 +127,13 @@ export const AgentRequest = z.strictObject({
     .default(null)
     .describe('JSON Schema that the answer has to fit'),
 });
+export const AgentWaitRequest = z.strictObject({
+  run,
+  executionId: z.string().min(1).max(64),
+  nodeId: z.string().min(1).max(64),
+  runs: z.array(z.uuid()).min(1).max(100).describe('runs of the agent that this execution waits for'),
+  resumePath: z.string().min(1).max(2000).describe('path and query of the waiting address, as n8n signed it'),
+});
 export const AgentSteerRequest = z.strictObject({ run });
 export const AgentMessageRequest = z.strictObject({
   run,
