@@ -94,6 +94,18 @@ export const CodeRequest = z.strictObject({
   grant,
   language: z.enum(['javascript', 'python', 'shell']),
   code: z.string().min(1).max(100_000),
+  files: z
+    .array(
+      z.strictObject({
+        path: z.string().min(1).max(100),
+        text: z.string().max(350_000).optional(),
+        base64: z.string().max(350_000).optional(),
+      }),
+    )
+    .max(16)
+    .optional()
+    .describe('files of the work folder, each with its text or its base64'),
+  artefacts: z.array(z.string().min(1).max(100)).max(16).optional().describe('paths of files that come back'),
   step,
 });
 const modelClass = z.string().min(1).max(32);
