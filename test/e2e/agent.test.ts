@@ -6,6 +6,7 @@ import { dockerUsable } from '../../gateway/cli/up/runner.ts';
 import { repository } from '../../gateway/cli/up/index.ts';
 import { createSecretStore } from '../../gateway/vault/index.ts';
 import { FakeOpenAi, type Answer, type Asked } from '../fixtures/openai/index.ts';
+import { kill } from './support/kill.ts';
 import { eventually, person, type Person } from './support/person.ts';
 import { testStack, type TestStack } from './support/stack.ts';
 
@@ -23,6 +24,7 @@ before(
     model = await new FakeOpenAi().start();
     const env: NodeJS.ProcessEnv = {};
     stack = await testStack(env, {
+      supervise: true,
       async before(dir) {
         const policiesDir = join(dir, 'policies');
         cpSync(join(repository, 'policies'), policiesDir, { recursive: true });
@@ -148,5 +150,38 @@ describe('an agent in a workflow', { timeout: 600_000, skip: !dockerUsable(proce
     assert.deepEqual([stopped?.state, stopped?.ended_by], ['stopped', 'cancelled']);
     assert.deepEqual(await stack.sql(`select from approvals where state = 'pending'`), []);
     assert.equal(await mails('Overdue-2'), 0);
+  });
+
+  it('survives a kill of its gateway at each question and each vote, and mails once', async () => {
+    const killed = new Set<number>();
+    model.script = async (asked) => {
+      const step = told(asked).length;
+      if (!killed.has(step)) {
+        killed.add(step);
+        await kill(stack, 'gateway');
+      }
+      return remind(asked, 'Overdue-3');
+    };
+    const text = words('Overdue-3');
+    await requester.say(text);
+    for (const tool of ['code.run', 'newsletter.send']) {
+      const id = await open(tool);
+      await eventually('a vote that counts', 60_000, async () => {
+        const status = await approver.vote(id, 'approve').then(
+          (page) => page.status,
+          () => 0,
+        );
+        return { done: status === 303, seen: String(status) };
+      });
+      if (tool === 'code.run') await kill(stack, 'gateway');
+    }
+    const answer = await eventually('an answer', 120_000, async () => {
+      const seen = await requester.answerTo(text, /cost \d/, 2000).catch(() => '');
+      return { done: seen !== '', seen };
+    });
+    assert.match(answer, /the reminder is sent/);
+    assert.deepEqual([...killed], [0, 1, 2]);
+    const customers = await stack.demo('select from customers where deleted_at is null');
+    assert.equal(await mails('Overdue-3'), customers.length, 'each customer got it once');
   });
 });
