@@ -6,7 +6,7 @@ const forCode = { show: { operation: ['runCode'] } };
 export const codeFields: INodeProperties[] = [
   {
     displayName:
-      'The code runs outside n8n, without a network, or secrets, with no files but those given here, and is stopped at its limits. Where the gateway has no sandbox, the item leaves on <b>Not Done</b>; nothing ever runs unsandboxed.',
+      'The code runs outside n8n, without a network or secrets and with no files but those given here, and is stopped at its limits. Where the gateway has no sandbox, the item leaves on <b>Not Done</b>; nothing ever runs unsandboxed.',
     name: 'sandboxNotice',
     type: 'notice',
     default: '',
