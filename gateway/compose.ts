@@ -8,6 +8,7 @@ import {
   createModels,
   createProgress,
   createPrompts,
+  createWaits,
   createWatch,
 } from './agent/index.ts';
 import { createApprovals, n8nExecutions, waitingProxy } from './approvals/index.ts';
@@ -177,6 +178,7 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
   });
   const executions = settings.n8nDatabaseUrl === undefined ? null : n8nExecutions(settings.n8nDatabaseUrl);
   if (executions) stops.push(() => executions.end());
+  const executionState = executions ? (id: string) => executions.state(id) : undefined;
   const leases = createLeases(store);
   const rotations = createRotations({
     pool,
@@ -199,7 +201,7 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
     signingSecret,
     clock,
     log,
-    executionState: executions ? (id) => executions.state(id) : undefined,
+    executionState,
     classOf: (tool) => policy.approvalClass(catalogue.get(tool)?.risk ?? ''),
     // A class that approvals.yaml leaves out marks nothing as strict; a tool that is gone could be of any class.
     isStrict: (name) => {
@@ -236,10 +238,18 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
     runContext: (db, id) => delivery.runContext(db, id),
     log,
   });
+  const progress = createProgress({
+    ...{ pool, catalogue, models, log },
+    ...{ chat: delivery, publicUrl: settings.publicUrl },
+  });
   const agent = createAgent({
     ...{ pool, signals, policy, catalogue, tools, approvals, leases, egress, models, prompts, log },
-    progress: createProgress({ pool, catalogue, models, log, chat: delivery, publicUrl: settings.publicUrl }),
+    progress,
     runContext: (db, id) => delivery.runContext(db, id),
+  });
+  const waits = createWaits({
+    ...{ pool, signals, agent, progress, models, approvals, delivery, settings, signingSecret, clock, log },
+    executionState,
   });
   const sealer = await startSealer({ pool, headsFile: headsFileOf(settings.dataDir), log });
   stops.push(() => sealer.stop());
@@ -249,7 +259,16 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
   delivery.onAction((click) => approvals.click(click));
   delivery.onCancel(async (of) => cancelled(await agent.cancel(of)));
   const accept = acceptor(delivery);
-  const routes = apiRoutes({ pool, policy, catalogue: () => catalogue, approvals, delivery, tools, agent });
+  const routes = apiRoutes({
+    pool,
+    policy,
+    catalogue: () => catalogue,
+    approvals,
+    delivery,
+    tools,
+    agent,
+    waits,
+  });
   const reloader = createReloader(
     // A schedule may come with the tool that it calls: the catalogue, which is read with the policy, goes before it.
     { limits, models, prompts, ...together(policy, people), automations, ...(shadow ? { shadow } : {}) },
@@ -300,6 +319,8 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
   stops.push(() => approvals.stop());
   agent.work();
   stops.push(() => agent.rest());
+  waits.start();
+  stops.push(() => waits.stop());
   stops.push(createSchedules({ pool, executor, list: () => automations.scheduled(), log }).start());
 
   const openapi = openApiDocuments(routes, settings.internalUrl, catalogue);

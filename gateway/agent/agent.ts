@@ -3,21 +3,16 @@ import { GatehouseError } from '../config/index.ts';
 import { transaction, type Transaction } from '../db/index.ts';
 import { digest, digestOfText, uuidv7 } from '../envelope/index.ts';
 import { taint, type RunContext } from '../policy/index.ts';
-import { end, notify, readRun, readSteps, storeRun, type RunRow } from './journal/index.ts';
-import { achieved, compileOutput, createWorker, viewOf } from './loop/index.ts';
+import { notify, readRun, storeRun, type RunRow } from './journal/index.ts';
+import { compileOutput, createWorker } from './loop/index.ts';
 import { createBreakers } from './models/index.ts';
 import { openingOf } from './opening.ts';
 import { createFence } from './prompts/index.ts';
+import { readShown, type ShownRun } from './shown.ts';
 import { refusals } from './refusals.ts';
+import { stopRun } from './stop.ts';
 import { storable } from './text.ts';
-import type { AgentDeps, AgentRequest, Opening, Step } from './types.ts';
-
-/** A run as those may see it whose conversation it is of. */
-export interface ShownRun extends Omit<RunRow, 'messageId' | 'sessionKey'> {
-  currency: string;
-  /** What was done, without what was said. */
-  steps: Pick<Step, 'number' | 'kind' | 'model' | 'tokensIn' | 'tokensOut' | 'cost' | 'facts' | 'at'>[];
-}
+import type { AgentDeps, AgentRequest } from './types.ts';
 
 /** Who steers: a run token, in its own conversation, or a run's own person, signed in. */
 export type Steerer = RunContext | { signedIn: string };
@@ -56,11 +51,9 @@ export function createAgent(deps: AgentDeps): Agent {
   const worker = createWorker(deps, createBreakers());
 
   const shown = async (id: string): Promise<ShownRun> => {
-    const row = await readRun(pool, id);
-    if (!row) throw refusals.unknown();
-    const { messageId: _message, sessionKey: _session, ...rest } = row;
-    const steps = (await readSteps(pool, id)).map(({ content: _said, digest: _digest, ...step }) => step);
-    return { ...rest, currency: models.file()?.currency ?? 'EUR', steps };
+    const run = await readShown(pool, models, id);
+    if (!run) throw refusals.unknown();
+    return run;
   };
   /** Changes a run of this steerer's under its lock. */
   const change = async (
@@ -84,20 +77,7 @@ export function createAgent(deps: AgentDeps): Agent {
   };
 
   const stop: Agent['stop'] = (by, id) =>
-    change(by, id, 'stop', async (tx) => {
-      const { rows } = await tx.query<{ opening: Opening | null }>(
-        'select opening from agent_runs where id = $1',
-        [id],
-      );
-      const opening = rows[0]?.opening ?? null;
-      const view = opening && viewOf(opening, await readSteps(tx, id));
-      const asked = view?.open.flatMap(({ waitsFor }) => waitsFor ?? []) ?? [];
-      if (asked.length > 0) await deps.approvals.withdraw(tx, asked, 'The run of the agent was stopped.');
-      const text = ['It was stopped.', view ? achieved(view) : ''].join('\n').trim();
-      const ending = { state: 'stopped', by: 'person', result: { text } } as const;
-      await end(tx, id, ending);
-      await deps.progress?.ended(tx, id, ending);
-    });
+    change(by, id, 'stop', (tx) => stopRun(tx, deps, id, { by: 'person', why: 'It was stopped.' }));
 
   return {
     async start(context, request) {

@@ -1,4 +1,6 @@
-export { createAgent, type Agent, type ShownRun, type Steerer } from './agent.ts';
+export { createAgent, type Agent, type Steerer } from './agent.ts';
+export type { ShownRun } from './shown.ts';
+export { createWaits, type Waits, type WaitsDeps } from './waits/index.ts';
 export { costGroups, sumCosts, type CostGroup, type Costs } from './costs.ts';
 export { Allowance, createModels, inWords, tasks } from './models/index.ts';
 export { createProgress } from './progress.ts';

@@ -36,6 +36,7 @@ function nowOf({ state, thinking }: Progressing, titles: readonly string[]): str
 const ends: Record<EndedBy, string> = {
   answer: 'The agent is done',
   person: 'The agent was stopped',
+  cancelled: 'The agent was stopped with its workflow run in n8n',
   budget: 'The agent was stopped, because a budget had not enough left',
   loop: 'The agent was stopped, because it went round in circles',
   no_model_configured: 'The agent could not go on, because no model is configured any more',

@@ -15,6 +15,8 @@ export type RunState = 'queued' | 'running' | 'waiting' | 'paused' | 'done' | 'f
 export type EndedBy =
   | 'answer'
   | 'person'
+  /** The workflow that waited for it was cancelled in n8n. */
+  | 'cancelled'
   | 'budget'
   | 'loop'
   | 'no_model_configured'

@@ -1,5 +1,5 @@
 import { transaction } from '../db/index.ts';
-import { lookUp } from './resumer.ts';
+import { lookUp } from './deliver.ts';
 import { settleAll } from './settle.ts';
 import { lockApprovals } from './store.ts';
 import { lockCard } from './together.ts';

@@ -1,4 +1,5 @@
 export { createApprovals, openCards, type Approvals, type OpenCards, type OpenWish } from './approvals.ts';
+export { deliver, lookUp, pauseMs, withLock, type ResumeDeps } from './deliver.ts';
 export type { EditField } from './edit-form.ts';
 export type { Inbox, InboxGroup, InboxGrouping, InboxItem, InboxWish } from './inbox.ts';
 export { placeOf } from './notices.ts';
@@ -19,5 +20,6 @@ export {
   type Verdict,
   type VoteResult,
 } from './types.ts';
+export { queryOfWait } from './resume-call.ts';
 export { n8nExecutions } from './n8n-executions.ts';
 export { waitingProxy } from './waiting-proxy.ts';

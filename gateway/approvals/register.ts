@@ -9,6 +9,7 @@ import { confirmerOf, eligible, quorumOf } from './eligible.ts';
 import { stepsOf } from './escalation.ts';
 import { endOutdated } from './old-rules.ts';
 import { refusals } from './refusals.ts';
+import { queryOfWait } from './resume-call.ts';
 import { findLatest, latest, lockApprovals, lockLatest, senderOf, type ApprovalRow } from './store.ts';
 import { settle, settleAll } from './settle.ts';
 import { byCard, cardIdOf, shareCards, type OnCard } from './together.ts';
@@ -51,20 +52,10 @@ export async function register(deps: ApprovalsDeps, run: RunContext, gate: Gate)
   });
 }
 
-// Both listeners append this path to a base address, so nothing but the very path of this wait may pass.
 function checkResumePath(deps: ApprovalsDeps, gate: Gate, item: Gate['items'][number], index: number): void {
   if (item.resumePath === null) return;
-  const path = `/webhook-waiting/${encodeURIComponent(gate.executionId)}/${encodeURIComponent(gate.nodeId)}`;
-  const url = URL.parse(item.resumePath, deps.settings.n8nUrl);
-  const named = url?.searchParams.getAll('approval') ?? [];
-  const exact =
-    url !== null &&
-    item.resumePath === `${path}${url.search}` &&
-    url.pathname === path &&
-    named.length === 1 &&
-    named[0] === item.decision &&
-    url.searchParams.has('signature');
-  if (!exact) throw refusals.resumePath(index);
+  const named = queryOfWait(item.resumePath, gate, deps.settings.n8nUrl)?.getAll('approval') ?? [];
+  if (named.length !== 1 || named[0] !== item.decision) throw refusals.resumePath(index);
 }
 
 async function decisionsOf(tx: Queryable, run: RunContext, gate: Gate): Promise<DecisionRow[]> {

@@ -1,10 +1,12 @@
 import { Webhook } from 'standardwebhooks';
 import { digest } from '../envelope/index.ts';
 import { readBounded } from './bounded.ts';
-import type { Outcome } from './types.ts';
 
 /** n8n's own pages that are told apart here have a few kilobytes. */
 const answerLimit = 256 * 1024;
+
+/** The type of an approval's outcome. */
+export const outcomeType = 'dev.gatehouse.outcome.v1';
 
 /** What n8n made of an outcome. Only `resumed` says that the gate took it; nothing else is assumed to mean anything. */
 export type ResumeAnswer =
@@ -24,16 +26,32 @@ export interface Wait {
 }
 
 /**
- * Posts a signed outcome to a waiting gate (Standard Webhooks headers over the raw body).
+ * Reads the address of a wait that a node registers. Both listeners append it to a base address, so nothing but the very path
+ * of this wait may pass.
+ * @returns its query, or null for any other path or one that n8n did not sign
+ */
+export function queryOfWait(
+  resumePath: string,
+  { executionId, nodeId }: Pick<Wait, 'executionId' | 'nodeId'>,
+  n8nUrl: string,
+): URLSearchParams | null {
+  const path = `/webhook-waiting/${encodeURIComponent(executionId)}/${encodeURIComponent(nodeId)}`;
+  const url = URL.parse(resumePath, n8nUrl);
+  const exact = url !== null && resumePath === `${path}${url.search}` && url.pathname === path;
+  return exact && url.searchParams.has('signature') ? url.searchParams : null;
+}
+
+/**
+ * Posts a signed outcome to a waiting node (Standard Webhooks headers over the raw body).
  * @param timeoutMs longest wait for the answer
  */
 export async function postOutcome(
   options: { n8nUrl: string; signingSecret: string; timeoutMs: number; now: Date },
   wait: Wait,
-  items: readonly Outcome[],
+  { type, items }: { type: string; items: readonly { id: string }[] },
 ): Promise<ResumeAnswer> {
   const gate = { executionId: wait.executionId, nodeId: wait.nodeId };
-  const body = JSON.stringify({ type: 'dev.gatehouse.outcome.v1', gate, items });
+  const body = JSON.stringify({ type, gate, items });
   // The same outcome keeps its id at every attempt, as the specification asks of retries.
   const id = `outcome_${digest({ gate, ids: items.map((item) => item.id) }).slice('sha256:'.length, 39)}`;
   let response: Response;

@@ -1,13 +1,12 @@
-import type { Pool, Queryable } from '../db/index.ts';
-import { transaction } from '../db/index.ts';
+import { transaction, type Queryable } from '../db/index.ts';
 import { outcomeOf } from './card.ts';
-import { postOutcome, type ResumeAnswer, type Wait } from './resume-call.ts';
+import { deliver, pauseMs, withLock } from './deliver.ts';
+import { outcomeType, type Wait } from './resume-call.ts';
 import { settleAll } from './settle.ts';
 import { findApprovals, latest, lockApprovals, type ApprovalRow } from './store.ts';
-import type { ApprovalsDeps, ExecutionState, Timing } from './types.ts';
+import type { ApprovalsDeps, Timing } from './types.ts';
 
 const atOnce = 4;
-const longestPauseMs = 15_000;
 
 /** Locks the approvals `$1` in the order in which everybody does: an update alone takes them as it finds them. */
 const inOrder = `with mine as materialized (select id from approvals where id = any($1) order by id for no key update)`;
@@ -46,63 +45,19 @@ export class Resumer {
       if (!first || open || rows.every((row) => row.deliveredAt !== null)) return;
       const { resumePath } = first;
       if (resumePath === null) return;
-      const answer = await postOutcome(
-        {
-          n8nUrl: this.#deps.settings.n8nUrl,
-          signingSecret: this.#deps.signingSecret,
-          timeoutMs: this.#timing.request,
-          now: this.#deps.clock(),
-        },
-        { ...first, resumePath },
-        rows.map((row) => outcomeOf(this.#deps, row)),
-      );
-      await this.#answered(rows, first, answer);
+      await deliver(this.#deps, this.#timing, {
+        wait: { ...first, resumePath },
+        message: { type: outcomeType, items: rows.map((row) => outcomeOf(this.#deps, row)) },
+        named: { approval: first.id },
+        attempts: first.attempts,
+        delivered: () => this.#delivered(rows),
+        wasTaken: () => wasTaken(this.#deps.pool, first),
+        again: () => this.#again(rows, first),
+        giveUp: () => this.#undeliverable(rows),
+        refusedForLong: () => this.#refusedForLong(first),
+        retry: (refused) => this.#retry(rows, refused),
+      });
     });
-  }
-
-  async #answered(rows: ApprovalRow[], first: ApprovalRow, answer: ResumeAnswer): Promise<void> {
-    if (answer.kind === 'resumed') {
-      await this.#delivered(rows);
-      return;
-    }
-    const said = {
-      execution: first.executionId,
-      approval: first.id,
-      attempts: first.attempts + 1,
-      detail: answer.detail,
-    };
-    const busy = answer.kind === 'busy';
-    if (answer.kind === 'down' || (busy && !(await this.#refusedForLong(first)))) {
-      this.#deps.log.info(said, 'an outcome waits for n8n');
-      await this.#retry(rows, busy);
-      return;
-    }
-    // A gateway that was killed right after n8n took the outcome asks a second time; what followed from it tells.
-    if (await wasTaken(this.#deps.pool, first)) {
-      await this.#delivered(rows);
-      return;
-    }
-    // An execution that lost its database in the middle is "running" to n8n until n8n itself is started again.
-    if (busy) {
-      if (await this.#again(rows, first))
-        this.#deps.log.warn(said, 'a run got stuck with its outcome and is dispatched again');
-      else await this.#retry(rows, true);
-      return;
-    }
-    const state = await lookUp(this.#deps, first.executionId);
-    const lost = state === 'ended' || state === 'absent';
-    if (lost && (await this.#again(rows, first))) {
-      this.#deps.log.warn({ ...said, state }, 'a run was lost with its outcome and is dispatched again');
-      return;
-    }
-    if (lost || state === 'gone' || (state === 'unknown' && (await this.#refusedForLong(first)))) {
-      if (await this.#undeliverable(rows)) {
-        this.#deps.log.error({ ...said, state }, 'an outcome cannot be delivered');
-      } else await this.#delivered(rows);
-      return;
-    }
-    this.#deps.log.warn({ ...said, state }, 'n8n did not take an outcome');
-    await this.#retry(rows, true);
   }
 
   async #delivered(rows: ApprovalRow[]): Promise<void> {
@@ -154,7 +109,7 @@ export class Resumer {
   }
 
   async #retry(rows: ApprovalRow[], refused: boolean): Promise<void> {
-    const pause = Math.min(longestPauseMs, this.#timing.retry * 2 ** Math.min(12, rows[0]?.attempts ?? 0));
+    const pause = pauseMs(this.#timing, rows[0]?.attempts ?? 0);
     await this.#deps.pool.query(
       `${inOrder} update approvals set delivery_attempts = delivery_attempts + 1,
          next_attempt_at = clock_timestamp() + $2 * interval '1 ms',
@@ -170,17 +125,6 @@ export class Resumer {
       [row.id, this.#timing.giveUp],
     );
     return rows[0]?.long === true;
-  }
-}
-
-/** Looks an execution up; a look-up that fails knows nothing. */
-export async function lookUp(deps: ApprovalsDeps, executionId: string): Promise<ExecutionState> {
-  if (!deps.executionState) return 'unknown';
-  try {
-    return await deps.executionState(executionId);
-  } catch (error) {
-    deps.log.warn({ err: error, execution: executionId }, 'an execution could not be looked up');
-    return 'unknown';
   }
 }
 
@@ -212,23 +156,4 @@ async function wasTaken(db: Queryable, row: ApprovalRow): Promise<boolean> {
     [row.runId, row.messageId, row.executionId, row.nodeId],
   );
   return rows.length > 0;
-}
-
-// A session lock goes when its connection goes, so a gateway killed with it blocks nobody.
-async function withLock(pool: Pool, name: string, work: () => Promise<void>): Promise<void> {
-  const client = await pool.connect();
-  let broken = true;
-  try {
-    const { rows } = await client.query<{ held: boolean }>(
-      'select pg_try_advisory_lock(hashtextextended($1, 0)) as held',
-      [name],
-    );
-    if (rows[0]?.held) {
-      await work();
-      await client.query('select pg_advisory_unlock(hashtextextended($1, 0))', [name]);
-    }
-    broken = false;
-  } finally {
-    client.release(broken);
-  }
 }

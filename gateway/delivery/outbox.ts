@@ -119,15 +119,15 @@ export async function showProgress(
   tx: Queryable,
   { runId, id, body, last }: { runId: string; id: string; body: Outgoing; last: boolean },
 ): Promise<boolean> {
-  const { rowCount } = await tx.query({
+  const { rows } = await tx.query<{ message_id: string }>({
     name: 'delivery-progress',
-    text: `select from runs r join messages m on m.id = r.message_id
+    text: `select m.id as message_id from runs r join messages m on m.id = r.message_id
       where r.id = $1 and m.state in ('running', 'waiting') and m.channel not in ('n8n', 'automation')
         and ($2 or not exists (select from outbox o where o.card = m.id and o.state = 'queued'))`,
     values: [runId, last],
   });
-  if (rowCount === 0) return false;
-  return (await postReply(tx, { id, message: { runId }, body })).fresh;
+  const [row] = rows;
+  return row !== undefined && (await postReply(tx, { id, messageId: row.message_id, body })).fresh;
 }
 
 /**

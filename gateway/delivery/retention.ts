@@ -64,6 +64,7 @@ export async function sweepRetention(
   await pool.query(
     `delete from agent_runs where opening is null and ${agentEnd} < now() - ${dedupeDays} * interval '1 day'`,
   );
+  await pool.query(`delete from agent_waits where delivered_at < now() - ${dedupeDays} * interval '1 day'`);
   await pool.query(
     `delete from outbox where body is null and created_at < now() - ${dedupeDays} * interval '1 day'`,
   );

@@ -1,18 +1,20 @@
 import type { Request } from 'express';
-import type { Agent } from '../agent/index.ts';
+import type { Agent, Waits } from '../agent/index.ts';
 import { GatehouseError } from '../config/index.ts';
 import type { Delivery } from '../delivery/index.ts';
-import { AgentRunAnswer } from './answers.ts';
-import { AgentMessageRequest, AgentRequest, AgentSteerRequest } from './requests.ts';
+import { AgentRunAnswer, AgentWaitAnswer } from './answers.ts';
+import { AgentMessageRequest, AgentRequest, AgentSteerRequest, AgentWaitRequest } from './requests.ts';
 import { route, type Route } from './route.ts';
 import { runHeader, runTokenOf } from './run-token.ts';
 
 /** The routes of agent runs. Each asks for a run token: a run shows itself to its own actor in its own conversation. */
 export function agentRoutes({
   agent,
+  waits,
   delivery,
 }: {
   agent: Agent;
+  waits: Pick<Waits, 'register'>;
   delivery: Pick<Delivery, 'authenticateRun'>;
 }): Route[] {
   const steering = (verb: 'pause' | 'resume' | 'stop', summary: string): Route =>
@@ -51,6 +53,18 @@ export function agentRoutes({
     steering('pause', 'Hold a run of the agent after its current step'),
     steering('resume', 'Let a paused run of the agent go on'),
     steering('stop', 'End a run of the agent, and take back what it asked people'),
+    route({
+      method: 'post',
+      path: '/v1/agent/waits',
+      summary: 'Have an execution of n8n wait until runs of the agent have ended',
+      scope: 'run',
+      body: AgentWaitRequest,
+      answer: AgentWaitAnswer,
+      async handle({ body }) {
+        const { run, ...wait } = body;
+        return waits.register(await delivery.authenticateRun(run), wait);
+      },
+    }),
     route({
       method: 'post',
       path: '/v1/agent/runs/:id/messages',

@@ -61,6 +61,11 @@ export const AgentRunAnswer = z.strictObject({
   createdAt: time,
   finishedAt: time.nullable(),
   steps: z.array(z.looseObject({ number: z.number(), kind: z.string(), at: time })),
+  receipts: z.array(z.string()).describe('ids of the receipts of what it did'),
+});
+export const AgentWaitAnswer = z.strictObject({
+  runs: z.array(AgentRunAnswer),
+  waitUntil: time.describe('n8n ends the wait by itself then; the gateway ends it when the runs have ended'),
 });
 export const RunAnswer = z.strictObject({ token: z.string(), expiresAt: time });
 export const ApprovalsAnswer = z.strictObject({

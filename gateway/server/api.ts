@@ -1,4 +1,4 @@
-import type { Agent } from '../agent/index.ts';
+import type { Agent, Waits } from '../agent/index.ts';
 import type { Approvals } from '../approvals/index.ts';
 import { listReceipts } from '../audit/index.ts';
 import type { Catalogue } from '../catalogue/index.ts';
@@ -40,6 +40,7 @@ export interface ApiParts {
   delivery: Delivery;
   tools: Tools;
   agent: Agent;
+  waits: Pick<Waits, 'register'>;
 }
 
 /** Every route of the internal API. */

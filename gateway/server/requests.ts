@@ -94,6 +94,18 @@ export const CodeRequest = z.strictObject({
   grant,
   language: z.enum(['javascript', 'python', 'shell']),
   code: z.string().min(1).max(100_000),
+  files: z
+    .array(
+      z.strictObject({
+        path: z.string().min(1).max(100),
+        text: z.string().max(350_000).optional(),
+        base64: z.string().max(350_000).optional(),
+      }),
+    )
+    .max(16)
+    .optional()
+    .describe('files of the work folder, each with its text or its base64'),
+  artefacts: z.array(z.string().min(1).max(100)).max(16).optional().describe('paths of files that come back'),
   step,
 });
 const modelClass = z.string().min(1).max(32);
@@ -126,6 +138,13 @@ export const AgentRequest = z.strictObject({
     .nullable()
     .default(null)
     .describe('JSON Schema that the answer has to fit'),
+});
+export const AgentWaitRequest = z.strictObject({
+  run,
+  executionId: z.string().min(1).max(64),
+  nodeId: z.string().min(1).max(64),
+  runs: z.array(z.uuid()).min(1).max(100).describe('runs of the agent that this execution waits for'),
+  resumePath: z.string().min(1).max(2000).describe('path and query of the waiting address, as n8n signed it'),
 });
 export const AgentSteerRequest = z.strictObject({ run });
 export const AgentMessageRequest = z.strictObject({

@@ -39,6 +39,7 @@ export type Part = Shown & ({ head: Head } | { controls: Controls } | { moment: 
 const endings: Record<NonNullable<WatchedRun['endedBy']>, string> = {
   answer: 'It answered.',
   person: 'Its person stopped it.',
+  cancelled: 'Its workflow run was stopped in n8n.',
   budget: 'A budget had not enough left.',
   loop: 'The same call came back with the same result three times.',
   no_model_configured: 'No language model was configured any more.',

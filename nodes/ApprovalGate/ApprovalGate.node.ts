@@ -9,8 +9,9 @@ import type {
 } from 'n8n-workflow';
 import { CREDENTIAL } from '../shared/gateway';
 import { getTools } from '../shared/tools';
+import { waitingWebhooks } from '../shared/wait';
 import { askForItems } from './ask';
-import { properties, waitingWebhooks } from './properties';
+import { properties } from './properties';
 import { reviewToolCall } from './review';
 import { answerWebhook } from './webhook';
 

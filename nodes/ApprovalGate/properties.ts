@@ -1,20 +1,6 @@
 import { SEND_AND_WAIT_OPERATION } from 'n8n-workflow';
-import type { INodeProperties, IWebhookDescription } from 'n8n-workflow';
+import type { INodeProperties } from 'n8n-workflow';
 import { runFields } from '../shared/parameters';
-
-/**
- * The two ways to reach a waiting gate: GET shows the form, POST brings a vote or the signed outcome. Their path is the
- * node's id, because only then does n8n check a signature that is bound to this node and query.
- */
-export const waitingWebhooks: IWebhookDescription[] = (['GET', 'POST'] as const).map((httpMethod) => ({
-  name: 'default',
-  httpMethod,
-  responseMode: 'onReceived',
-  responseData: '',
-  path: '={{ $nodeId }}',
-  restartWebhook: true,
-  isFullPath: true,
-}));
 
 /** The fields of Approval Gate. `@tool` tells n8n's human-review form of the node from the step in a workflow. */
 export const properties: INodeProperties[] = [

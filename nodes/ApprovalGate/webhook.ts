@@ -4,11 +4,9 @@ import type { Card } from '../shared/contract';
 import { callGateway } from '../shared/gateway';
 import { isObject } from '../shared/parameters';
 import { readable, type Refusal } from '../shared/refusal';
+import { answerFailure, KEEP_WAITING } from '../shared/wait';
 import { cardPage, messagePage } from './page';
 import { resume } from './resume';
-
-/** Answered already, and the execution goes on waiting. */
-const KEEP_WAITING: IWebhookResponseData = { noWebhookResponse: true };
 
 /**
  * Answers a request to a waiting gate. It never throws: n8n would take that for an end of the wait and run the first
@@ -98,15 +96,6 @@ function sendPage(context: IWebhookFunctions, status: number, page: (nonce: stri
       'X-Content-Type-Options': 'nosniff',
     })
     .send(page(nonce));
-}
-
-function answerFailure(context: IWebhookFunctions): void {
-  try {
-    const response = context.getResponseObject();
-    if (!response.headersSent) response.status(500).json({ gatehouse: 'failed' });
-  } catch {
-    // The connection is gone; the wait goes on all the same.
-  }
 }
 
 function text(value: unknown): string {

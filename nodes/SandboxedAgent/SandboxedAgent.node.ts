@@ -1,19 +1,23 @@
 import { NodeConnectionTypes } from 'n8n-workflow';
 import type {
-  IDataObject,
   IExecuteFunctions,
   INodeExecutionData,
   INodeType,
   INodeTypeDescription,
+  IWebhookFunctions,
+  IWebhookResponseData,
 } from 'n8n-workflow';
-import { runCall } from '../shared/execution';
 import { CREDENTIAL } from '../shared/gateway';
-import { mapItems, stepOf, toToolOutputs, type Leaving } from '../shared/items';
-import { runOf, textOf } from '../shared/parameters';
+import { mapItems, toToolOutputs, type Leaving } from '../shared/items';
 import { blockedJson, refusalOfError } from '../shared/refusal';
+import { getTools } from '../shared/tools';
+import { answerSigned, waitingWebhooks } from '../shared/wait';
+import { resumeAgents, runAgents } from './agent';
+import { runCode } from './code';
 import { properties } from './properties';
+import { TEXT_TASKS, workOnText } from './texts';
 
-/** Runs code, or later an agent, in a sandbox of the gateway; never here, and never unsandboxed. */
+/** Has the gateway run an agent, a model's question about a text, or code in its sandbox; nothing of it runs in n8n. */
 export class SandboxedAgent implements INodeType {
   description: INodeTypeDescription = {
     displayName: 'Sandboxed Agent',
@@ -22,36 +26,42 @@ export class SandboxedAgent implements INodeType {
     group: ['transform'],
     version: 1,
     subtitle:
-      '={{ $parameter["operation"] === "runAgent" ? "Run agent" : "Run " + ({ javascript: "JavaScript", python: "Python" }[$parameter["language"]] ?? "a shell script") }}',
-    description: 'Runs code in a single-use container without a network',
+      '={{ $parameter["operation"] === "runCode" ? "Run " + ({ javascript: "JavaScript", python: "Python" }[$parameter["language"]] ?? "a shell script") : ({ runAgent: "Run agent: " + $parameter["task"], summarise: "Summarise", extract: "Extract", classify: "Classify" }[$parameter["operation"]]) }}',
+    description:
+      'Runs an agent within the policy and its budgets, asks a model about a text, or runs code in a sandbox',
     defaults: { name: 'Sandboxed Agent' },
     inputs: [NodeConnectionTypes.Main],
     // Named here and not in `outputNames`, which n8n keeps for the one output that a tool has.
     outputs: ['Not Done', 'Done'].map((displayName) => ({ type: NodeConnectionTypes.Main, displayName })),
     usableAsTool: true,
+    waitingNodeTooltip: 'The agent works, or waits for people. The execution goes on when its run has ended.',
+    webhooks: waitingWebhooks,
     credentials: [{ name: CREDENTIAL, required: true }],
     properties,
   };
 
+  methods = { loadOptions: { getTools } };
+
   async execute(this: IExecuteFunctions): Promise<INodeExecutionData[][]> {
-    const leaving = await mapItems(this.getInputData(), (_item, index) => runItem(this, index));
+    if (this.getNodeParameter('operation', 0) === 'runAgent') return await runAgents(this);
+    const leaving = await mapItems(this.getInputData(), (item, index) => runItem(this, item, index));
     return toToolOutputs(this, leaving, 2);
+  }
+
+  async webhook(this: IWebhookFunctions): Promise<IWebhookResponseData> {
+    return await answerSigned(this, resumeAgents);
   }
 }
 
-async function runItem(context: IExecuteFunctions, index: number): Promise<Leaving> {
+async function runItem(
+  context: IExecuteFunctions,
+  item: INodeExecutionData,
+  index: number,
+): Promise<Leaving> {
   try {
-    const run = runOf(context, index);
-    const call: IDataObject = { run, step: stepOf(context, index) };
-    if (context.getNodeParameter('operation', index) === 'runAgent') {
-      call.prompt = context.getNodeParameter('prompt', index) as string;
-      return await runCall(context, '/v1/agent/runs', call, { run: { token: run } });
-    }
-    call.language = context.getNodeParameter('language', index) as string;
-    call.code = context.getNodeParameter('code', index) as string;
-    const grant = textOf(context, 'grant', index);
-    if (grant !== undefined) call.grant = grant;
-    return await runCall(context, '/v1/code/runs', call, { tool: 'code.run', run: { token: run } });
+    const operation = context.getNodeParameter('operation', index) as string;
+    if (TEXT_TASKS.includes(operation)) return await workOnText(context, index, operation);
+    return await runCode(context, item, index);
   } catch (error) {
     return { output: 0, json: blockedJson(refusalOfError(error)) };
   }

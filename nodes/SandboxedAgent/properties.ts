@@ -1,8 +1,9 @@
 import type { INodeProperties } from 'n8n-workflow';
 import { runFields } from '../shared/parameters';
+import { agentFields } from './agent-properties';
+import { codeFields } from './code-properties';
 
-const forCode = { show: { operation: ['runCode'] } };
-const forAgent = { show: { operation: ['runAgent'] } };
+const forTexts = { show: { operation: ['summarise', 'extract', 'classify'] } };
 
 /** The fields of Sandboxed Agent, in the order of use. */
 export const properties: INodeProperties[] = [
@@ -13,10 +14,22 @@ export const properties: INodeProperties[] = [
     noDataExpression: true,
     options: [
       {
+        name: 'Classify',
+        value: 'classify',
+        action: 'Classify a text',
+        description: 'Choose the label that fits a text',
+      },
+      {
+        name: 'Extract',
+        value: 'extract',
+        action: 'Extract data from a text',
+        description: 'Read data of a given shape out of a text',
+      },
+      {
         name: 'Run Agent',
         value: 'runAgent',
         action: 'Run an agent',
-        description: 'Have an agent work on a task. This release has no model for it yet.',
+        description: 'Have a model work on a task with tools, and wait until it has ended',
       },
       {
         name: 'Run Code',
@@ -24,66 +37,62 @@ export const properties: INodeProperties[] = [
         action: 'Run code',
         description: 'Run a snippet in a single-use container without a network',
       },
+      {
+        name: 'Summarise',
+        value: 'summarise',
+        action: 'Summarise a text',
+        description: 'Say in a few sentences what a text says',
+      },
     ],
     default: 'runCode',
   },
+  ...agentFields,
   {
-    displayName:
-      'The code runs outside n8n, without a network, secrets or files of yours, and is stopped at its limits. Where the gateway has no sandbox, the item leaves on <b>Not Done</b>; nothing ever runs unsandboxed.',
-    name: 'sandboxNotice',
-    type: 'notice',
-    default: '',
-    displayOptions: forCode,
-  },
-  {
-    displayName: 'Language',
-    name: 'language',
-    type: 'options',
-    options: [
-      { name: 'JavaScript', value: 'javascript' },
-      { name: 'Python', value: 'python' },
-      { name: 'Shell', value: 'shell' },
-    ],
-    default: 'javascript',
-    displayOptions: forCode,
-  },
-  {
-    displayName: 'Code',
-    name: 'code',
-    type: 'string',
-    typeOptions: { rows: 8 },
-    default: '',
-    required: true,
-    placeholder: 'e.g. console.log(6 * 7)',
-    description: 'What it prints becomes the result',
-    displayOptions: forCode,
-  },
-  {
-    displayName: 'Grant',
-    name: 'grant',
-    type: 'string',
-    default: '={{ $json.grant }}',
-    hint: 'Left empty, the policy decides this call now, and only what it allows runs',
-    description: 'The single-use grant that a Policy Check or an Approval Gate left in the item',
-    displayOptions: { ...forCode, hide: { '@tool': [true] } },
-  },
-  {
-    displayName:
-      'This release cannot run an agent yet: each item leaves on <b>Not Done</b> with the reason <b>no_model_configured</b>. Use n8n’s own AI Agent, with an Approval Gate above each tool that has effects.',
-    name: 'agentNotice',
-    type: 'notice',
-    default: '',
-    displayOptions: forAgent,
-  },
-  {
-    displayName: 'Task',
-    name: 'prompt',
+    displayName: 'Text',
+    name: 'text',
     type: 'string',
     typeOptions: { rows: 4 },
     default: '',
     required: true,
-    description: 'What the agent is to do',
-    displayOptions: forAgent,
+    description: 'The text to work on. It is data for the model, never an instruction.',
+    displayOptions: forTexts,
   },
+  {
+    displayName: 'Labels',
+    name: 'labels',
+    type: 'string',
+    default: '',
+    required: true,
+    placeholder: 'e.g. invoice, reminder, other',
+    description: 'The labels to choose from, with commas between them',
+    displayOptions: { show: { operation: ['classify'] } },
+  },
+  {
+    displayName: 'Instructions',
+    name: 'instructions',
+    type: 'string',
+    typeOptions: { rows: 2 },
+    default: '',
+    description: 'What to look at, in your own words. Put no text of others here.',
+    displayOptions: forTexts,
+  },
+  {
+    displayName: 'Output Schema',
+    name: 'schema',
+    type: 'json',
+    default: '{}',
+    description: 'JSON Schema of the answer. With an empty one, an agent answers in words.',
+    displayOptions: { show: { operation: ['extract', 'runAgent'] } },
+  },
+  {
+    displayName: 'Model Class',
+    name: 'modelClass',
+    type: 'string',
+    default: '',
+    placeholder: 'e.g. small',
+    description: 'Only models of this class of models.yaml; left empty, the first that fits the task',
+    displayOptions: { show: { operation: ['classify', 'extract', 'runAgent', 'summarise'] } },
+  },
+  ...codeFields,
   ...runFields,
 ];

@@ -69,3 +69,24 @@ export interface Card {
   votes: Array<{ display: string; verdict: string; comment: string | null; channel: string; at: string }>;
   reason?: string | null;
 }
+
+/** A run of the agent, as the gateway's agent routes answer it and as it is told to a waiting node. */
+export interface AgentRun extends IDataObject {
+  id: string;
+  state: 'queued' | 'running' | 'waiting' | 'paused' | 'done' | 'failed' | 'stopped';
+  endedBy: string | null;
+  result: { text: string; output?: IDataObject } | null;
+  finishedAt: string | null;
+  currency: string;
+  used: { steps: number; calls: number; tokensIn: number; tokensOut: number; cost: number; seconds: number };
+  steps: IDataObject[];
+  receipts: string[];
+}
+
+/** What `POST /v1/agent/texts` answers. */
+export interface TextAnswer extends IDataObject {
+  status: 'done' | 'failed';
+  output?: string | IDataObject;
+  text?: string;
+  reasons?: Reason[];
+}

@@ -40,7 +40,7 @@ export function toOutputs(leaving: Array<Leaving | null>, outputs: number): INod
  * the model's maker, and whoever holds the token may act for the message.
  */
 export function toToolOutputs(
-  context: IExecuteFunctions,
+  context: Pick<IExecuteFunctions, 'getNode'>,
   leaving: Leaving[],
   outputs: number,
 ): INodeExecutionData[][] {

@@ -80,7 +80,13 @@ export function runOf(context: IExecuteFunctions, index: number): string {
 }
 
 /** The parameters that hold a JSON object, by what the editor calls them. */
-const OBJECTS = { args: 'Arguments', headers: 'Headers' };
+const OBJECTS = {
+  args: 'Arguments',
+  headers: 'Headers',
+  input: 'Input',
+  schema: 'Output Schema',
+  files: 'Files as Text',
+};
 
 /**
  * Reads a parameter that holds a JSON object, given as an object by an expression or as text.
@@ -100,6 +106,15 @@ export function objectOf(context: IExecuteFunctions, name: keyof typeof OBJECTS,
 export function textOf(context: IExecuteFunctions, name: string, index: number): string | undefined {
   const value = valueOf(context, name, index);
   return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+/** The names of a list that is written with commas. */
+export function namesOf(context: IExecuteFunctions, parameter: string, index: number): string[] {
+  const text = textOf(context, parameter, index) ?? '';
+  return text
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
 }
 
 /** Tells a plain JSON object from everything else. */

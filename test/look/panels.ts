@@ -45,7 +45,18 @@ export const panels: Record<string, [type: string, parameters: Parameters]> = {
     },
   ],
   'sandbox-code': ['sandboxedAgent', { operation: 'runCode', code: 'console.log(6 * 7)' }],
-  'sandbox-agent': ['sandboxedAgent', { operation: 'runAgent' }],
+  'sandbox-agent': [
+    'sandboxedAgent',
+    {
+      operation: 'runAgent',
+      prompt: 'Say what is overdue, and remind the customers.',
+      offer: 'some',
+      tools: ['code.run', 'mail.send'],
+      budget: { steps: 10, spend: '0.10' },
+    },
+  ],
+  'sandbox-extract': ['sandboxedAgent', { operation: 'extract', text: '={{ $json.text }}' }],
+  'sandbox-classify': ['sandboxedAgent', { operation: 'classify', labels: 'invoice, reminder, other' }],
   'tool-vault': ['vaultCredentialTool', { operation: 'execute', tool: 'ledger.balance', ...asTool }],
   'tool-vault-fields': [
     'vaultCredentialTool',

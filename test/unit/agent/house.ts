@@ -36,6 +36,8 @@ export interface Ground {
 /** The agent over the real rooms below it; delivery alone is a stand-in that keeps what it was told. */
 export interface House {
   agent: Agent;
+  /** What the rooms were built from. */
+  deps: AgentDeps;
   /** Another agent over the same rooms. */
   another(): Agent;
   approvals: Approvals;
@@ -126,7 +128,7 @@ export async function openHouse(
   const agent = another();
   await approvals.start();
   return {
-    ...{ agent, another, approvals, tools, pool, store, replies },
+    ...{ agent, deps, another, approvals, tools, pool, store, replies },
     async close() {
       for (const one of agents) await one.rest();
       await approvals.stop();

@@ -22,7 +22,7 @@ const fromItem = {
   run: '={{ $json.run.token }}',
 };
 
-describe('Vault Credential and Sandboxed Agent', () => {
+describe('Vault Credential', () => {
   let folder = '';
   before(async () => {
     await gateway.start();
@@ -164,38 +164,5 @@ describe('Vault Credential and Sandboxed Agent', () => {
       );
       assert.doesNotMatch(text, /client_token_of_the_test|whsec_/);
     }
-  });
-
-  it('runs code in the sandbox, and says so when there is none', async () => {
-    const parameters = {
-      operation: 'runCode',
-      language: 'python',
-      code: 'print(1)',
-      grant: '',
-      run: 'run_1',
-    };
-    gateway.on('POST /v1/code/runs', { body: { status: 'succeeded', result: { stdout: '1' } } });
-    const [, ended] = outputs(await bench(parameters, { node: 'SandboxedAgent' }).run([item]));
-    assert.deepEqual(ended?.[0]?.result, { stdout: '1' });
-    assert.equal(gateway.calls[0]?.body.code, 'print(1)');
-
-    gateway.on('POST /v1/code/runs', {
-      status: 503,
-      body: { code: 'sandbox_unavailable', detail: 'No Docker here.' },
-    });
-    const [notDone, none] = outputs(await bench(parameters, { node: 'SandboxedAgent' }).run([item]));
-    assert.deepEqual(none, []);
-    assert.equal((notDone?.[0]?.blocked as IDataObject).code, 'sandbox_unavailable');
-  });
-
-  it('answers that no model is configured when an agent is to run', async () => {
-    gateway.on('POST /v1/agent/runs', {
-      status: 503,
-      body: { code: 'no_model_configured', detail: 'None.' },
-    });
-    const parameters = { operation: 'runAgent', prompt: 'Tidy up', run: 'run_1' };
-    const [notDone, none] = outputs(await bench(parameters, { node: 'SandboxedAgent' }).run([item]));
-    assert.deepEqual(none, []);
-    assert.equal((notDone?.[0]?.blocked as IDataObject).code, 'no_model_configured');
   });
 });

@@ -1,0 +1,2 @@
+export type { AgentWait, Waits, WaitsDeps } from './types.ts';
+export { createWaits } from './waits.ts';

@@ -1,0 +1,131 @@
+import type { INodeProperties } from 'n8n-workflow';
+
+const forAgent = { show: { operation: ['runAgent'] } };
+
+/** The fields of Run Agent that no other operation has, in the order of use. */
+export const agentFields: INodeProperties[] = [
+  {
+    displayName:
+      'The agent works in the gateway; the execution waits meanwhile and holds nothing. Each call of a tool is decided by the policy, and people are asked where it says so. What is refused, failed or stopped leaves on <b>Not Done</b>.',
+    name: 'agentNotice',
+    type: 'notice',
+    default: '',
+    displayOptions: forAgent,
+  },
+  {
+    displayName: 'Task',
+    name: 'task',
+    type: 'options',
+    options: [
+      { name: 'Classify', value: 'classify' },
+      { name: 'Code', value: 'code' },
+      { name: 'Draft', value: 'draft' },
+      { name: 'Extract', value: 'extract' },
+      { name: 'Plan', value: 'plan' },
+      { name: 'Summarise', value: 'summarise' },
+    ],
+    default: 'plan',
+    description: 'The kind of work. It says which models of models.yaml may do it, and which prompt begins.',
+    displayOptions: forAgent,
+  },
+  {
+    displayName: 'Prompt',
+    name: 'prompt',
+    type: 'string',
+    typeOptions: { rows: 4 },
+    default: '',
+    hint: 'What the person wrote is told to the agent anyway',
+    description: 'What the workflow wants done. Put no text of others here; that belongs into Input.',
+    displayOptions: forAgent,
+  },
+  {
+    displayName: 'Input',
+    name: 'input',
+    type: 'json',
+    default: '{}',
+    placeholder: 'e.g. { "mail": "…" }',
+    description: 'Material to work on, by its name. It is data for the model, never an instruction.',
+    displayOptions: forAgent,
+  },
+  {
+    displayName: 'Tools',
+    name: 'offer',
+    type: 'options',
+    options: [
+      { name: 'All That the Person Could Use', value: 'all' },
+      { name: 'Only These', value: 'some' },
+    ],
+    default: 'all',
+    description: 'A list narrows what the agent is offered and never widens it',
+    displayOptions: forAgent,
+  },
+  {
+    displayName: 'Tool Names or IDs',
+    name: 'tools',
+    type: 'multiOptions',
+    typeOptions: { loadOptionsMethod: 'getTools' },
+    default: [],
+    description:
+      'Tools of the catalogue; none at all is an agent without tools. Choose from the list, or specify IDs using an <a href="https://docs.n8n.io/code/expressions/">expression</a>.',
+    displayOptions: { show: { operation: ['runAgent'], offer: ['some'] } },
+  },
+  {
+    displayName: 'Template',
+    name: 'template',
+    type: 'string',
+    default: '',
+    placeholder: 'e.g. plan',
+    description: 'Another file of policies/prompts than the task’s own, without its ending',
+    displayOptions: forAgent,
+  },
+  {
+    displayName: 'Budget',
+    name: 'budget',
+    type: 'collection',
+    placeholder: 'Add Limit',
+    default: {},
+    description: 'Lowers what the run may use; it cannot raise what models.yaml allows',
+    displayOptions: forAgent,
+    options: [
+      {
+        displayName: 'Calls',
+        name: 'calls',
+        type: 'number',
+        typeOptions: { minValue: 1 },
+        default: 10,
+        description: 'Calls of tools',
+      },
+      {
+        displayName: 'Seconds',
+        name: 'seconds',
+        type: 'number',
+        typeOptions: { minValue: 1 },
+        default: 120,
+        description: 'Of the models’ work; waiting for people does not count',
+      },
+      {
+        displayName: 'Spend',
+        name: 'spend',
+        type: 'string',
+        default: '0.10',
+        description: 'Money, in the currency of models.yaml',
+      },
+      {
+        displayName: 'Steps',
+        name: 'steps',
+        type: 'number',
+        typeOptions: { minValue: 1 },
+        default: 10,
+        description: 'Questions to a model',
+      },
+      {
+        displayName: 'Tokens',
+        name: 'tokens',
+        type: 'number',
+        typeOptions: { minValue: 1 },
+        default: 50000,
+        description: 'Of prompts and answers together',
+      },
+    ],
+  },
+];

@@ -1,0 +1,75 @@
+import type { INodeProperties } from 'n8n-workflow';
+
+const forCode = { show: { operation: ['runCode'] } };
+
+/** The fields of Run Code, in the order of use. */
+export const codeFields: INodeProperties[] = [
+  {
+    displayName:
+      'The code runs outside n8n, without a network or secrets and with no files but those given here, and is stopped at its limits. Where the gateway has no sandbox, the item leaves on <b>Not Done</b>; nothing ever runs unsandboxed.',
+    name: 'sandboxNotice',
+    type: 'notice',
+    default: '',
+    displayOptions: forCode,
+  },
+  {
+    displayName: 'Language',
+    name: 'language',
+    type: 'options',
+    options: [
+      { name: 'JavaScript', value: 'javascript' },
+      { name: 'Python', value: 'python' },
+      { name: 'Shell', value: 'shell' },
+    ],
+    default: 'javascript',
+    displayOptions: forCode,
+  },
+  {
+    displayName: 'Code',
+    name: 'code',
+    type: 'string',
+    typeOptions: { rows: 8 },
+    default: '',
+    required: true,
+    placeholder: 'e.g. console.log(6 * 7)',
+    description: 'What it prints becomes the result',
+    displayOptions: forCode,
+  },
+  {
+    displayName: 'Files From Binary Properties',
+    name: 'binaryProperties',
+    type: 'string',
+    default: '',
+    placeholder: 'e.g. data',
+    description:
+      'Binary properties of the item, with commas between them; each lies in the work folder under its file name',
+    displayOptions: forCode,
+  },
+  {
+    displayName: 'Files as Text',
+    name: 'files',
+    type: 'json',
+    default: '{}',
+    placeholder: 'e.g. { "invoices.csv": "…" }',
+    description: 'Further files of the work folder: their text by their path',
+    displayOptions: forCode,
+  },
+  {
+    displayName: 'Artefacts',
+    name: 'artefacts',
+    type: 'string',
+    default: '',
+    placeholder: 'e.g. report.csv',
+    description: 'Paths of files that the code writes and that come back, with commas between them',
+    displayOptions: forCode,
+  },
+  {
+    displayName: 'Grant',
+    name: 'grant',
+    type: 'string',
+    default: '={{ $json.grant }}',
+    hint: 'Left empty, the policy decides this call now, and only what it allows runs',
+    description: 'The single-use grant that a Policy Check or an Approval Gate left in the item',
+    displayOptions: { ...forCode, hide: { '@tool': [true] } },
+  },
+];

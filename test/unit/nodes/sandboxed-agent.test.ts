@@ -1,0 +1,265 @@
+import assert from 'node:assert/strict';
+import { after, before, beforeEach, describe, it } from 'node:test';
+import type { IDataObject, IRun } from 'n8n-workflow';
+import { built } from './build.ts';
+import { FakeGateway, signed } from './fake-gateway.ts';
+import { Bench, EXECUTION_ID, outputs, RUN, RUN_BY_NAME, type Setup } from './harness.ts';
+
+const gateway = new FakeGateway();
+const NODE_ID = '11111111-2222-4333-8444-555555555555';
+const LATER = '2030-01-01T00:00:00.000Z';
+
+/** A run as the gateway shows it. */
+const agentRun = (id: string, more: IDataObject = {}): IDataObject => ({
+  id,
+  state: 'running',
+  endedBy: null,
+  result: null,
+  finishedAt: null,
+  currency: 'EUR',
+  used: { steps: 2, calls: 1, tokensIn: 900, tokensOut: 100, cost: 1500, seconds: 3 },
+  steps: [{ number: 1, kind: 'prompt' }],
+  receipts: ['receipt-1'],
+  ...more,
+});
+const done = (id: string, more: IDataObject = {}): IDataObject =>
+  agentRun(id, {
+    state: 'done',
+    endedBy: 'answer',
+    result: { text: 'All sent.' },
+    finishedAt: LATER,
+    ...more,
+  });
+
+const item = (): { json: IDataObject } => ({ json: { run: { token: RUN }, secretOfTheItem: 1 } });
+
+describe('Sandboxed Agent', () => {
+  let folder = '';
+  let started = 0;
+  before(async () => {
+    await gateway.start();
+    folder = await built();
+  });
+  after(() => gateway.stop());
+  beforeEach(() => {
+    gateway.reset();
+    started = 0;
+    gateway.on('POST /v1/agent/runs', () => ({ body: agentRun(`run-${++started}`) }));
+    gateway.on('POST /v1/agent/waits', ({ body }) => ({
+      body: { runs: (body.runs as string[]).map((id) => agentRun(id)), waitUntil: LATER },
+    }));
+  });
+
+  const bench = (parameters: IDataObject = {}, setup: Partial<Setup> = {}) =>
+    new Bench({
+      folder,
+      gatewayUrl: gateway.url,
+      node: 'SandboxedAgent',
+      parameters: { operation: 'runAgent', task: 'plan', run: '={{ $json.run.token }}', ...parameters },
+      ...setup,
+    });
+  const ended = (items: IDataObject[], gate: IDataObject = {}): Buffer =>
+    Buffer.from(
+      JSON.stringify({
+        type: 'dev.gatehouse.agent-runs.v1',
+        gate: { executionId: EXECUTION_ID, nodeId: NODE_ID, ...gate },
+        items,
+      }),
+    );
+  const post = (on: Bench, run: IRun, rawBody: Buffer, headers = signed(rawBody)) =>
+    on.webhook(run, { method: 'POST', headers, rawBody });
+
+  it('starts a run for each item and waits for them all at an address of n8n', async () => {
+    const run = await bench().run([item(), item()]);
+    assert.equal(new Date(run.waitTill ?? 0).toISOString(), LATER);
+    const steps = gateway.calls.slice(0, 2).map(({ body }) => String(body.step));
+    assert.match(steps.join(), /:0:0,.*:0:1/);
+    const { resumePath, ...wait } = gateway.calls[2]?.body ?? {};
+    assert.deepEqual(wait, {
+      run: RUN,
+      executionId: EXECUTION_ID,
+      nodeId: NODE_ID,
+      runs: ['run-1', 'run-2'],
+    });
+    assert.match(String(resumePath), new RegExp(`^/webhook-waiting/42/${NODE_ID}`));
+  });
+
+  it('asks only what its fields say', async () => {
+    await bench({
+      task: 'draft',
+      prompt: 'Write reminders',
+      template: 'mine',
+      input: { mail: 'text', rows: [1] },
+      offer: 'some',
+      tools: ['mail.send'],
+      modelClass: 'small',
+      budget: { steps: 3, spend: '0.10' },
+      schema: { type: 'object' },
+    }).run([item()]);
+    const { run: _run, step: _step, ...asked } = gateway.calls[0]?.body ?? {};
+    assert.deepEqual(asked, {
+      task: 'draft',
+      prompt: 'Write reminders',
+      template: 'mine',
+      input: { mail: 'text', rows: '[1]' },
+      tools: ['mail.send'],
+      modelClass: 'small',
+      budget: { steps: 3, spend: '0.10' },
+      schema: { type: 'object' },
+    });
+  });
+
+  it('goes on with how the runs ended: answer, costs, steps and receipts', async () => {
+    const on = bench();
+    const run = await on.run([item(), item()]);
+    const failed = agentRun('run-2', {
+      state: 'stopped',
+      endedBy: 'budget',
+      result: { text: 'The budget is spent.' },
+      finishedAt: LATER,
+    });
+    const answer = await post(
+      on,
+      run,
+      ended([failed, done('run-1', { result: { text: 'A', output: { b: 1 } } })]),
+    );
+    assert.deepEqual(answer.data.webhookResponse, { gatehouse: 'resumed' });
+    const [notDone, all] = outputs(await on.resume(run, answer.data));
+    const [first] = all ?? [];
+    assert.deepEqual(
+      { ...first, steps: 0 },
+      {
+        run: { token: RUN },
+        agentRun: 'run-1',
+        state: 'done',
+        endedBy: 'answer',
+        answer: 'A',
+        text: 'A',
+        output: { b: 1 },
+        costs: {
+          ...{ steps: 2, calls: 1, tokensIn: 900, tokensOut: 100, cost: 1500, seconds: 3 },
+          spend: '0.001500',
+          currency: 'EUR',
+        },
+        steps: 0,
+        receipts: ['receipt-1'],
+      },
+    );
+    assert.equal(notDone?.[0]?.text, 'The budget is spent. (budget)');
+    assert.equal(notDone?.[0]?.endedBy, 'budget');
+  });
+
+  it('does not wait for runs that have ended already', async () => {
+    gateway.on('POST /v1/agent/waits', { body: { runs: [done('run-1')], waitUntil: LATER } });
+    const run = await bench().run([item()]);
+    assert.equal(run.waitTill, undefined);
+    assert.equal(outputs(run)[1]?.[0]?.answer, 'All sent.');
+  });
+
+  it('leaves on Not Done what cannot be started, without a wait', async () => {
+    gateway.on('POST /v1/agent/runs', {
+      status: 503,
+      body: { code: 'no_model_configured', detail: 'None.' },
+    });
+    const [notDone, none] = outputs(await bench({ prompt: 'Tidy up' }).run([item()]));
+    assert.deepEqual([none, gateway.calls.length], [[], 1]);
+    assert.equal((notDone?.[0]?.blocked as IDataObject).code, 'no_model_configured');
+  });
+
+  it('stops a run whose wait the gateway does not take', async () => {
+    gateway.on('POST /v1/agent/waits', { status: 400, body: { code: 'GH-AGENT-013', detail: 'No.' } });
+    const [notDone] = outputs(await bench().run([item()]));
+    assert.equal((notDone?.[0]?.blocked as IDataObject).code, 'GH-AGENT-013');
+    assert.equal(gateway.calls.at(-1)?.path, '/v1/agent/runs/run-1/stop');
+  });
+
+  it('says on Not Done that it did not end when n8n ends the wait by itself', async () => {
+    const on = bench();
+    const [notDone, none] = outputs(await on.timeOut(await on.run([item()])));
+    assert.equal((notDone?.[0]?.blocked as IDataObject).code, 'agent_run_unfinished');
+    assert.deepEqual(none ?? [], []);
+  });
+
+  const forgeries: [string, (on: Bench, run: IRun) => ReturnType<typeof post>, number][] = [
+    ['unsigned', (on, run) => post(on, run, ended([done('run-1')]), { 'webhook-signature': '' }), 401],
+    ['of another run', (on, run) => post(on, run, ended([done('run-9')])), 409],
+    ['of another execution', (on, run) => post(on, run, ended([done('run-1')], { executionId: '41' })), 409],
+    [
+      'of an approval',
+      (on, run) => post(on, run, Buffer.from('{"type":"dev.gatehouse.outcome.v1","items":[]}')),
+      400,
+    ],
+    ['that is a visit', (on, run) => on.webhook(run, { method: 'GET' }), 401],
+  ];
+  for (const [what, send, status] of forgeries) {
+    it(`keeps waiting at an end ${what}`, async () => {
+      const on = bench();
+      const answer = await send(on, await on.run([item()]));
+      assert.deepEqual([answer.status, answer.data], [status, { noWebhookResponse: true }]);
+    });
+  }
+
+  it('hands an agent of n8n its result on the one output that a model sees, without the run', async () => {
+    const on = bench({ run: RUN_BY_NAME }, { variant: 'Tool' });
+    const run = await on.run([item()]);
+    const answer = await post(on, run, ended([done('run-1')]));
+    const left = outputs(await on.resume(run, answer.data));
+    assert.deepEqual([left.length, left[0]?.[0]?.answer], [1, 'All sent.']);
+    assert.doesNotMatch(JSON.stringify(left), new RegExp(RUN));
+  });
+
+  const text = (parameters: IDataObject) => bench({ text: 'Dear all', ...parameters });
+
+  it('asks about a text what its operation asks, and says whether it was cached', async () => {
+    const answer = { status: 'done', output: 'Short.', cached: true, model: null, spend: '0', receipt: 'r' };
+    gateway.on('POST /v1/agent/texts', { body: answer });
+    const [, all] = outputs(await text({ operation: 'summarise', instructions: 'Briefly' }).run([item()]));
+    assert.deepEqual(all, [{ task: 'summarise', run: { token: RUN }, ...answer }]);
+    await text({ operation: 'extract', schema: '{"type":"object"}' }).run([item()]);
+    await text({ operation: 'classify', labels: 'invoice, other', modelClass: 'small' }).run([item()]);
+    const common = { run: RUN, text: 'Dear all', step: '' };
+    assert.deepEqual(
+      gateway.calls.map(({ body }) => ({ ...body, step: '' })),
+      [
+        { ...common, task: 'summarise', instructions: 'Briefly' },
+        { ...common, task: 'extract', schema: { type: 'object' } },
+        { ...common, task: 'classify', labels: ['invoice', 'other'], modelClass: 'small' },
+      ],
+    );
+  });
+
+  it('leaves on Not Done a text that no model may read', async () => {
+    const reasons = [{ code: 'no_model_fits', text: 'No model may read it.' }];
+    gateway.on('POST /v1/agent/texts', { body: { status: 'failed', reasons, text: 'No.' } });
+    const [notDone, none] = outputs(await text({ operation: 'summarise' }).run([item()]));
+    assert.deepEqual([none, notDone?.[0]?.text], [[], 'No model may read it. (no_model_fits)']);
+  });
+
+  const code = { operation: 'runCode', language: 'python', code: 'print(1)', grant: '' };
+
+  it('runs code in the sandbox with files, and says so when there is none', async () => {
+    gateway.on('POST /v1/code/runs', { body: { status: 'succeeded', result: { stdout: '1' } } });
+    const data = Buffer.from('a,b').toString('base64');
+    const binary = { data: { data, mimeType: 'text/csv', fileName: 'in.csv' } };
+    const files = { 'note.txt': 'hello', 'list.json': [1] };
+    const on = bench({ ...code, binaryProperties: 'data', files, artefacts: 'out.csv, out.txt' });
+    const [, all] = outputs(await on.run([{ ...item(), binary }]));
+    assert.deepEqual(all?.[0]?.result, { stdout: '1' });
+    const { run: _run, step: _step, ...call } = gateway.calls[0]?.body ?? {};
+    assert.deepEqual(call, {
+      language: 'python',
+      code: 'print(1)',
+      files: [
+        { path: 'in.csv', base64: data },
+        { path: 'note.txt', text: 'hello' },
+        { path: 'list.json', text: '[1]' },
+      ],
+      artefacts: ['out.csv', 'out.txt'],
+    });
+
+    const none = { status: 503, body: { code: 'sandbox_unavailable', detail: 'No Docker here.' } };
+    gateway.on('POST /v1/code/runs', none);
+    const [notDone] = outputs(await bench(code).run([item()]));
+    assert.equal((notDone?.[0]?.blocked as IDataObject).code, 'sandbox_unavailable');
+  });
+});
