@@ -4,9 +4,11 @@ import Docker from 'dockerode';
 import express, { type NextFunction, type Request, type Response } from 'express';
 import type { z } from 'zod';
 import { GatehouseError, toProblem, type Logger } from '../config/index.ts';
+import type { Names } from '../egress/index.ts';
 import { hashToken } from '../envelope/index.ts';
 import { receive } from './body.ts';
 import { unavailable, type EventSchema, type Language } from './contract.ts';
+import { canReach } from './egress/setup.ts';
 import { Engine, type Warmth } from './engine.ts';
 import { Images } from './images.ts';
 import { orderKey, Orders, type RunOrder } from './order.ts';
@@ -34,6 +36,8 @@ export interface RunnerOptions {
   parallel?: number;
   queue?: number;
   warmth?: Warmth;
+  /** Lets runs use the egress proxy, as their orders say; `names` finds the addresses of a name. Without it none has a network. */
+  egress?: { names?: Names } | undefined;
 }
 
 /**
@@ -52,15 +56,18 @@ export async function startRunner(options: RunnerOptions): Promise<Runner> {
   }
   const docker = options.docker ?? new Docker();
   const pinned = new Images(docker, images, log);
+  const key = orderKey(token);
   const engine = new Engine({
     docker,
     images: pinned,
     runner: hashToken(token).toString('hex').slice(0, 16),
     runtime,
     warmth: options.warmth ?? { max: 4, idleMs: 300_000 },
+    key,
+    egress: options.egress,
     log,
   });
-  const orders = new Orders(orderKey(token));
+  const orders = new Orders(key);
   const turns = new Turns(options.parallel ?? 2, options.queue ?? 32);
   const stopping = new AbortController();
   const running = new Set<Promise<unknown>>();
@@ -77,7 +84,7 @@ export async function startRunner(options: RunnerOptions): Promise<Runner> {
   app.post('/runs', async (request, response) => {
     // Before the body is read: who may not order is not listened to.
     const order = await orders.take(request.get('gatehouse-order') ?? '');
-    permit(order, images);
+    permit(order, images, options.egress !== undefined);
     const gone = new AbortController();
     response.on('close', () => gone.abort());
     const signal = AbortSignal.any([gone.signal, stopping.signal]);
@@ -96,6 +103,7 @@ export async function startRunner(options: RunnerOptions): Promise<Runner> {
     running.add(work);
     try {
       const ending = await work;
+      for (const use of ending.egress) log.info(use, 'egress');
       log.info({ status: ending.status, reason: ending.reason?.code, ms: ending.durationMs }, 'run');
       send({ ending });
       response.end();
@@ -159,14 +167,17 @@ function freeSocket(path: string): void {
 }
 
 /** Whatever the configuration does not list is refused; that no mount or capability can be asked for is the order's schema. */
-function permit(order: RunOrder, images: Record<Language, string>): void {
+function permit(order: RunOrder, images: Record<Language, string>, egress: boolean): void {
   const refuse = (field: string, text: string): GatehouseError =>
     new GatehouseError('GH-SANDBOX-008', text, {
       status: 403,
       field,
       next: 'Ask for what the runner is configured for; docs/sandbox.md says how to configure it.',
     });
-  if (order.network !== 'none') throw refuse('run.network', 'The runner offers no such network.');
+  if (order.network !== 'none' && !(order.network === 'egress' && egress))
+    throw refuse('run.network', 'The runner offers no such network.');
+  if (order.network === 'egress' && !canReach(order.language))
+    throw refuse('run.network', `Code in ${order.language} has no client for the network.`);
   if (order.image !== undefined && order.image !== images[order.language]) {
     throw refuse('run.image', `The runner has no such image for ${order.language}.`);
   }

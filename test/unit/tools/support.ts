@@ -106,6 +106,7 @@ export async function bench(
           durationMs: 0,
           reason: { code: 'no_runner', text: 'No sandbox runner is configured.' },
           artefacts: [],
+          egress: [],
           encoding: { stdout: 'utf8', stderr: 'utf8' },
         }),
     },
