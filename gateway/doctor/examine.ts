@@ -1,5 +1,6 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { Agent, request } from 'undici';
 import { chainState } from '../audit/index.ts';
 import { checkCatalogue, loadCatalogue, riskClasses } from '../catalogue/index.ts';
 import { createLogger, reservedFolders, type Settings } from '../config/index.ts';
@@ -149,7 +150,7 @@ export async function examine(subject: Subject): Promise<Diagnosis> {
       topic('Sandbox', async () => {
         const { runnerUrl } = settings;
         return sandboxFindings({
-          origin: runnerUrl === undefined ? null : new URL(runnerUrl).origin,
+          origin: runnerUrl === undefined ? null : placeOf(runnerUrl),
           token: stored.includes('runner/token'),
           answer: runnerUrl === undefined ? null : await answerOf(runnerUrl),
         });
@@ -282,17 +283,28 @@ async function lookAtSecrets(settings: Settings): Promise<Looked | Finding> {
   }
 }
 
-/** Asks n8n or a runner whether it is there. */
+/** Where a runner listens, as people read it. */
+const placeOf = (runnerUrl: string): string => {
+  const url = new URL(runnerUrl);
+  return url.protocol === 'unix:' ? `unix:${url.pathname}` : url.origin;
+};
+
+/** Asks n8n or a runner whether it is there; a runner may listen on a Unix socket. */
 async function answerOf(url: string): Promise<Answer> {
-  const base = url.endsWith('/') ? url : `${url}/`;
+  const { protocol, pathname } = new URL(url);
+  const socketPath = protocol === 'unix:' ? decodeURIComponent(pathname) : undefined;
+  const base = socketPath === undefined ? (url.endsWith('/') ? url : `${url}/`) : 'http://runner/';
+  const dispatcher = new Agent(socketPath === undefined ? {} : { connect: { socketPath } });
   try {
-    const response = await fetch(new URL('healthz', base), {
-      redirect: 'manual',
+    const { statusCode, body } = await request(new URL('healthz', base), {
+      dispatcher,
       signal: AbortSignal.timeout(3000),
     });
-    await response.body?.cancel();
-    return { status: response.status };
+    await body.dump();
+    return { status: statusCode };
   } catch (error) {
     return { unreachable: codeOf(error) };
+  } finally {
+    await dispatcher.close();
   }
 }

@@ -44,7 +44,8 @@ export interface RunnerOptions {
  * Starts the runner: a small HTTP server, the only part of Gatehouse that talks to Docker.
  * `POST /runs` takes a signed order in `Gatehouse-Order` and its body, and answers lines of JSON: output as it comes, at last
  * the ending. `GET /healthz` says whether Docker answers.
- * @throws GatehouseError `GH-SANDBOX-001` without a usable token, `-009` where the socket's path is taken
+ * @throws GatehouseError `GH-SANDBOX-001` without a usable token, `-009` where the socket's path is taken, `-017` where the engine
+ * lacks the runtime
  */
 export async function startRunner(options: RunnerOptions): Promise<Runner> {
   const { token, images, runtime, log } = options;
@@ -126,6 +127,7 @@ export async function startRunner(options: RunnerOptions): Promise<Runner> {
     (count) => count > 0 && log.warn({ count }, 'removed containers that an earlier runner left'),
     (error: unknown) => log.warn({ err: error }, 'Docker does not answer; runs are refused until it does'),
   );
+  if (runtime !== undefined) await checkRuntime(docker, runtime);
   // A pull may take minutes; until it is done, runs are answered image_missing.
   const prepared = pinned.prepare().then(() => engine.warm());
 
@@ -149,6 +151,18 @@ export async function startRunner(options: RunnerOptions): Promise<Runner> {
       await closed;
     },
   };
+}
+
+/** A runtime that the engine lacks would fail each run; an engine that does not answer yet is asked by each run. */
+async function checkRuntime(docker: Docker, runtime: string): Promise<void> {
+  const info = await docker.info().catch(() => null);
+  if (info === null) return;
+  const known = Object.keys((info as { Runtimes?: Record<string, unknown> }).Runtimes ?? {});
+  if (known.includes(runtime)) return;
+  throw new GatehouseError('GH-SANDBOX-017', `The Docker engine has no runtime ${runtime}.`, {
+    status: 500,
+    next: `Install it and name it in /etc/docker/daemon.json, or use one that is there: ${known.join(', ')}.`,
+  });
 }
 
 const urlOf = (host: string, { port }: AddressInfo): string =>

@@ -36,7 +36,7 @@ export async function attach(container: Docker.Container): Promise<Link> {
     AttachStdout: true,
     AttachStderr: true,
   });
-  const stream = (await exec.start({ hijack: true, stdin: true })) as Duplex;
+  const stream: Duplex = await exec.start({ hijack: true, stdin: true });
   let proxy: Pick<EgressProxy, 'serve'> | undefined;
   const tunnel = new Tunnel(stream, (connection) => {
     if (proxy) proxy.serve(connection);

@@ -79,7 +79,7 @@ export async function createAuthority(): Promise<Authority> {
 }
 
 const makeKeys = (): Promise<webcrypto.CryptoKeyPair> =>
-  webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']) as Promise<webcrypto.CryptoKeyPair>;
+  webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
 
 /** Positive and twenty digits of hex (RFC 5280, 4.1.2.2). */
 const serial = (): string => `01${randomBytes(9).toString('hex')}`;

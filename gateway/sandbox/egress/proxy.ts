@@ -90,7 +90,8 @@ export async function createProxy(options: {
       const rule = ruleOf(error);
       if (use && rule) refuse(use, rule);
       if (answered) socket.destroy();
-      else socket.end(refusal(rule));
+      // Nobody reads what still comes.
+      else socket.end(refusal(rule), () => socket.destroy());
     }
   };
 

@@ -29,6 +29,8 @@ export const names = ['api.example.com', 'other.example.com'];
 export interface Vendor {
   port: number;
   seen: { method: string; url: string; headers: Record<string, unknown>; body: string }[];
+  /** How many connections to it are open. */
+  connections(told: (count: number) => void): void;
   stop(): Promise<void>;
 }
 
@@ -71,6 +73,7 @@ export async function startVendor(): Promise<Vendor> {
   return {
     port,
     seen,
+    connections: (told) => server.getConnections((_error, count) => told(count)),
     async stop() {
       server.closeAllConnections();
       server.close();
