@@ -155,9 +155,9 @@ export async function startRunner(options: RunnerOptions): Promise<Runner> {
 
 /** A runtime that the engine lacks would fail each run; an engine that does not answer yet is asked by each run. */
 async function checkRuntime(docker: Docker, runtime: string): Promise<void> {
-  const info = await docker.info().catch(() => null);
+  const info = (await docker.info().catch(() => null)) as { Runtimes?: Record<string, unknown> } | null;
   if (info === null) return;
-  const known = Object.keys((info as { Runtimes?: Record<string, unknown> }).Runtimes ?? {});
+  const known = Object.keys(info.Runtimes ?? {});
   if (known.includes(runtime)) return;
   throw new GatehouseError('GH-SANDBOX-017', `The Docker engine has no runtime ${runtime}.`, {
     status: 500,

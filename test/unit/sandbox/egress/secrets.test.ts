@@ -85,7 +85,7 @@ live('an order that opens an address, an unknown field or the network alone is r
     [{ ...at.rule(), everything: true }],
     [],
   ]) {
-    const result = await at.python('print("RAN")', egress as EgressRequest[]);
+    const result = await at.python('print("RAN")', egress);
     assert.equal(result.reason?.code, 'bad_request', JSON.stringify(result));
   }
   const order = await signOrder(orderKey(at.token), {
