@@ -1,6 +1,5 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { Agent, request } from 'undici';
 import { chainState } from '../audit/index.ts';
 import { checkCatalogue, loadCatalogue, riskClasses } from '../catalogue/index.ts';
 import { createLogger, reservedFolders, type Settings } from '../config/index.ts';
@@ -27,6 +26,7 @@ import {
   vaultExcess,
 } from '../vault/index.ts';
 import { readExemptions } from '../workflows/index.ts';
+import { answerOf, placeOf } from './answer.ts';
 import {
   flowGuardFindings,
   gatewayFindings,
@@ -34,23 +34,13 @@ import {
   n8nFindings,
   receiptsFindings,
   sandboxFindings,
-  type Answer,
   type Readiness,
 } from './around.ts';
 import { catalogueFindings } from './catalogue.ts';
 import { copiesFindings } from './copies.ts';
 import { channelsFindings } from './channels.ts';
 import { jobsFindings } from './jobs.ts';
-import {
-  codeOf,
-  diagnosisOf,
-  failure,
-  note,
-  ok,
-  type Diagnosis,
-  type Finding,
-  type Topic,
-} from './finding.ts';
+import { diagnosisOf, failure, note, ok, type Diagnosis, type Finding, type Topic } from './finding.ts';
 import { peopleFindings } from './people.ts';
 import { readPolicyFiles } from './policy-files.ts';
 import { lookAtPostgres, postgresFindings } from './postgres.ts';
@@ -280,31 +270,5 @@ async function lookAtSecrets(settings: Settings): Promise<Looked | Finding> {
     }
   } catch (error) {
     return failure('secrets', error);
-  }
-}
-
-/** Where a runner listens, as people read it. */
-const placeOf = (runnerUrl: string): string => {
-  const url = new URL(runnerUrl);
-  return url.protocol === 'unix:' ? `unix:${url.pathname}` : url.origin;
-};
-
-/** Asks n8n or a runner whether it is there; a runner may listen on a Unix socket. */
-async function answerOf(url: string): Promise<Answer> {
-  const { protocol, pathname } = new URL(url);
-  const socketPath = protocol === 'unix:' ? decodeURIComponent(pathname) : undefined;
-  const base = socketPath === undefined ? (url.endsWith('/') ? url : `${url}/`) : 'http://runner/';
-  const dispatcher = new Agent(socketPath === undefined ? {} : { connect: { socketPath } });
-  try {
-    const { statusCode, body } = await request(new URL('healthz', base), {
-      dispatcher,
-      signal: AbortSignal.timeout(3000),
-    });
-    await body.dump();
-    return { status: statusCode };
-  } catch (error) {
-    return { unreachable: codeOf(error) };
-  } finally {
-    await dispatcher.close();
   }
 }
