@@ -25,6 +25,7 @@ export type ReceiptKind =
   | 'preview'
   | 'attempt'
   | 'outcome'
+  | 'egress'
   | 'calls.paused'
   | 'calls.resumed'
   | 'calls.requeued'

@@ -5,6 +5,7 @@ export { callOf, type CommandCall } from './command.ts';
 export { evaluate } from './expression.ts';
 export { faultLine, type Fault } from './faults.ts';
 export { ownHeaders, type Egress, type HostEntry } from './http.ts';
+export { unbound } from './shared-hosts.ts';
 export { checkCatalogue, loadCatalogue, type Catalogue, type NextCatalogue } from './load.ts';
 export { toolIndex, toolPage } from './page.ts';
 export { parseTool, type Tool } from './parse.ts';

@@ -40,6 +40,12 @@ const CodeConnector = z.strictObject({
       outputBytes: z.number().int().min(256).max(262_144).optional(),
     })
     .optional(),
+  intercept: z
+    .boolean()
+    .default(false)
+    .describe(
+      'the egress proxy sees each request of the code: methods, paths and secrets are held, and WebSocket is closed',
+    ),
 });
 
 /** How a call reaches its system of record. */

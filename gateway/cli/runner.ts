@@ -22,10 +22,11 @@ export function runnerCommand(): Command {
     .option('--runtime <name>', 'runtime of the Docker engine for the containers, such as runsc or kata')
     .option('--parallel <number>', 'runs at once', readCount, 2)
     .option('--warm <number>', 'containers that wait for a run, at most, for each language', readWarm, 4)
+    .option('--egress', 'let runs reach the hosts of their orders through the egress proxy')
     .addHelpText('after', tokenHelp)
     .action(async (options: Options) => {
       const log = createLogger('info', 'runner');
-      const { host, port, socket, image, runtime, parallel, warm } = options;
+      const { host, port, socket, image, runtime, parallel, warm, egress } = options;
       const runner = await startRunner({
         listen: socket === undefined ? { host, port } : { socket },
         token: readToken(process.env),
@@ -33,6 +34,7 @@ export function runnerCommand(): Command {
         runtime,
         parallel,
         warmth: { max: warm, idleMs: 300_000 },
+        egress: egress ? {} : undefined,
         log,
       });
       log.info({ url: runner.url, images: image }, 'the runner is up');
@@ -50,6 +52,7 @@ interface Options {
   runtime?: string;
   parallel: number;
   warm: number;
+  egress?: true;
 }
 
 const tokenHelp = `

@@ -26,6 +26,7 @@ import {
   vaultExcess,
 } from '../vault/index.ts';
 import { readExemptions } from '../workflows/index.ts';
+import { answerOf, placeOf } from './answer.ts';
 import {
   flowGuardFindings,
   gatewayFindings,
@@ -33,23 +34,13 @@ import {
   n8nFindings,
   receiptsFindings,
   sandboxFindings,
-  type Answer,
   type Readiness,
 } from './around.ts';
 import { catalogueFindings } from './catalogue.ts';
 import { copiesFindings } from './copies.ts';
 import { channelsFindings } from './channels.ts';
 import { jobsFindings } from './jobs.ts';
-import {
-  codeOf,
-  diagnosisOf,
-  failure,
-  note,
-  ok,
-  type Diagnosis,
-  type Finding,
-  type Topic,
-} from './finding.ts';
+import { diagnosisOf, failure, note, ok, type Diagnosis, type Finding, type Topic } from './finding.ts';
 import { peopleFindings } from './people.ts';
 import { readPolicyFiles } from './policy-files.ts';
 import { lookAtPostgres, postgresFindings } from './postgres.ts';
@@ -149,7 +140,7 @@ export async function examine(subject: Subject): Promise<Diagnosis> {
       topic('Sandbox', async () => {
         const { runnerUrl } = settings;
         return sandboxFindings({
-          origin: runnerUrl === undefined ? null : new URL(runnerUrl).origin,
+          origin: runnerUrl === undefined ? null : placeOf(runnerUrl),
           token: stored.includes('runner/token'),
           answer: runnerUrl === undefined ? null : await answerOf(runnerUrl),
         });
@@ -279,20 +270,5 @@ async function lookAtSecrets(settings: Settings): Promise<Looked | Finding> {
     }
   } catch (error) {
     return failure('secrets', error);
-  }
-}
-
-/** Asks n8n or a runner whether it is there. */
-async function answerOf(url: string): Promise<Answer> {
-  const base = url.endsWith('/') ? url : `${url}/`;
-  try {
-    const response = await fetch(new URL('healthz', base), {
-      redirect: 'manual',
-      signal: AbortSignal.timeout(3000),
-    });
-    await response.body?.cancel();
-    return { status: response.status };
-  } catch (error) {
-    return { unreachable: codeOf(error) };
   }
 }

@@ -14,7 +14,7 @@ export interface Outgoing {
   headers: Readonly<Record<string, string>>;
   /** Headers that prove who asks. They go to the origin that they were made for, and to no other that it redirects to. */
   credentials?: Readonly<Record<string, string>>;
-  body?: string | null;
+  body?: string | Buffer | null;
   /** Ends the request, whatever it waits for. */
   signal: AbortSignal;
   /** How many redirects of a GET or HEAD are followed; any other redirect is an answer. */

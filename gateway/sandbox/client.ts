@@ -1,14 +1,18 @@
 import { createHash, type KeyObject } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { Pool } from 'undici';
+import type { z } from 'zod';
 import {
   LimitsSchema,
   EventSchema,
   unavailable,
   type Ending,
+  type EgressRequest,
   type RunRequest,
   type RunResult,
 } from './contract.ts';
+import type { EgressSchema } from './egress/contract.ts';
+import { seal } from './egress/sealed.ts';
 import { packFiles } from './files.ts';
 import { orderKey, signOrder } from './order.ts';
 import { asText, type OutputName } from './output.ts';
@@ -87,7 +91,7 @@ async function call(
     const files = await packFiles(job.files ?? []);
     const order = await signOrder(key, {
       language: job.language,
-      network: 'none',
+      ...(job.egress ? { network: 'egress', egress: await sealed(key, job.egress) } : { network: 'none' }),
       limits: limits.data,
       artefacts: job.artefacts ?? [],
       bytes: { files: files.byteLength, stdin: stdin.length, code: code.length },
@@ -116,6 +120,16 @@ async function call(
     return unavailable('runner_unreachable', 'The sandbox runner does not answer.');
   }
 }
+
+/** The rules as they travel: with their secrets closed. */
+const sealed = (key: KeyObject, egress: EgressRequest[]): Promise<z.input<typeof EgressSchema>> =>
+  Promise.all(
+    egress.map(async ({ secret, ...rule }) => {
+      if (!secret) return rule;
+      const { value, ...where } = secret;
+      return { ...rule, secret: { ...where, sealed: await seal(key, value) } };
+    }),
+  );
 
 /** The lines of an answer. @throws where it is longer than any run's */
 async function* linesOf(body: AsyncIterable<Buffer>): AsyncGenerator<string> {

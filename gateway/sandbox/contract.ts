@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { UseSchema, type EgressSchema } from './egress/contract.ts';
 
 /** Languages a run can be in. Which of them work depends on the runner's images. */
 export const Language = z.enum(['javascript', 'python', 'shell']);
@@ -45,7 +46,14 @@ export interface RunRequest {
   /** Files that are fetched from the work folder after the code ended. */
   artefacts?: string[] | undefined;
   limits?: z.input<typeof LimitsSchema> | undefined;
+  /** What it may reach, and the secrets that go there in place of their placeholders; nothing where left out. */
+  egress?: EgressRequest[] | undefined;
 }
+
+/** A host that a run may reach. */
+export type EgressRequest = Omit<z.input<typeof EgressSchema>[number], 'secret'> & {
+  secret?: { name: string; header: string; prefix: string; value: string } | undefined;
+};
 
 const Artefact = z.strictObject({
   path: z.string(),
@@ -61,6 +69,8 @@ export const EndingSchema = z.strictObject({
   durationMs: z.number().int().min(0),
   reason: z.strictObject({ code: z.string(), text: z.string() }).nullable(),
   artefacts: z.array(Artefact),
+  /** Each use of the egress proxy. */
+  egress: z.array(UseSchema),
 });
 export type Ending = z.output<typeof EndingSchema>;
 export type Artefact = z.output<typeof Artefact>;
@@ -87,5 +97,6 @@ export function unavailable(code: string, text: string): Ending {
     durationMs: 0,
     reason: { code, text },
     artefacts: [],
+    egress: [],
   };
 }

@@ -1,9 +1,14 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, type KeyObject } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type Docker from 'dockerode';
+import type { Names } from '../egress/index.ts';
 import { GatehouseError, type Logger } from '../config/index.ts';
 import { containerOf, defaultLimits, runnerLabel, type ContainerLimits } from './container.ts';
 import { Language, unavailable, type Ending, type Limits } from './contract.ts';
+import { attach, NoForwarder } from './egress/attach.ts';
+import type { EgressRules } from './egress/contract.ts';
+import { createProxy } from './egress/proxy.ts';
+import { canReach, setupFor } from './egress/setup.ts';
 import { mostArtefactTarBytes, readArtefacts } from './files.ts';
 import type { Images } from './images.ts';
 import { launch, type Waiting } from './launch.ts';
@@ -15,6 +20,8 @@ export interface Job {
   language: Language;
   limits: Limits;
   artefacts: readonly string[];
+  /** What it may reach. */
+  egress?: EgressRules | undefined;
   bytes: { files: number; stdin: number; code: number };
   /** A tar of files, stdin and the code, one after the other; what cannot be run throws before the code comes. */
   body: AsyncIterable<Uint8Array>;
@@ -36,32 +43,46 @@ export class Engine {
   readonly #runner: string;
   readonly #runtime: string | undefined;
   readonly #log: Logger;
-  readonly #pools: Map<Language, WarmPool>;
+  readonly #key: KeyObject;
+  readonly #egress: { names?: Names } | undefined;
+  readonly #pools: Map<string, WarmPool>;
   readonly #removals = new Set<Promise<void>>();
 
-  /** @param options.runner name of this runner; its containers carry it */
+  /**
+   * @param options.runner name of this runner; its containers carry it
+   * @param options.key opens the secrets of orders
+   * @param options.egress present where runs may use the egress proxy; `names` finds the addresses of a name
+   */
   constructor(options: {
     docker: Docker;
     images: Images;
     runner: string;
     runtime?: string | undefined;
     warmth: Warmth;
+    key: KeyObject;
+    egress?: { names?: Names } | undefined;
     log: Logger;
   }) {
-    const { docker, images, runner, runtime, warmth, log } = options;
+    const { docker, images, runner, runtime, warmth, key, egress, log } = options;
     this.#docker = docker;
     this.#images = images;
     this.#runner = runner;
     this.#runtime = runtime;
+    this.#key = key;
+    this.#egress = egress;
     this.#log = log;
-    const pool = (language: Language): WarmPool =>
+    const pool = (language: Language, linked: boolean): WarmPool =>
       new WarmPool({
         ...warmth,
-        launch: () => this.#launch(language, defaultLimits),
+        launch: () => this.#launch(language, defaultLimits, linked),
         retire: ({ container }) => this.#retire(container),
         failed: (error) => log.debug({ err: error, language }, 'no container waits'),
       });
-    this.#pools = new Map(Language.options.map((language) => [language, pool(language)]));
+    const linked = egress ? Language.options.filter(canReach) : [];
+    this.#pools = new Map([
+      ...Language.options.map((language): [string, WarmPool] => [language, pool(language, false)]),
+      ...linked.map((language): [string, WarmPool] => [poolName(language, true), pool(language, true)]),
+    ]);
   }
 
   /**
@@ -72,16 +93,22 @@ export class Engine {
    */
   async run(job: Job, emit: (name: OutputName, chunk: Buffer) => void, signal: AbortSignal): Promise<Ending> {
     let waiting: Waiting | undefined;
+    const proxy = job.egress && (await createProxy({ rules: job.egress, key: this.#key, ...this.#egress }));
+    const linked = proxy !== undefined;
     try {
       if (signal.aborted) return unavailable('cancelled', 'The run was cancelled before it began.');
-      if (isDefault(job.limits)) waiting = this.#pools.get(job.language)?.take();
-      waiting ??= await this.#launch(job.language, job.limits);
-      return await runIn(waiting, job, emit, signal);
+      if (isDefault(job.limits)) waiting = this.#pools.get(poolName(job.language, linked))?.take();
+      waiting ??= await this.#launch(job.language, job.limits, linked);
+      if (proxy) waiting.link?.carry(proxy);
+      const setup = proxy ? setupFor(job.language, proxy.settings) : Buffer.alloc(0);
+      const ending = await runIn(waiting, { ...job, setup }, emit, signal);
+      return { ...ending, egress: [...(proxy?.uses ?? [])] };
     } catch (error) {
       if (error instanceof GatehouseError) throw error;
       this.#log.warn({ err: error, language: job.language }, 'a run failed');
       return failure(error, job, this.#images.names[job.language]);
     } finally {
+      proxy?.close();
       if (waiting) this.#retire(waiting.container);
     }
   }
@@ -110,12 +137,13 @@ export class Engine {
     await Promise.all(this.#removals);
   }
 
-  async #launch(language: Language, limits: ContainerLimits): Promise<Waiting> {
+  async #launch(language: Language, limits: ContainerLimits, linked: boolean): Promise<Waiting> {
     const image = await this.#images.id(language);
     let made: Docker.Container | undefined;
     const posture = { image, runner: this.#runner, language, limits, runtime: this.#runtime };
     try {
-      return await launch(this.#docker, containerOf(posture), (container) => (made = container));
+      const waiting = await launch(this.#docker, containerOf(posture), (container) => (made = container));
+      return linked && !waiting.isOver() ? { ...waiting, link: await attach(waiting.container) } : waiting;
     } catch (error) {
       if (made) this.#retire(made);
       throw error;
@@ -144,6 +172,9 @@ export class Engine {
   }
 }
 
+const poolName = (language: Language, linked: boolean): string =>
+  linked ? `${language} with egress` : language;
+
 const isDefault = (limits: Limits): boolean =>
   limits.memoryMb === defaultLimits.memoryMb &&
   limits.cpus === defaultLimits.cpus &&
@@ -151,12 +182,12 @@ const isDefault = (limits: Limits): boolean =>
 
 async function runIn(
   waiting: Waiting,
-  job: Job,
+  job: Job & { setup: Buffer },
   emit: (name: OutputName, chunk: Buffer) => void,
   signal: AbortSignal,
 ): Promise<Ending> {
   const { container, ended } = waiting;
-  const { limits, artefacts, bytes } = job;
+  const { limits, artefacts, bytes, setup } = job;
   let stopped: 'timeout' | 'cancelled' | undefined;
   const kill = (): void => void container.kill().catch(() => undefined);
   const cancel = (): void => {
@@ -172,10 +203,10 @@ async function runIn(
     stop: kill,
   });
   const wanted = Buffer.from(artefacts.map((path) => `${path}\n`).join(''));
-  const head = `${wanted.length} ${bytes.files} ${bytes.stdin} ${bytes.code} ${marker}\n`;
+  const head = `${wanted.length} ${setup.length} ${bytes.files} ${bytes.stdin} ${bytes.code} ${marker}\n`;
 
   waiting.open((name, chunk) => output.write(name, chunk));
-  waiting.write(Buffer.concat([Buffer.from(head), wanted]));
+  waiting.write(Buffer.concat([Buffer.from(head), wanted, setup]));
   for await (const part of job.body) waiting.write(part);
   const began = performance.now();
   signal.addEventListener('abort', cancel, { once: true });
@@ -207,6 +238,7 @@ async function runIn(
     durationMs,
     reason: null,
     artefacts: await readArtefacts(artefacts, output.tar),
+    egress: [],
   };
 }
 
@@ -217,6 +249,7 @@ function limited(status: 'output_limit' | 'timeout' | 'oom', what: string, durat
     durationMs,
     reason: { code: status, text: `The code was stopped: it used ${what}.` },
     artefacts: [],
+    egress: [],
   };
 }
 
@@ -225,6 +258,10 @@ function failure(error: unknown, job: Job, image: string): Ending {
   if (/executable file not found|no such file or directory.*exec|exec:.*not found/i.test(message)) {
     const text = `The sandbox image ${image} cannot run ${job.language}.`;
     return { ...unavailable('language_unavailable', text), status: 'error' };
+  }
+  if (error instanceof NoForwarder) {
+    const text = `The sandbox image ${image} lacks Perl, which carries connections to the egress proxy.`;
+    return { ...unavailable('egress_unavailable', text), status: 'error' };
   }
   if (statusOf(error) === 404) {
     const text = `Docker does not have the image ${image}; npm run build:sandbox builds the default ones.`;

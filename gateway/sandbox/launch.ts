@@ -3,6 +3,7 @@ import { Writable, type Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type Docker from 'dockerode';
 import type { ContainerCreateOptions } from 'dockerode';
+import type { Link } from './egress/attach.ts';
 import type { OutputName } from './output.ts';
 
 /** A container that was started ahead: its launcher waits on the attached stream for the one job it will run. */
@@ -16,6 +17,8 @@ export interface Waiting {
   ended: Promise<void>;
   /** Whether it has. */
   isOver(): boolean;
+  /** Its way to a proxy; undefined without a network. */
+  link?: Link;
 }
 
 /** What the types of dockerode leave open. Docker sends both outputs in one stream. */

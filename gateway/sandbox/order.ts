@@ -3,28 +3,36 @@ import { errors, jwtVerify, SignJWT } from 'jose';
 import { z } from 'zod';
 import { GatehouseError } from '../config/index.ts';
 import { bounds, Language, LimitsSchema, WorkPath } from './contract.ts';
+import { EgressSchema } from './egress/contract.ts';
 import { mostTarBytes } from './files.ts';
 
 /** What a run order asks for. Its body is the tar of its files, stdin and the code, one after the other. */
-const RunSchema = z.strictObject({
-  language: Language,
-  /** One of the runner's images for this language; its default one where it is not named. */
-  image: z.string().optional(),
-  /** Only what the runner's configuration lists; `none` so far. */
-  network: z.string(),
-  limits: LimitsSchema,
-  artefacts: z.array(WorkPath).max(bounds.artefacts),
-  bytes: z.strictObject({
-    files: z.number().int().min(0).max(mostTarBytes, `is longer than ${mostTarBytes} bytes`),
-    stdin: z.number().int().min(0).max(bounds.stdinBytes, `is longer than ${bounds.stdinBytes} bytes`),
-    code: z
-      .number()
-      .int()
-      .min(1, 'is empty')
-      .max(bounds.codeBytes, `is longer than ${bounds.codeBytes} bytes`),
-  }),
-  sha256: z.hex().length(64),
-});
+const RunSchema = z
+  .strictObject({
+    language: Language,
+    /** One of the runner's images for this language; its default one where it is not named. */
+    image: z.string().optional(),
+    /** Only what the runner's configuration lists: `none`, or `egress` for the proxy alone. */
+    network: z.string(),
+    /** What the proxy opens. */
+    egress: EgressSchema.optional(),
+    limits: LimitsSchema,
+    artefacts: z.array(WorkPath).max(bounds.artefacts),
+    bytes: z.strictObject({
+      files: z.number().int().min(0).max(mostTarBytes, `is longer than ${mostTarBytes} bytes`),
+      stdin: z.number().int().min(0).max(bounds.stdinBytes, `is longer than ${bounds.stdinBytes} bytes`),
+      code: z
+        .number()
+        .int()
+        .min(1, 'is empty')
+        .max(bounds.codeBytes, `is longer than ${bounds.codeBytes} bytes`),
+    }),
+    sha256: z.hex().length(64),
+  })
+  .refine(({ network, egress }) => (network === 'egress') === (egress !== undefined), {
+    path: ['egress'],
+    error: 'goes with the network egress, and only with it',
+  });
 
 const ClaimsSchema = z.strictObject({
   aud: z.literal('gatehouse-runner'),

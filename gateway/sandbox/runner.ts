@@ -4,9 +4,11 @@ import Docker from 'dockerode';
 import express, { type NextFunction, type Request, type Response } from 'express';
 import type { z } from 'zod';
 import { GatehouseError, toProblem, type Logger } from '../config/index.ts';
+import type { Names } from '../egress/index.ts';
 import { hashToken } from '../envelope/index.ts';
 import { receive } from './body.ts';
 import { unavailable, type EventSchema, type Language } from './contract.ts';
+import { canReach } from './egress/setup.ts';
 import { Engine, type Warmth } from './engine.ts';
 import { Images } from './images.ts';
 import { orderKey, Orders, type RunOrder } from './order.ts';
@@ -34,13 +36,16 @@ export interface RunnerOptions {
   parallel?: number;
   queue?: number;
   warmth?: Warmth;
+  /** Lets runs use the egress proxy, as their orders say; `names` finds the addresses of a name. Without it none has a network. */
+  egress?: { names?: Names } | undefined;
 }
 
 /**
  * Starts the runner: a small HTTP server, the only part of Gatehouse that talks to Docker.
  * `POST /runs` takes a signed order in `Gatehouse-Order` and its body, and answers lines of JSON: output as it comes, at last
  * the ending. `GET /healthz` says whether Docker answers.
- * @throws GatehouseError `GH-SANDBOX-001` without a usable token, `-009` where the socket's path is taken
+ * @throws GatehouseError `GH-SANDBOX-001` without a usable token, `-009` where the socket's path is taken, `-017` where the engine
+ * lacks the runtime
  */
 export async function startRunner(options: RunnerOptions): Promise<Runner> {
   const { token, images, runtime, log } = options;
@@ -52,15 +57,18 @@ export async function startRunner(options: RunnerOptions): Promise<Runner> {
   }
   const docker = options.docker ?? new Docker();
   const pinned = new Images(docker, images, log);
+  const key = orderKey(token);
   const engine = new Engine({
     docker,
     images: pinned,
     runner: hashToken(token).toString('hex').slice(0, 16),
     runtime,
     warmth: options.warmth ?? { max: 4, idleMs: 300_000 },
+    key,
+    egress: options.egress,
     log,
   });
-  const orders = new Orders(orderKey(token));
+  const orders = new Orders(key);
   const turns = new Turns(options.parallel ?? 2, options.queue ?? 32);
   const stopping = new AbortController();
   const running = new Set<Promise<unknown>>();
@@ -77,7 +85,7 @@ export async function startRunner(options: RunnerOptions): Promise<Runner> {
   app.post('/runs', async (request, response) => {
     // Before the body is read: who may not order is not listened to.
     const order = await orders.take(request.get('gatehouse-order') ?? '');
-    permit(order, images);
+    permit(order, images, options.egress !== undefined);
     const gone = new AbortController();
     response.on('close', () => gone.abort());
     const signal = AbortSignal.any([gone.signal, stopping.signal]);
@@ -96,6 +104,7 @@ export async function startRunner(options: RunnerOptions): Promise<Runner> {
     running.add(work);
     try {
       const ending = await work;
+      for (const use of ending.egress) log.info(use, 'egress');
       log.info({ status: ending.status, reason: ending.reason?.code, ms: ending.durationMs }, 'run');
       send({ ending });
       response.end();
@@ -118,6 +127,7 @@ export async function startRunner(options: RunnerOptions): Promise<Runner> {
     (count) => count > 0 && log.warn({ count }, 'removed containers that an earlier runner left'),
     (error: unknown) => log.warn({ err: error }, 'Docker does not answer; runs are refused until it does'),
   );
+  if (runtime !== undefined) await checkRuntime(docker, runtime);
   // A pull may take minutes; until it is done, runs are answered image_missing.
   const prepared = pinned.prepare().then(() => engine.warm());
 
@@ -143,6 +153,18 @@ export async function startRunner(options: RunnerOptions): Promise<Runner> {
   };
 }
 
+/** A runtime that the engine lacks would fail each run; an engine that does not answer yet is asked by each run. */
+async function checkRuntime(docker: Docker, runtime: string): Promise<void> {
+  const info = (await docker.info().catch(() => null)) as { Runtimes?: Record<string, unknown> } | null;
+  if (info === null) return;
+  const known = Object.keys(info.Runtimes ?? {});
+  if (known.includes(runtime)) return;
+  throw new GatehouseError('GH-SANDBOX-017', `The Docker engine has no runtime ${runtime}.`, {
+    status: 500,
+    next: `Install it and name it in /etc/docker/daemon.json, or use one that is there: ${known.join(', ')}.`,
+  });
+}
+
 const urlOf = (host: string, { port }: AddressInfo): string =>
   `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
 
@@ -159,14 +181,17 @@ function freeSocket(path: string): void {
 }
 
 /** Whatever the configuration does not list is refused; that no mount or capability can be asked for is the order's schema. */
-function permit(order: RunOrder, images: Record<Language, string>): void {
+function permit(order: RunOrder, images: Record<Language, string>, egress: boolean): void {
   const refuse = (field: string, text: string): GatehouseError =>
     new GatehouseError('GH-SANDBOX-008', text, {
       status: 403,
       field,
       next: 'Ask for what the runner is configured for; docs/sandbox.md says how to configure it.',
     });
-  if (order.network !== 'none') throw refuse('run.network', 'The runner offers no such network.');
+  if (order.network !== 'none' && !(order.network === 'egress' && egress))
+    throw refuse('run.network', 'The runner offers no such network.');
+  if (order.network === 'egress' && !canReach(order.language))
+    throw refuse('run.network', `Code in ${order.language} has no client for the network.`);
   if (order.image !== undefined && order.image !== images[order.language]) {
     throw refuse('run.image', `The runner has no such image for ${order.language}.`);
   }

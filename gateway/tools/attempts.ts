@@ -1,4 +1,4 @@
-import { recordReceipts } from '../audit/index.ts';
+import { recordReceipts, type Receipt, type ReceiptFacts } from '../audit/index.ts';
 import type { Queryable, Transaction } from '../db/index.ts';
 import { uuidv7 } from '../envelope/index.ts';
 import { settleFacts, type Presented, type Reason } from '../policy/index.ts';
@@ -35,6 +35,8 @@ export interface Ending {
   /** It certainly had no effect, and may have one later: why, and where it was said, after how many seconds. */
   again?: { waitsFor: WaitsFor; seconds: number | undefined };
   commit?: (tx: Transaction) => Promise<void> | void;
+  /** What it used of the way out that it was given. */
+  uses?: readonly ReceiptFacts[];
 }
 
 type Stored = Pick<Ending, 'result' | 'text' | 'reasons'>;
@@ -112,7 +114,7 @@ export async function finishAttempt(
   attempt: Attempt,
   ending: Ending,
 ): Promise<Execution> {
-  const { commit, status, tokens = null, again: _tried, ...stored } = ending;
+  const { commit, status, tokens = null, again: _tried, uses = [], ...stored } = ending;
   await commit?.(tx);
   const facts = {
     attempt: attempt.id,
@@ -123,6 +125,12 @@ export async function finishAttempt(
   };
   const [receipt] = recordReceipts(tx, [
     { kind: 'outcome', messageId: attempt.messageId, decisionId: attempt.decisionId, facts },
+    ...uses.map((use): Receipt => ({
+      kind: 'egress',
+      messageId: attempt.messageId,
+      decisionId: attempt.decisionId,
+      facts: { attempt: attempt.id, ...use },
+    })),
   ]);
   if (attempt.lease !== null) leases.end(tx, attempt.lease);
   settleFacts(tx, { ...attempt, tokens }, status);

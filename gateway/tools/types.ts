@@ -1,3 +1,4 @@
+import type { ReceiptFacts } from '../audit/index.ts';
 import type { Tool } from '../catalogue/index.ts';
 import type { Transaction } from '../db/index.ts';
 import type { PreviewFact, Reason, RunContext } from '../policy/index.ts';
@@ -69,11 +70,15 @@ export interface ConnectorCall {
  * What a connector says of a call. `commit` is an effect in the gateway's own database, made in the transaction that
  * records the outcome.
  */
-export type Outcome =
+export type Outcome = (
   | { status: 'succeeded'; result: unknown; commit?: (tx: Transaction) => Promise<void> | void }
   | { status: 'failed'; reasons: Reason[]; result?: unknown }
   /** The effect may have happened, and the reasons say what is known of it; it is not tried again. */
-  | { status: 'unknown'; reasons: Reason[]; result?: unknown };
+  | { status: 'unknown'; reasons: Reason[]; result?: unknown }
+) & {
+  /** Each use of the way out that it was given; a receipt of its own. */
+  uses?: readonly ReceiptFacts[];
+};
 
 /** A call that is looked at before people are asked, and again right before it runs. */
 export interface DryRunCall {

@@ -40,7 +40,7 @@ export function runnerPart(
   const start = (): ChildProcess => {
     const out = appendLog(log);
     const program = join(repository, 'gateway/cli/main.ts');
-    return spawn(process.execPath, [program, 'runner', '--port', String(port)], {
+    return spawn(process.execPath, [program, 'runner', '--egress', '--port', String(port)], {
       cwd: repository,
       detached: true,
       stdio: ['ignore', out, out],

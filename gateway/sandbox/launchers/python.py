@@ -9,9 +9,9 @@ except OSError:
 os.write(1, b"ready\n")
 with os.fdopen(0, "rb", closefd=False) as frame:
     head = frame.readline().split()
-    if len(head) != 5:
+    if len(head) != 6:
         os._exit(0)
-    wanted, files, given, code = (frame.read(int(size)) for size in head[:4])
+    wanted, setup, files, given, code = (frame.read(int(size)) for size in head[:5])
 if files:
     with tarfile.open(fileobj=io.BytesIO(files)) as archive:
         archive.extractall()
@@ -27,7 +27,7 @@ if child:
     except OSError:
         pass
     if wanted:
-        os.write(1, head[4] + b"\n")
+        os.write(1, head[5] + b"\n")
         subprocess.run(
             "tar -cf - --format=ustar --no-recursion --hard-dereference --ignore-failed-read --verbatim-files-from -T -".split(),
             input=wanted,
@@ -42,6 +42,7 @@ with os.fdopen(stdin, "wb", closefd=False) as file:
 os.lseek(stdin, 0, os.SEEK_SET)
 os.dup2(stdin, 0)
 os.close(stdin)
+exec(setup, {})
 sys.stdout.reconfigure(line_buffering=True)
 sys.path.append(os.getcwd())
 sys.excepthook = lambda kind, error, trace: traceback.print_exception(kind, error, trace and trace.tb_next)

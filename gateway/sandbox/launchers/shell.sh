@@ -1,6 +1,6 @@
 # Waits in a warm container for one job on stdin, then runs it in a child. Fed by gateway/sandbox/launch.ts.
 printf 'ready\n'
-read -r wanted files given code marker || exit 0
+read -r wanted _setup files given code marker || exit 0
 wanted=$(head -c "$wanted")
 [ "$files" = 0 ] || head -c "$files" | tar -xf -
 head -c "$given" >.stdin

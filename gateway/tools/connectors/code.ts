@@ -1,6 +1,7 @@
 import { GatehouseError } from '../../config/index.ts';
 import type { RunRequest, Sandbox } from '../../sandbox/index.ts';
 import { unwanted, type Connector } from '../types.ts';
+import { egressOf, secretOf } from './code-egress.ts';
 
 interface GivenFile {
   path: string;
@@ -22,26 +23,37 @@ function contentOf({ path, text, base64 }: GivenFile): { path: string; content: 
 export function createCodeConnector(sandbox: Sandbox): Connector {
   return {
     ends: true,
-    async run({ tool, args, signal }) {
+    secretFor: (tool, args) => secretOf(tool, args)?.name,
+    async run({ tool, args, signal, secret }) {
       const { connector } = tool;
       if (connector.kind !== 'code')
         throw new GatehouseError('GH-TOOLS-001', 'The tool has another connector.');
       // The catalogue's schema was checked before the decision; the runner checks paths and sizes again.
-      const { files = [], ...job } = args as Args;
+      const { language, code, artefacts, files = [] } = args as Args;
       const contents = files.map(contentOf);
       if (contents.some((file) => file === null)) {
         const text = 'A file needs either its text or its base64.';
         return { status: 'failed', result: null, reasons: [{ code: 'args_invalid', text }] };
       }
       const given = contents.filter((file) => file !== null);
-      const result = await sandbox.run({ ...job, files: given, limits: connector.limits }, signal);
+      const egress = egressOf(tool, args, secret);
+      const result = await sandbox.run(
+        {
+          ...{ language, code, files: given, limits: connector.limits, egress },
+          ...(artefacts ? { artefacts } : {}),
+        },
+        signal,
+      );
+      const uses = result.egress;
       if (signal.reason === unwanted && result.status !== 'ok') {
         const text = 'It was stopped, and its container with it.';
-        return { status: 'failed', reasons: [{ code: 'stopped', text }] };
+        // What it sent before that may have had an effect.
+        const status = egress ? 'unknown' : 'failed';
+        return { status, uses, reasons: [{ code: 'stopped', text }] };
       }
-      if (result.status === 'ok') return { status: 'succeeded', result };
+      if (result.status === 'ok') return { status: 'succeeded', result, uses };
       const text = result.reason?.text ?? `The code ended as ${result.status}.`;
-      return { status: 'failed', result, reasons: [{ code: result.status, text }] };
+      return { status: 'failed', result, uses, reasons: [{ code: result.status, text }] };
     },
   };
 }

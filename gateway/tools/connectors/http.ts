@@ -1,8 +1,7 @@
 import { ownHeaders, type Egress } from '../../catalogue/index.ts';
 import { GatehouseError } from '../../config/index.ts';
-import { permit, type Allowed, type Answer, type EgressClient } from '../../egress/index.ts';
+import { permit, scrubber, type Allowed, type Answer, type EgressClient } from '../../egress/index.ts';
 import type { Connector, ConnectorCall, Outcome } from '../types.ts';
-import { scrubber } from './scrub.ts';
 
 interface HttpArgs {
   method: string;

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { after, before, test, type TestContext } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Docker from 'dockerode';
+import { hashToken } from '../../../gateway/envelope/index.ts';
 import { createLogger } from '../../../gateway/config/index.ts';
 import {
   createSandbox,
@@ -18,8 +19,10 @@ const docker = new Docker();
 const log = createLogger('silent');
 const token = randomBytes(32).toString('hex');
 const listen = { host: '127.0.0.1', port: 0 };
-const start = (own: string, warm = 0): Promise<Runner> =>
-  startRunner({
+const ours = new Set<string>();
+const start = (own: string, warm = 0): Promise<Runner> => {
+  ours.add(hashToken(own).toString('hex').slice(0, 16));
+  return startRunner({
     listen,
     token: own,
     images: defaultImages,
@@ -28,6 +31,7 @@ const start = (own: string, warm = 0): Promise<Runner> =>
     parallel: 4,
     warmth: { max: warm, idleMs: 60_000 },
   });
+};
 let runner: Runner | undefined;
 let sandbox: Sandbox;
 
@@ -62,8 +66,12 @@ async function gone(): Promise<void> {
     await sleep(50);
   }
 }
-const containers = async (): Promise<number> =>
-  (await docker.listContainers({ all: true, filters: { label: [runnerLabel] } })).length;
+/** The containers of this file's runners; other files have theirs at the same time. */
+const made = async (): Promise<Docker.ContainerInfo[]> =>
+  (await docker.listContainers({ all: true, filters: { label: [runnerLabel] } })).filter(({ Labels }) =>
+    ours.has(Labels[runnerLabel] ?? ''),
+  );
+const containers = async (): Promise<number> => (await made()).length;
 
 live('a snippet runs, reads its stdin, and answers with its output and exit code', async () => {
   const result = await shell('cat; echo out; echo err >&2; exit 3', {}, 'given ');
@@ -187,8 +195,8 @@ live('what a killed runner left is removed at the next start, and another runner
   const ours = createSandbox({ runnerUrl: first.url, token: own });
   void ours.run({ language: 'shell', code: 'sleep 60', limits: { timeoutMs: 60_000 } });
   while ((await containers()) === 0) await sleep(50);
-  const [made] = await docker.listContainers({ all: true, filters: { label: [runnerLabel] } });
-  const name = made?.Labels[runnerLabel] ?? '';
+  const [left] = await made();
+  const name = left?.Labels[runnerLabel] ?? '';
   await first.stop();
   const posture = { image: defaultImages.shell, language: 'shell', limits: defaultLimits } as const;
   const orphan = await docker.createContainer(containerOf({ ...posture, runner: name }));

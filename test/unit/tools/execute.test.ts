@@ -220,6 +220,27 @@ test('code without a sandbox never runs', async () => {
   assert.equal(answer.reasons?.[0]?.code, 'sandbox_unavailable');
 });
 
+test('each use of a host that was decided for code is a receipt of its call', async () => {
+  const args = {
+    language: 'python',
+    code: 'print(1)',
+    egress: [{ host: 'api.example.com', paths: ['/v1'] }],
+  };
+  const call = { tool: 'code.run', args };
+  const decision = await at.policy.decide(run(), { ...call, step: 'check:0:0' });
+  assert.ok(decision.reasons.some(({ code }) => code === 'egress_needs_approval'));
+  const grant = await approve(at, decision.id);
+  const { attempt } = await tools.execute(run(), { ...call, grant, step: 'x:0:0' });
+  const { rows } = await at.db.pool.query<{ facts: Record<string, unknown>; decision_id: string }>(
+    `select facts, decision_id from receipts where kind = 'egress' and facts->>'attempt' = $1`,
+    [attempt],
+  );
+  assert.deepEqual(
+    rows.map(({ facts, decision_id }) => [facts.host, facts.method, facts.outcome, decision_id]),
+    [['api.example.com', 'GET', 'ok', decision.id]],
+  );
+});
+
 test('no receipt holds an argument, a grant or a secret', async () => {
   await approved();
   await tools.execute(run(), { ...payment(), step: 'x:0:0' });

@@ -7,7 +7,7 @@ import fc from 'fast-check';
 import { parseTool, type Tool } from '../../../gateway/catalogue/index.ts';
 import { createEgress } from '../../../gateway/egress/index.ts';
 import { createHttpConnector } from '../../../gateway/tools/connectors/http.ts';
-import { scrubber } from '../../../gateway/tools/connectors/scrub.ts';
+import { scrubber } from '../../../gateway/egress/index.ts';
 import type { Outcome } from '../../../gateway/tools/types.ts';
 import { runOf } from '../policy/support.ts';
 

@@ -96,7 +96,8 @@ export async function bench(
       cancel: () => Promise.resolve(),
     },
     sandbox: {
-      run: () =>
+      // Says that it used what it was opened, once.
+      run: ({ egress = [] }) =>
         Promise.resolve({
           status: 'sandbox_unavailable',
           exitCode: null,
@@ -105,6 +106,10 @@ export async function bench(
           durationMs: 0,
           reason: { code: 'no_runner', text: 'No sandbox runner is configured.' },
           artefacts: [],
+          egress: egress.map(({ host, port }) => ({
+            ...{ host, port, method: 'GET', path: '/', status: 200, sentBytes: 0, receivedBytes: 2 },
+            ...{ outcome: 'ok', rule: null },
+          })),
           encoding: { stdout: 'utf8', stderr: 'utf8' },
         }),
     },

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Answer } from '../../../egress/index.ts';
-import { scrubber } from '../scrub.ts';
+import { scrubber } from '../../../egress/index.ts';
 
 /** An answer as the rest of a call may see it: without the secret, in whatever form it was echoed. */
 export interface Reply {

@@ -1,0 +1,182 @@
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { TLSSocket } from 'node:tls';
+import { ownHeaders } from '../../catalogue/index.ts';
+import { scrubber, type Allowed, type EgressClient, type Opened } from '../../egress/index.ts';
+import type { EgressRule, EgressUse } from './contract.ts';
+import { denial, EgressDenied, ruleOf } from './denied.ts';
+import { holdsPlaceholder, type Placeholders } from './placeholders.ts';
+import { refuse, type Uses } from './uses.ts';
+
+const allMethods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
+const mostBody = 4_194_304;
+/** An answer that may echo a secret is looked through as a whole. */
+const mostSearched = 8_388_608;
+
+/** Headers that prove who asks; what the code inside sets there is another account's. */
+const credentialHeader =
+  /^(authorization|cookie2?|(x-)?([a-z]+-)*(api-?key|token|secret|auth|authorization|signature)(-[a-z]+)?)$/;
+const credentialQuery = /^(access_token|auth_token|api_?key|sig|x-(amz|goog)-.*)$/i;
+/** They are the connection's, or lead the client to QUIC. */
+const hopHeaders = /^(connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|alt-svc)$/;
+
+/** Answers the requests of intercepted connections, each by the rule of its host. */
+export function createInterceptor(options: {
+  client: EgressClient;
+  secrets: Placeholders;
+  uses: Uses;
+  signal: AbortSignal;
+}): { serve(socket: TLSSocket, rule: EgressRule): void } {
+  const { client, secrets, uses, signal } = options;
+
+  const forward = async (request: IncomingMessage, rule: EgressRule, use: EgressUse): Promise<Opened> => {
+    const { host, port } = rule;
+    const { method = '', url = '', headers } = request;
+    if (![host, `${host}:${port}`].includes(headers.host?.toLowerCase() ?? ''))
+      throw new EgressDenied('host_header');
+    if (headers.upgrade !== undefined) throw new EgressDenied('upgrade');
+    if (!url.startsWith('/')) throw new EgressDenied('address');
+    const body = await bodyOf(request);
+    use.sentBytes = body?.length ?? 0;
+    const { plain, credentials } = split(headers, rule, secrets.of(rule));
+    const texts = [url, decoded(url), ...Object.entries(plain).flat(), body?.toString('latin1') ?? ''];
+    if (texts.some(holdsPlaceholder)) throw new EgressDenied('placeholder');
+    const query = new URL(url, 'https://host').searchParams;
+    if ([...query.keys()].some((name) => credentialQuery.test(name))) throw new EgressDenied('credential');
+    const outgoing = {
+      method,
+      url: `https://${host}:${port}${url}`,
+      headers: plain,
+      credentials,
+      body,
+      signal,
+    };
+    return client.open(outgoing, [allowed(rule)]);
+  };
+
+  const answer = async (
+    request: IncomingMessage,
+    response: ServerResponse,
+    rule: EgressRule,
+  ): Promise<void> => {
+    let use: EgressUse | undefined;
+    try {
+      use = uses.begin(rule, request.method);
+      const opened = await forward(request, rule, use);
+      use.status = opened.status;
+      use.path = listedPath(rule, request.url ?? '');
+      await pass(opened, response, use, secrets.of(rule)?.value);
+      use.outcome = 'ok';
+    } catch (error) {
+      const denied = ruleOf(error);
+      if (denied && use) refuse(use, denied);
+      if (response.headersSent) return void response.destroy();
+      const failed = '{"code":"egress_failed","how":"The host did not answer; try again later."}';
+      response
+        .writeHead(denied ? 403 : 502, { 'content-type': 'application/json', connection: 'close' })
+        .end(denied ? denial(denied) : failed);
+    }
+  };
+
+  return {
+    serve(socket, rule) {
+      const server = createServer((request, response) => void answer(request, response, rule));
+      server.emit('connection', socket);
+    },
+  };
+}
+
+const allowed = (rule: EgressRule): Allowed => ({
+  // A private range counts only for a port that is named.
+  host: rule.port === 443 && rule.privateNetworks.length === 0 ? rule.host : `${rule.host}:${rule.port}`,
+  methods: rule.methods ?? allMethods,
+  paths: rule.paths,
+  privateNetworks: rule.privateNetworks,
+});
+
+/** The headers that go out as they are, and those that prove who asks: the bound secret where its placeholder stands. */
+function split(
+  headers: IncomingHttpHeaders,
+  { secret }: EgressRule,
+  lent: ReturnType<Placeholders['of']>,
+): { plain: Record<string, string>; credentials: Record<string, string> } {
+  const plain: Record<string, string> = {};
+  const credentials: Record<string, string> = {};
+  for (const [name, value] of Object.entries(headers)) {
+    const text = String(value);
+    if (
+      secret &&
+      lent &&
+      name === secret.header &&
+      [lent.placeholder, secret.prefix + lent.placeholder].includes(text)
+    )
+      credentials[name] = secret.prefix + lent.value;
+    else if (holdsPlaceholder(text)) throw new EgressDenied('placeholder');
+    else if (
+      !ownHeaders.test(name) &&
+      !hopHeaders.test(name) &&
+      !credentialHeader.test(name) &&
+      name !== secret?.header
+    )
+      plain[name] = text;
+  }
+  return { plain, credentials };
+}
+
+async function bodyOf(request: IncomingMessage): Promise<Buffer | null> {
+  const parts: Buffer[] = [];
+  let size = 0;
+  for await (const part of request as AsyncIterable<Buffer>) {
+    size += part.length;
+    if (size > mostBody) throw new EgressDenied('size');
+    parts.push(part);
+  }
+  return size === 0 ? null : Buffer.concat(parts);
+}
+
+/** Hands the answer in. One to a request that may have carried a secret is searched for it first. */
+async function pass(
+  { status, headers, body }: Opened,
+  response: ServerResponse,
+  use: EgressUse,
+  secret: string | undefined,
+): Promise<void> {
+  const packing = headers['content-encoding'] ?? 'identity';
+  if (secret !== undefined && packing !== 'identity') throw new Error('a packed answer cannot be searched');
+  const clean = scrubber(secret === undefined ? [] : [secret]);
+  const shown = Object.entries(headers)
+    .filter(([name]) => !hopHeaders.test(name) && (secret === undefined || name !== 'content-length'))
+    .map(([name, value]): [string, string | string[]] => [
+      name,
+      Array.isArray(value) ? value.map((one) => clean(one)) : clean(value ?? ''),
+    ]);
+  if (secret === undefined) response.writeHead(status, Object.fromEntries(shown));
+  const held: Buffer[] = [];
+  for await (const part of body as AsyncIterable<Buffer>) {
+    use.receivedBytes += part.length;
+    if (secret === undefined) {
+      if (!response.write(part))
+        await new Promise((resolve) => response.once('drain', resolve).once('close', resolve));
+      if (response.destroyed) return;
+      continue;
+    }
+    if (use.receivedBytes > mostSearched) throw new EgressDenied('size');
+    held.push(part);
+  }
+  if (secret === undefined) return void response.end();
+  // As bytes: each is one letter, so that what is no text comes through unchanged.
+  const text = Buffer.from(clean(Buffer.concat(held).toString('latin1')), 'latin1');
+  response.writeHead(status, Object.fromEntries(shown)).end(text);
+}
+
+function listedPath({ paths }: EgressRule, url: string): string {
+  const path = url.split('?')[0] ?? '';
+  return paths?.find((one) => path.startsWith(one.replace(/\/$/, ''))) ?? '/';
+}
+
+function decoded(url: string): string {
+  try {
+    return decodeURIComponent(url);
+  } catch {
+    return url;
+  }
+}
