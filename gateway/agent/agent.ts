@@ -9,15 +9,10 @@ import { createBreakers } from './models/index.ts';
 import { openingOf } from './opening.ts';
 import { createFence } from './prompts/index.ts';
 import { refusals } from './refusals.ts';
+import { shownRun, type ShownRun } from './shown.ts';
 import { storable } from './text.ts';
-import type { AgentDeps, AgentRequest, Opening, Step } from './types.ts';
-
-/** A run as those may see it whose conversation it is of. */
-export interface ShownRun extends Omit<RunRow, 'messageId' | 'sessionKey'> {
-  currency: string;
-  /** What was done, without what was said. */
-  steps: Pick<Step, 'number' | 'kind' | 'model' | 'tokensIn' | 'tokensOut' | 'cost' | 'facts' | 'at'>[];
-}
+import { answerOf, runOfText, type TextAnswer, type TextRequest } from './texts.ts';
+import type { AgentDeps, AgentRequest, Opening } from './types.ts';
 
 /** Runs language models on requests: durable, within budgets, and with no power of their own. */
 export interface Agent {
@@ -26,6 +21,11 @@ export interface Agent {
    * @throws GatehouseError `no_model_configured`; `GH-AGENT-003` to `-008` for a request that is not usable
    */
   start(context: RunContext, request: AgentRequest): Promise<ShownRun>;
+  /**
+   * Does a text task: a run of one question, waited for. The same message, step and request is answered once.
+   * @throws GatehouseError like `start`
+   */
+  text(context: RunContext, request: TextRequest): Promise<TextAnswer>;
   /** @throws GatehouseError `GH-AGENT-010` for a run that is not of this actor and conversation */
   show(context: RunContext, id: string): Promise<ShownRun>;
   /** Holds a run after the step that it is at. @throws GatehouseError `GH-AGENT-010`, `-011` */
@@ -50,13 +50,7 @@ export function createAgent(deps: AgentDeps): Agent {
   const { pool, models } = deps;
   const worker = createWorker(deps, createBreakers());
 
-  const shown = async (id: string): Promise<ShownRun> => {
-    const row = await readRun(pool, id);
-    if (!row) throw refusals.unknown();
-    const { messageId: _message, sessionKey: _session, ...rest } = row;
-    const steps = (await readSteps(pool, id)).map(({ content: _said, digest: _digest, ...step }) => step);
-    return { ...rest, currency: models.file()?.currency ?? 'EUR', steps };
-  };
+  const shown = (id: string): Promise<ShownRun> => shownRun(deps, id);
   /** Changes a run of this actor and conversation under its lock. */
   const change = async (
     context: RunContext,
@@ -76,7 +70,7 @@ export function createAgent(deps: AgentDeps): Agent {
     return shown(id);
   };
 
-  return {
+  const agent: Agent = {
     async start(context, request) {
       const able = models.of(request.task);
       if (models.file() === null) throw refusals.noModel();
@@ -95,6 +89,10 @@ export function createAgent(deps: AgentDeps): Agent {
         });
       });
       return shown(stored);
+    },
+    async text(context, request) {
+      const run = await agent.start(context, runOfText(request));
+      return answerOf(deps, run, () => shown(run.id));
     },
     async show(context, id) {
       const row = await readRun(pool, id);
@@ -152,6 +150,7 @@ export function createAgent(deps: AgentDeps): Agent {
     work: () => worker.start(),
     rest: () => worker.stop(),
   };
+  return agent;
 }
 
 const isOf = (context: RunContext, row: Pick<RunRow, 'principal' | 'sessionKey'>): boolean =>

@@ -1,5 +1,6 @@
-export { createAgent, type Agent, type ShownRun } from './agent.ts';
+export { createAgent, type Agent } from './agent.ts';
 export { costGroups, sumCosts, type CostGroup } from './costs.ts';
 export { Allowance, createModels, inWords, tasks } from './models/index.ts';
 export { createPrompts } from './prompts/index.ts';
+export type { ShownRun } from './shown.ts';
 export type { AgentDeps, AgentRequest } from './types.ts';

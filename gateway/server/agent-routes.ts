@@ -2,8 +2,8 @@ import type { Request } from 'express';
 import type { Agent } from '../agent/index.ts';
 import { GatehouseError } from '../config/index.ts';
 import type { Delivery } from '../delivery/index.ts';
-import { AgentRunAnswer } from './answers.ts';
-import { AgentMessageRequest, AgentRequest, AgentSteerRequest } from './requests.ts';
+import { AgentRunAnswer, AgentTextAnswer } from './answers.ts';
+import { AgentMessageRequest, AgentRequest, AgentSteerRequest, AgentTextRequest } from './requests.ts';
 import { route, type Route } from './route.ts';
 
 const header = 'gatehouse-run';
@@ -38,6 +38,18 @@ export function agentRoutes({
       async handle({ body }) {
         const { run, ...asked } = body;
         return agent.start(await delivery.authenticateRun(run), asked);
+      },
+    }),
+    route({
+      method: 'post',
+      path: '/v1/agent/texts',
+      summary: 'Summarise, classify or take values out of a text; the same step is answered and paid once',
+      scope: 'run',
+      body: AgentTextRequest,
+      answer: AgentTextAnswer,
+      async handle({ body }) {
+        const { run, ...asked } = body;
+        return agent.text(await delivery.authenticateRun(run), asked);
       },
     }),
     route({
