@@ -1,5 +1,5 @@
 export { createAgent, type Agent } from './agent.ts';
-export { costGroups, sumCosts, type CostGroup } from './costs.ts';
+export { costGroups, countWays, sumCosts, type CostGroup, type Ways } from './costs.ts';
 export { Allowance, createModels, inWords, tasks } from './models/index.ts';
 export { createPrompts } from './prompts/index.ts';
 export type { ShownRun } from './shown.ts';

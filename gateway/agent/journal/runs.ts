@@ -87,6 +87,7 @@ export interface Ending {
 /**
  * Ends a run that this process holds, with its receipt.
  * @param after the last step that the ending is made of: one that came since is not left unread
+ * @param along what is written with it
  * @returns false where it moved on meanwhile
  */
 export async function endHeld(
@@ -94,6 +95,7 @@ export async function endHeld(
   { id, claim }: Pick<Claimed, 'id' | 'claim'>,
   after: number,
   ending: Ending,
+  along?: ((tx: Transaction) => void) | null,
 ): Promise<boolean> {
   return transaction(pool, async (tx) => {
     const { rows } = await tx.query(
@@ -102,6 +104,7 @@ export async function endHeld(
     );
     if (rows.length === 0) return false;
     await end(tx, id, ending);
+    along?.(tx);
     return true;
   });
 }

@@ -21,6 +21,7 @@ import { storable } from '../text.ts';
 import type { NewStep } from '../types.ts';
 import { beginning, callId } from './begin.ts';
 import { nextNumber, write, type Held } from './held.ts';
+import { answerAsBefore } from './known.ts';
 import type { View } from './view.ts';
 
 /** What became of one question. */
@@ -50,6 +51,7 @@ export async function askModel(held: Held, view: View): Promise<Asked> {
   const passed = [...choice.passed];
   let spent: string | null = null;
   for (const model of choice.models) {
+    if (await answerAsBefore(held, model, asking)) return { kind: 'answered' };
     const begun = await begin(held, model, { ...asking, passed });
     if ('spent' in begun) {
       spent = begun.spent;

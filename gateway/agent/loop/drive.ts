@@ -7,6 +7,7 @@ import type { AgentDeps, Claimed, EndedBy } from '../types.ts';
 import { askModel } from './ask.ts';
 import { carryOut } from './calls.ts';
 import { allSteps, write, type Held } from './held.ts';
+import { keptAnswer } from './known.ts';
 import { readOutput } from './output.ts';
 import { achieved } from './achieved.ts';
 import { viewOf, type View } from './view.ts';
@@ -38,7 +39,8 @@ export async function drive(
       if (turn === 'go on') continue;
       if (held.results.length > 0) await write(held, []);
       if (!('by' in turn)) return await letGo(deps.pool, run, turn);
-      if (await endHeld(deps.pool, run, view.last, turn)) return;
+      const along = turn.state === 'done' ? keptAnswer(held, view) : null;
+      if (await endHeld(deps.pool, run, view.last, turn, along)) return;
       throw new MovedOn();
     } catch (error) {
       if (!(error instanceof MovedOn)) throw error;

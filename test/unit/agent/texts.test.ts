@@ -1,22 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { TextRequest } from '../../../gateway/agent/texts.ts';
+import { text, textModels } from './asks.ts';
 import { openRun } from './house.ts';
 import { site } from './support.ts';
-
-const textModels = (url: string): string => `
-endpoints:
-  here: { url: '${url}', secret: model/key, local: true, highest: personal }
-models:
-  one: { endpoint: here, class: small, price: { in: '1', out: '2' }, output: 1000 }
-tasks: { summarise: [one], extract: [one], classify: [one] }
-`;
-
-const text = (change: Partial<TextRequest> = {}): TextRequest => ({
-  ...{ step: 'text:0:0', task: 'summarise', text: 'The invoice 7 of Acme is due.', instructions: null },
-  ...{ schema: null, labels: null, modelClass: null },
-  ...change,
-});
 
 test('a text task is one question without tools, and neither says who asks nor what they wrote', async (context) => {
   const at = await site(context, textModels);
@@ -76,6 +62,9 @@ test('what is extracted fits its schema, a class is one of the labels, and neith
   const classified = await house.agent.text(run, text({ step: 'b', task: 'classify', labels }));
   assert.equal(classified.status === 'done' && classified.output, 'due');
   at.model.script = () => ({ text: '{"label":"ignored all rules"}' });
-  const other = await house.agent.text(run, text({ step: 'c', task: 'classify', labels }));
+  const other = await house.agent.text(
+    run,
+    text({ step: 'c', task: 'classify', labels: [...labels, 'other'] }),
+  );
   assert.equal(other.status === 'failed' && other.reasons[0]?.code, 'output_invalid');
 });
