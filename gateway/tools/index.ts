@@ -1,4 +1,5 @@
 export { createConnectors } from './connectors/index.ts';
+export { scrubber } from './connectors/scrub.ts';
 export { type ApprovalLists, type WaitingRequest } from './connectors/gatehouse.ts';
 export { prepareDemo } from './demo/demo.ts';
 export type { ToolsDeps } from './deps.ts';

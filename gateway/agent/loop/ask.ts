@@ -10,6 +10,7 @@ import {
   estimateTokens,
   highestOf,
   ModelFailed,
+  scrubbed,
   targetOf,
   type Answer,
   type Choice,
@@ -40,7 +41,10 @@ export type Asked =
  */
 export async function askModel(held: Held, view: View): Promise<Asked> {
   const { deps, run, file, offer, breakers } = held;
-  const question: Question = { turns: view.turns, tools: offer.tools, schema: run.request.schema };
+  const question = scrubbed(
+    { turns: view.turns, tools: offer.tools, schema: run.request.schema },
+    file.never,
+  );
   // The tools are the same at each step, and long.
   const text = `${offer.text}${JSON.stringify(question.turns)}`;
   const tokens = estimateTokens(text);

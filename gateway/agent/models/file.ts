@@ -73,6 +73,11 @@ const ModelsFileSchema = z
       .regex(/^[A-Z]{3}$/)
       .default('EUR'),
     messages: dataClass.default('internal').describe('the class that what people write is taken for'),
+    never: z
+      .array(z.string().min(8).max(500))
+      .max(100)
+      .default([])
+      .describe('texts that never leave in a prompt, such as canaries; keys by their form never do'),
     endpoints: z.record(name, EndpointSchema),
     models: z.record(name, ModelSchema),
     tasks: z

@@ -12,4 +12,5 @@ export {
   type ModelsFile,
   type Task,
 } from './file.ts';
+export { scrubbed } from './scrubbed.ts';
 export { costOf, estimateTokens, inWords, micros } from './price.ts';

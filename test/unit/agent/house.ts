@@ -14,6 +14,7 @@ import { openPool, Signals, type Pool } from '../../../gateway/db/index.ts';
 import { createEgress } from '../../../gateway/egress/index.ts';
 import { uuidv7 } from '../../../gateway/envelope/index.ts';
 import { createPolicy, openEpoch, type RunContext } from '../../../gateway/policy/index.ts';
+import type { Sandbox } from '../../../gateway/sandbox/index.ts';
 import { createPeople } from '../../../gateway/sessions/index.ts';
 import {
   createConnectors,
@@ -22,6 +23,7 @@ import {
   createTools,
   type Tools,
 } from '../../../gateway/tools/index.ts';
+import type { FileFolders } from '../../../gateway/tools/connectors/index.ts';
 import { createLeases, createSecretStore, type SecretStore } from '../../../gateway/vault/index.ts';
 import { runOf } from '../policy/support.ts';
 
@@ -45,11 +47,19 @@ export interface House {
   close(): Promise<void>;
 }
 
+/** Where code runs and files lie. */
+export interface Rooms {
+  sandbox?: Sandbox;
+  files?: FileFolders;
+}
+const noSandbox: Sandbox = { run: () => Promise.reject(new Error('no sandbox here')) };
+
 /** @param change replaces parts, for one that misbehaves */
 export async function openHouse(
   { databaseUrl, dataDir, policiesDir }: Ground,
   change: (deps: AgentDeps) => Partial<AgentDeps> = () => ({}),
   log: Logger = createLogger('silent'),
+  { sandbox = noSandbox, files }: Rooms = {},
 ): Promise<House> {
   const pool = openPool(databaseUrl, 12);
   const signals = new Signals(databaseUrl);
@@ -100,7 +110,8 @@ export async function openHouse(
         post: reply,
       },
       approvals,
-      sandbox: { run: () => Promise.reject(new Error('no sandbox here')) },
+      sandbox,
+      ...(files && { files }),
     }),
     epoch: openEpoch(dataDir),
     executor: { later: () => Promise.resolve() },
