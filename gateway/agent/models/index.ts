@@ -12,5 +12,6 @@ export {
   type ModelsFile,
   type Task,
 } from './file.ts';
+export { modelKeys } from './keys.ts';
 export { scrubbed } from './scrubbed.ts';
 export { costOf, estimateTokens, inWords, micros } from './price.ts';

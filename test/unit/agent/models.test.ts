@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createModels, createPrompts } from '../../../gateway/agent/index.ts';
+import { createModels, createPrompts, modelKeys } from '../../../gateway/agent/index.ts';
 import { choose, type Model } from '../../../gateway/agent/models/index.ts';
+import { catalogueFindings } from '../../../gateway/doctor/catalogue.ts';
+import { secretsInUse } from '../../../gateway/vault/index.ts';
 import { FakeOpenAi } from '../../fixtures/openai/index.ts';
 import { policiesDir, policiesWith } from '../policy/support.ts';
 import { asked, openRun } from './house.ts';
@@ -203,4 +205,21 @@ test('neither the key nor what was said stands in a log, a receipt, an error or 
   );
   const leases = await house.pool.query(`select from leases where secret = 'model/key' and ended_at is null`);
   assert.equal(leases.rows.length, 0);
+});
+
+test('the keys of models are secrets in use, like those of tools', async (context) => {
+  const text = `
+endpoints:
+  here: { url: 'http://127.0.0.1:8089/v1', local: true }
+  cloud: { url: 'https://llm.example.com/v1', secret: llm/key }
+models:
+  small: { endpoint: here, class: small }
+  large: { endpoint: cloud, class: large }
+tasks: { plan: [large, small] }
+`;
+  const policiesDir = await policiesWith({ 'models.yaml': text }, context);
+  const keys = await modelKeys({ policiesDir });
+  assert.deepEqual(secretsInUse(keys), new Map([['llm/key', ['model:large']]]));
+  const [, missing] = catalogueFindings({ tools: [], keys, faults: [] }, []);
+  assert.match(missing?.text ?? '', /The secret llm\/key is not set; without it model:large cannot run/);
 });
