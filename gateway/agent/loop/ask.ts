@@ -9,6 +9,7 @@ import {
   costOf,
   estimateTokens,
   highestOf,
+  languageOf,
   ModelFailed,
   scrubbed,
   targetOf,
@@ -49,7 +50,8 @@ export async function askModel(held: Held, view: View): Promise<Asked> {
   const text = `${offer.text}${JSON.stringify(question.turns)}`;
   const tokens = estimateTokens(text);
   const dataClass = highestOf([file.messages, ...(await deps.policy.classesRead(deps.pool, run.sessionKey))]);
-  const need = { modelClass: run.request.modelClass, dataClass, tokens };
+  const language = languageOf(run.opening.user);
+  const need = { modelClass: run.request.modelClass, dataClass, tokens, language };
   const choice = choose(deps.models.of(run.task), need, (model) => breakers.isResting(model));
   const asking = { question, tokens, dataClass, digest: digestOfText(text) };
   const passed = [...choice.passed];
