@@ -12,6 +12,7 @@ import { readShown, type ShownRun } from './shown.ts';
 import { refusals } from './refusals.ts';
 import { stopRun } from './stop.ts';
 import { storable } from './text.ts';
+import { answerOf, runOfText, type TextAnswer, type TextRequest } from './texts.ts';
 import type { AgentDeps, AgentRequest } from './types.ts';
 
 /** Who steers: a run token, in its own conversation, or a run's own person, signed in. */
@@ -24,6 +25,11 @@ export interface Agent {
    * @throws GatehouseError `no_model_configured`; `GH-AGENT-003` to `-008` for a request that is not usable
    */
   start(context: RunContext, request: AgentRequest): Promise<ShownRun>;
+  /**
+   * Does a text task: a run of one question, waited for. The same message, step and request is answered once.
+   * @throws GatehouseError like `start`
+   */
+  text(context: RunContext, request: TextRequest): Promise<TextAnswer>;
   /** @throws GatehouseError `GH-AGENT-010` for a run that is not of this actor and conversation */
   show(context: RunContext, id: string): Promise<ShownRun>;
   /** Holds a run after the step that it is at. @throws GatehouseError `GH-AGENT-010`, `-011` */
@@ -79,7 +85,7 @@ export function createAgent(deps: AgentDeps): Agent {
   const stop: Agent['stop'] = (by, id) =>
     change(by, id, 'stop', (tx) => stopRun(tx, deps, id, { by: 'person', why: 'It was stopped.' }));
 
-  return {
+  const agent: Agent = {
     async start(context, request) {
       const able = models.of(request.task);
       if (models.file() === null) throw refusals.noModel();
@@ -98,6 +104,10 @@ export function createAgent(deps: AgentDeps): Agent {
         });
       });
       return shown(stored);
+    },
+    async text(context, request) {
+      const run = await agent.start(context, runOfText(request));
+      return answerOf(deps, run, () => shown(run.id));
     },
     async show(context, id) {
       const row = await readRun(pool, id);
@@ -160,6 +170,7 @@ export function createAgent(deps: AgentDeps): Agent {
       await worker.stop();
     },
   };
+  return agent;
 }
 
 const isOf = (by: Steerer, row: Pick<RunRow, 'principal' | 'sessionKey'>): boolean =>

@@ -1,11 +1,11 @@
 export { createAgent, type Agent, type Steerer } from './agent.ts';
-export type { ShownRun } from './shown.ts';
 export { createWaits, type Waits, type WaitsDeps } from './waits/index.ts';
-export { costGroups, sumCosts, type CostGroup, type Costs } from './costs.ts';
-export { Allowance, createModels, inWords, tasks } from './models/index.ts';
+export { costGroups, countWays, sumCosts, type CostGroup, type Costs, type Ways } from './costs.ts';
+export { Allowance, createModels, inWords, modelKeys, tasks } from './models/index.ts';
 export { createProgress } from './progress.ts';
 export { cancelled } from './progress-words.ts';
 export { createPrompts } from './prompts/index.ts';
+export type { ShownRun } from './shown.ts';
 export type { AgentDeps, AgentRequest } from './types.ts';
 export {
   createWatch,

@@ -43,14 +43,14 @@ async function toolsFor(
   return able.filter((name) => wanted.includes(name));
 }
 
-function userTurn(id: string, context: RunContext, { prompt, input }: AgentRequest): string {
+function userTurn(id: string, context: RunContext, { prompt, input, bare }: AgentRequest): string {
   const fence = createFence(id);
   const { actor, channel } = context;
   const facts = `${actor.display}, known as ${actor.standing}, asks from ${channel.kind} (${channel.visibility}).`;
   return [
-    fence.block('facts', 'gatehouse', storable(facts)),
+    ...(bare ? [] : [fence.block('facts', 'gatehouse', storable(facts))]),
     ...(prompt === null ? [] : [fence.block('instructions', 'workflow', storable(prompt))]),
-    ...(context.text === '' ? [] : [fence.block('request', 'person', storable(context.text))]),
+    ...(bare || context.text === '' ? [] : [fence.block('request', 'person', storable(context.text))]),
     ...Object.entries(input).map(([source, text]) =>
       fence.block('data', `input:${source}`, storable(shortened(text, mostCharacters))),
     ),

@@ -45,6 +45,8 @@ export interface AgentRequest {
   budget: Allowance;
   /** JSON Schema that the answer has to fit. */
   schema: Record<string, unknown> | null;
+  /** Whether the conversation says neither who asks nor what they wrote, so that the answer is one to the material alone. */
+  bare?: true;
 }
 
 /** How the conversation of a run begins; fixed when it starts. */

@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { modelKeys } from '../agent/index.ts';
 import { loadCatalogue } from '../catalogue/index.ts';
 import { createLogger, GatehouseError, type Settings } from '../config/index.ts';
 import type { Pool } from '../db/index.ts';
@@ -75,7 +76,8 @@ async function lookOnce(
   { policiesDir }: Settings,
 ): Promise<Done> {
   const copies = await readCopies(policiesDir);
-  return syncCopies({ ...parts, copies, used: secretsInUse(loadCatalogue(policiesDir).list()) });
+  const using = [...loadCatalogue(policiesDir).list(), ...(await modelKeys({ policiesDir }))];
+  return syncCopies({ ...parts, copies, used: secretsInUse(using) });
 }
 
 /** n8n's public API as the credentials that it keeps: https://docs.n8n.io/api/api-reference/#tag/Credential */

@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { modelKeys } from '../agent/index.ts';
 import { checkCatalogue } from '../catalogue/index.ts';
 import { createLogger, GatehouseError, type Settings } from '../config/index.ts';
 import {
@@ -74,7 +75,8 @@ export function secretCommand(): Command {
     .option('--json', 'print as JSON')
     .action(async (options: { json?: boolean }) => {
       const settings = commandSettings({ database: false });
-      const known = [...secretsInUse([...checkCatalogue(settings.policiesDir).tools.values()]).keys()];
+      const tools = [...checkCatalogue(settings.policiesDir).tools.values()];
+      const known = [...secretsInUse([...tools, ...(await modelKeys(settings))]).keys()];
       const listed = await withSecrets((secrets) => secrets.overview(known));
       const recorded = await recordedOf(settings);
       if (options.json) return printJson(listed.map((entry) => shown(entry, recorded)));

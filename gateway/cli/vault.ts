@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { modelKeys } from '../agent/index.ts';
 import { loadCatalogue } from '../catalogue/index.ts';
 import { readCopies, readRoutes, secretsInUse, vaultPolicies } from '../vault/index.ts';
 import { printJson } from './output.ts';
@@ -13,7 +14,10 @@ export function vaultCommand(): Command {
     .option('--json', 'print as JSON')
     .action(async (options: { json?: boolean }) => {
       const { policiesDir } = commandSettings({ database: false });
-      const used = secretsInUse(loadCatalogue(policiesDir).list());
+      const used = secretsInUse([
+        ...loadCatalogue(policiesDir).list(),
+        ...(await modelKeys({ policiesDir })),
+      ]);
       for (const { name, secret } of await readCopies(policiesDir))
         used.set(secret, [...(used.get(secret) ?? []), `the credential "${name}" of n8n`]);
       const policies = vaultPolicies(await readRoutes(policiesDir), used);

@@ -54,6 +54,11 @@ export async function sweepRetention(
   );
   // What was said is also in the calls that it led to: their arguments, outcomes and comments.
   for (const rule of callTexts) await pool.query(rule, [settings.textRetentionHours]);
+  // An answer that may serve again is the text of its step.
+  await pool.query(
+    `delete from agent_answers a where not exists (select from agent_steps s
+       where s.run_id = a.run_id and s.number = a.step and s.content is not null)`,
+  );
   const messages = await pool.query(
     `delete from messages where state in ${finished} and received_at < now() - ${dedupeDays} * interval '1 day'`,
   );

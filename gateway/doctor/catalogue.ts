@@ -2,14 +2,21 @@ import { faultLine, type Fault, type Tool } from '../catalogue/index.ts';
 import { secretsInUse } from '../vault/index.ts';
 import { counted, fail, note, ok, warn, type Finding } from './finding.ts';
 
-type Naming = Pick<Tool, 'name' | 'secret' | 'egress'> & Partial<Pick<Tool, 'api' | 'connector'>>;
+type Naming = Pick<Tool, 'name' | 'secret'> & Partial<Pick<Tool, 'egress' | 'api' | 'connector'>>;
 
-/** What is wrong with tools, and which of their secrets are missing. */
+/**
+ * What is wrong with tools, and which of their secrets are missing.
+ * @param found.keys what models need, which is missing just so
+ */
 export function catalogueFindings(
-  { tools, faults }: { tools: readonly Naming[]; faults: readonly Fault[] },
+  {
+    tools,
+    keys = [],
+    faults,
+  }: { tools: readonly Naming[]; keys?: readonly Naming[]; faults: readonly Fault[] },
   stored: readonly string[],
 ): Finding[] {
-  const missing = [...secretsInUse(tools)].filter(([secret]) => !stored.includes(secret));
+  const missing = [...secretsInUse([...tools, ...keys])].filter(([secret]) => !stored.includes(secret));
   const elsewhere = new Set(tools.filter(isElsewhere).map(({ name }) => name));
   return [
     ok('catalogue', `The catalogue has ${counted(tools.length, 'good tool')}.`),

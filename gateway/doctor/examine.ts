@@ -1,5 +1,6 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { modelKeys } from '../agent/index.ts';
 import { chainState } from '../audit/index.ts';
 import { checkCatalogue, loadCatalogue, riskClasses } from '../catalogue/index.ts';
 import { createLogger, reservedFolders, type Settings } from '../config/index.ts';
@@ -100,12 +101,13 @@ export async function examine(subject: Subject): Promise<Diagnosis> {
       ),
       topic('Rules', () => rules(subject, now)),
       topic('Overrides', async () => overridesFindings((await readOverrides(policiesDir, now)).list, now)),
-      topic('Tools', () => {
+      topic('Tools', async () => {
         const { tools, faults } = checkCatalogue(policiesDir, reservedFolders(settings));
         const list = [...tools.values()];
+        const keys = await modelKeys(settings);
         return [
-          ...catalogueFindings({ tools: list, faults }, stored),
-          ...sharedFindings(secretsInUse(list)),
+          ...catalogueFindings({ tools: list, keys, faults }, stored),
+          ...sharedFindings(secretsInUse([...list, ...keys])),
           ...('scopes' in secrets ? secrets.scopes : []),
         ];
       }),
@@ -254,7 +256,9 @@ async function lookAtSecrets(settings: Settings): Promise<Looked | Finding> {
     const all = await openSecrets({ ...settings, production, log: createLogger('silent'), lookOnly: true });
     try {
       const tools = [...checkCatalogue(settings.policiesDir).tools.values()];
-      const used = secretsInUse(tools);
+      // A models.yaml that cannot be read is told of with the tools.
+      const keys = await modelKeys(settings).catch(() => []);
+      const used = secretsInUse([...tools, ...keys]);
       const closed: string[] = [];
       for (const { name } of await all.list()) await all.get(name).catch(() => closed.push(name));
       return {

@@ -19,6 +19,7 @@ export { explainDecision, type Explanation } from './explain.ts';
 export { findOpa, installOpa, opaVersion } from './opa.ts';
 export { GrantRefused, missedItsRow, outdatedBy, type Presented } from './grants.ts';
 export { setKillSwitch, listKillSwitches, type KillSwitch, type KillTarget } from './kill-switch.ts';
+export { withoutKeys } from './provenance/index.ts';
 export { policyInput, type Judgement } from './judge.ts';
 export { callsOnOneCard } from './pending.ts';
 export { callDigest, checkStep } from './question.ts';

@@ -2,8 +2,14 @@ import type { Request } from 'express';
 import type { Agent, Waits } from '../agent/index.ts';
 import { GatehouseError } from '../config/index.ts';
 import type { Delivery } from '../delivery/index.ts';
-import { AgentRunAnswer, AgentWaitAnswer } from './answers.ts';
-import { AgentMessageRequest, AgentRequest, AgentSteerRequest, AgentWaitRequest } from './requests.ts';
+import { AgentRunAnswer, AgentTextAnswer, AgentWaitAnswer } from './answers.ts';
+import {
+  AgentMessageRequest,
+  AgentRequest,
+  AgentSteerRequest,
+  AgentTextRequest,
+  AgentWaitRequest,
+} from './requests.ts';
 import { route, type Route } from './route.ts';
 import { runHeader, runTokenOf } from './run-token.ts';
 
@@ -39,6 +45,18 @@ export function agentRoutes({
       async handle({ body }) {
         const { run, ...asked } = body;
         return agent.start(await delivery.authenticateRun(run), asked);
+      },
+    }),
+    route({
+      method: 'post',
+      path: '/v1/agent/texts',
+      summary: 'Summarise, classify or take values out of a text; the same step is answered and paid once',
+      scope: 'run',
+      body: AgentTextRequest,
+      answer: AgentTextAnswer,
+      async handle({ body }) {
+        const { run, ...asked } = body;
+        return agent.text(await delivery.authenticateRun(run), asked);
       },
     }),
     route({

@@ -67,6 +67,19 @@ export const AgentWaitAnswer = z.strictObject({
   runs: z.array(AgentRunAnswer),
   waitUntil: time.describe('n8n ends the wait by itself then; the gateway ends it when the runs have ended'),
 });
+/** What `POST /v1/agent/texts` answers. */
+export const AgentTextAnswer = z.discriminatedUnion('status', [
+  z.strictObject({
+    status: z.literal('done'),
+    output: z.json().describe('text; for extract what fits the schema, for classify one of the labels'),
+    cached: z.boolean().describe('whether it was answered before, so that no model was asked'),
+    model: z.string().nullable(),
+    tokens: z.strictObject({ in: z.number(), out: z.number() }),
+    spend: z.string().describe('such as `0.0012 EUR`'),
+    receipt: z.string(),
+  }),
+  z.strictObject({ status: z.literal('failed'), reasons, text: z.string() }),
+]);
 export const RunAnswer = z.strictObject({ token: z.string(), expiresAt: time });
 export const ApprovalsAnswer = z.strictObject({
   approvals: z.array(z.looseObject({ id: z.string(), state: z.string(), deadline: time })),

@@ -146,6 +146,35 @@ export const AgentWaitRequest = z.strictObject({
   runs: z.array(z.uuid()).min(1).max(100).describe('runs of the agent that this execution waits for'),
   resumePath: z.string().min(1).max(2000).describe('path and query of the waiting address, as n8n signed it'),
 });
+export const AgentTextRequest = z
+  .strictObject({
+    run,
+    step,
+    task: z.enum(['summarise', 'extract', 'classify']),
+    text: z.string().min(1).max(200_000).describe('data for the model, never an instruction'),
+    instructions: z.string().min(1).max(50_000).nullable().default(null).describe('what the workflow wants'),
+    schema: z
+      .record(z.string(), z.unknown())
+      .nullable()
+      .default(null)
+      .describe('JSON Schema of what is extracted; any JSON object when left out'),
+    labels: z
+      .array(z.string().min(1).max(200))
+      .min(2)
+      .max(100)
+      .nullable()
+      .default(null)
+      .describe('the classes of classify; add one for texts that fit no other'),
+    modelClass: modelClass.nullable().default(null),
+  })
+  .refine(({ task, labels }) => (task === 'classify') === (labels !== null), {
+    path: ['labels'],
+    message: 'classify needs them, and nothing else takes them',
+  })
+  .refine(({ task, schema }) => task === 'extract' || schema === null, {
+    path: ['schema'],
+    message: 'only extract takes one',
+  });
 export const AgentSteerRequest = z.strictObject({ run });
 export const AgentMessageRequest = z.strictObject({
   run,

@@ -7,7 +7,7 @@ interface Using {
   egress?: { secrets: readonly { name: string }[] } | undefined;
 }
 
-/** The secrets that tools name, each with the tools that do. */
+/** The secrets that tools and models name, each with those that do. */
 export function secretsInUse(tools: readonly Using[]): Map<string, string[]> {
   const used = new Map<string, string[]>();
   for (const { name, secret, egress } of tools) {

@@ -39,6 +39,7 @@ export function costRoutes(deps: WebDeps): Router {
       page(response, 'costs', {
         ...{ title: 'Costs', current: 'runs', all, days, measure, total, currency },
         cost: inWords(total.cost, currency),
+        saved: inWords(total.savedCost, currency),
         columns: bars(everyDay(byDay ?? [], new Date())),
         charts: [
           ...(all ? [{ title: 'By person', bars: bars(byPerson, (id) => nameOf(deps, id)) }] : []),
@@ -57,7 +58,7 @@ function measureOf({ query }: Request, total: Costs): Measure {
   return total.cost > 0 ? 'cost' : 'tokens';
 }
 
-const none = { answers: 0, tokensIn: 0, tokensOut: 0, cost: 0 };
+const none = { answers: 0, tokensIn: 0, tokensOut: 0, cost: 0, cached: 0, savedTokens: 0, savedCost: 0 };
 const sum = (costs: readonly Costs[]): Costs =>
   costs.reduce(
     (total, one) => ({
@@ -66,6 +67,9 @@ const sum = (costs: readonly Costs[]): Costs =>
       tokensIn: total.tokensIn + one.tokensIn,
       tokensOut: total.tokensOut + one.tokensOut,
       cost: total.cost + one.cost,
+      cached: total.cached + one.cached,
+      savedTokens: total.savedTokens + one.savedTokens,
+      savedCost: total.savedCost + one.savedCost,
     }),
     { group: '', ...none },
   );

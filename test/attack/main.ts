@@ -6,9 +6,10 @@ type Attack = (options: {
   corpus: string;
   say: (text: string) => void;
   seed?: number;
-}) => Promise<Pick<BenchReport, 'results' | 'bars'>>;
+}) => Promise<Pick<BenchReport, 'results' | 'bars' | 'tables'>>;
 
 const attacks: Record<string, () => Promise<Attack>> = {
+  agent: async () => (await import('./agent/attack.ts')).attackAgent,
   provenance: async () => (await import('./provenance/attack.ts')).attackProvenance,
 };
 

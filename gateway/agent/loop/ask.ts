@@ -9,7 +9,9 @@ import {
   costOf,
   estimateTokens,
   highestOf,
+  languageOf,
   ModelFailed,
+  scrubbed,
   targetOf,
   type Answer,
   type Choice,
@@ -21,6 +23,7 @@ import { storable } from '../text.ts';
 import type { NewStep } from '../types.ts';
 import { beginning, callId } from './begin.ts';
 import { nextNumber, write, type Held } from './held.ts';
+import { answerAsBefore } from './known.ts';
 import type { View } from './view.ts';
 
 /** What became of one question. */
@@ -39,17 +42,22 @@ export type Asked =
  */
 export async function askModel(held: Held, view: View): Promise<Asked> {
   const { deps, run, file, offer, breakers } = held;
-  const question: Question = { turns: view.turns, tools: offer.tools, schema: run.request.schema };
+  const question = scrubbed(
+    { turns: view.turns, tools: offer.tools, schema: run.request.schema },
+    file.never,
+  );
   // The tools are the same at each step, and long.
   const text = `${offer.text}${JSON.stringify(question.turns)}`;
   const tokens = estimateTokens(text);
   const dataClass = highestOf([file.messages, ...(await deps.policy.classesRead(deps.pool, run.sessionKey))]);
-  const need = { modelClass: run.request.modelClass, dataClass, tokens };
+  const language = languageOf(run.opening.user);
+  const need = { modelClass: run.request.modelClass, dataClass, tokens, language };
   const choice = choose(deps.models.of(run.task), need, (model) => breakers.isResting(model));
   const asking = { question, tokens, dataClass, digest: digestOfText(text) };
   const passed = [...choice.passed];
   let spent: string | null = null;
   for (const model of choice.models) {
+    if (await answerAsBefore(held, model, asking)) return { kind: 'answered' };
     const begun = await begin(held, model, { ...asking, passed });
     if ('spent' in begun) {
       spent = begun.spent;

@@ -1,3 +1,4 @@
+import type { Transaction } from '../../db/index.ts';
 import { endLeasesOf } from '../../vault/index.ts';
 import { endHeld, letGo, MovedOn, readSteps, type Ending } from '../journal/index.ts';
 import type { Breakers } from '../models/index.ts';
@@ -7,6 +8,7 @@ import type { AgentDeps, Claimed, EndedBy } from '../types.ts';
 import { askModel } from './ask.ts';
 import { carryOut } from './calls.ts';
 import { allSteps, write, type Held } from './held.ts';
+import { keptAnswer } from './known.ts';
 import { readOutput } from './output.ts';
 import { achieved } from './achieved.ts';
 import { viewOf, type View } from './view.ts';
@@ -31,14 +33,15 @@ export async function drive(
   { signal, over, isQuitting }: { signal: AbortSignal; over: AbortSignal; isQuitting: () => boolean },
 ): Promise<void> {
   const held = await hold(deps, breakers, run, { signal, over });
-  const endIt = (after: number, ending: Ending): Promise<boolean> =>
-    endHeld(
-      deps.pool,
-      run,
-      after,
-      ending,
-      (tx) => deps.progress?.ended(tx, run.id, ending) ?? Promise.resolve(),
-    );
+  const endIt = (
+    after: number,
+    ending: Ending,
+    keep: ((tx: Transaction) => void) | null = null,
+  ): Promise<boolean> =>
+    endHeld(deps.pool, run, after, ending, async (tx) => {
+      keep?.(tx);
+      await deps.progress?.ended(tx, run.id, ending);
+    });
   if ('by' in held) return void (await endIt(run.lastStep, held));
   while (!signal.aborted && !isQuitting() && held.state === 'running') {
     try {
@@ -47,7 +50,8 @@ export async function drive(
       if (turn === 'go on') continue;
       if (held.results.length > 0) await write(held, []);
       if (!('by' in turn)) return await letGo(deps.pool, run, turn);
-      if (await endIt(view.last, turn)) return;
+      const kept = turn.state === 'done' ? keptAnswer(held, view) : null;
+      if (await endIt(view.last, turn, kept)) return;
       throw new MovedOn();
     } catch (error) {
       if (!(error instanceof MovedOn)) throw error;

@@ -21,6 +21,8 @@ export interface View {
   unanswered: number;
   /** How often the model was asked to mend its answer. */
   repairs: number;
+  /** Whether anybody said something to the run. */
+  steered: boolean;
   /** Whether some call came back with the same result for the third time. */
   goesRound: boolean;
   /** Tools that were called, with how it ended. */
@@ -46,6 +48,7 @@ export function viewOf(opening: Opening, steps: readonly Step[]): View {
   let prompt = 0;
   let unanswered = 0;
   let repairs = 0;
+  let steered = false;
   let final: View['final'] = null;
   let open: OpenCall[] = [];
   let results = new Map<string, string>();
@@ -82,6 +85,7 @@ export function viewOf(opening: Opening, steps: readonly Step[]): View {
       if (calls.length === 0) flush();
     } else if (kind === 'message') {
       if (facts.by === 'gatehouse') repairs += 1;
+      else steered = true;
       queued.push(textOf(content));
       if (!asked && open.length === 0) flush();
     } else if (kind === 'result') {
@@ -103,6 +107,7 @@ export function viewOf(opening: Opening, steps: readonly Step[]): View {
     final: queued.length === 0 ? final : null,
     unanswered,
     repairs,
+    steered,
     goesRound: [...alike.values()].some((count) => count >= mostAlike),
     called,
     last: steps.at(-1)?.number ?? 0,

@@ -1,5 +1,6 @@
 import { dataClasses, type DataClass } from '../../catalogue/index.ts';
 import type { Model } from './file.ts';
+import type { Language } from './language.ts';
 
 /** What decides which model is asked. */
 export interface Need {
@@ -9,12 +10,14 @@ export interface Need {
   dataClass: DataClass;
   /** Estimated tokens of the prompt. */
   tokens: number;
+  /** What the conversation began in; null where that is not known. */
+  language: Language | null;
 }
 
 /** Why a model was not asked. */
 export interface PassedOver {
   model: string;
-  why: 'class' | 'data_class' | 'context' | 'resting' | 'budget' | 'failed';
+  why: 'class' | 'data_class' | 'language' | 'length' | 'context' | 'resting' | 'budget' | 'failed';
 }
 
 /** The models that may be asked, in order, and why the others may not. */
@@ -42,6 +45,9 @@ export function choose(models: readonly Model[], need: Need, isResting: (model: 
 function whyNot(model: Model, need: Need, isResting: (model: Model) => boolean): PassedOver['why'] | null {
   if (need.modelClass !== null && model.class !== need.modelClass) return 'class';
   if (rank(need.dataClass) > rank(model.at.highest)) return 'data_class';
+  const { languages, upTo } = model.when ?? {};
+  if (languages && (need.language === null || !languages.includes(need.language))) return 'language';
+  if (upTo !== undefined && need.tokens > upTo) return 'length';
   if (need.tokens + model.output > model.context) return 'context';
   return isResting(model) ? 'resting' : null;
 }

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { dataClasses } from '../../catalogue/index.ts';
 import { GatehouseError, readYamlFile } from '../../config/index.ts';
 import { digestOfText } from '../../envelope/index.ts';
+import { languages, type Language } from './language.ts';
 
 /** What language models are asked for; each has a list of its own. */
 export const tasks = ['classify', 'extract', 'summarise', 'draft', 'plan', 'code'] as const;
@@ -52,6 +53,20 @@ const ModelSchema = z.strictObject({
   timeoutSeconds: z.number().int().min(1).max(600).default(120),
 });
 
+/** A model of a task; alone by its name where it may be asked anything of it. */
+const ChoiceSchema = z.union([
+  name.transform((model) => ({ model })),
+  z.strictObject({
+    model: name,
+    languages: z
+      .array(z.enum(languages))
+      .min(1)
+      .optional()
+      .describe('only for a conversation that begins in one of these'),
+    upTo: count.optional().describe('only for a prompt of at most so many tokens'),
+  }),
+]);
+
 /** How much the agent may use. */
 export const Allowance = z.strictObject({
   steps: count.optional().describe('questions to a model'),
@@ -73,10 +88,15 @@ const ModelsFileSchema = z
       .regex(/^[A-Z]{3}$/)
       .default('EUR'),
     messages: dataClass.default('internal').describe('the class that what people write is taken for'),
+    never: z
+      .array(z.string().min(8).max(500))
+      .max(100)
+      .default([])
+      .describe('texts that never leave in a prompt, such as canaries; keys by their form never do'),
     endpoints: z.record(name, EndpointSchema),
     models: z.record(name, ModelSchema),
     tasks: z
-      .partialRecord(z.enum(tasks), z.array(name).min(1))
+      .partialRecord(z.enum(tasks), z.array(ChoiceSchema).min(1))
       .describe('the models of each task, the first choice first'),
     budgets: z.array(BudgetSchema).max(100).default([]),
   })
@@ -89,7 +109,7 @@ const ModelsFileSchema = z
       if (model.output >= model.context) fault(['models', key, 'output'], 'leaves no room for a prompt');
     }
     for (const [task, list] of Object.entries(file.tasks))
-      for (const [index, model] of list.entries())
+      for (const [index, { model }] of list.entries())
         if (!Object.hasOwn(file.models, model)) fault(['tasks', task, index], `there is no model ${model}`);
     for (const [key, { url, local }] of Object.entries(file.endpoints))
       if (!local && url.startsWith('http:'))
@@ -100,8 +120,14 @@ const ModelsFileSchema = z
 export type ModelsFile = z.output<typeof ModelsFileSchema>;
 export type Endpoint = ModelsFile['endpoints'][string];
 
-/** A model with where it is. */
-export type Model = ModelsFile['models'][string] & { name: string; at: Endpoint };
+/** A model with where it is, and what it may be asked of a task. */
+export type Model = ModelsFile['models'][string] & { name: string; at: Endpoint; when?: When };
+
+/** What a question has to be like that a model is asked. */
+export interface When {
+  languages?: readonly Language[] | undefined;
+  upTo?: number | undefined;
+}
 
 /** The models in use. */
 export interface Models {
@@ -136,7 +162,12 @@ export async function createModels({ policiesDir }: { policiesDir: string }): Pr
     },
     file: () => current,
     of: (task) =>
-      current ? (current.tasks[task] ?? []).map((key) => modelOf(current as ModelsFile, key)) : [],
+      current
+        ? (current.tasks[task] ?? []).map(({ model, ...when }) => ({
+            ...modelOf(current as ModelsFile, model),
+            when,
+          }))
+        : [],
     async reload() {
       current = await load();
     },

@@ -12,4 +12,7 @@ export {
   type ModelsFile,
   type Task,
 } from './file.ts';
+export { languageOf } from './language.ts';
+export { modelKeys } from './keys.ts';
+export { scrubbed } from './scrubbed.ts';
 export { costOf, estimateTokens, inWords, micros } from './price.ts';

@@ -19,11 +19,17 @@ const fileEndings =
   /\.(?:md|py|sh|rs|zip|mov|pl|ps|ai|app|so|cc|tf|ml|ipynb|docx|java|swift|mk|bz|st|la|vi|pub)$/i;
 
 const secrets = [
-  /-----BEGIN [A-Z ]*PRIVATE KEY-----/,
+  /-----BEGIN [A-Z ]*PRIVATE KEY-----(?:[^]{0,8000}?-----END [A-Z ]*PRIVATE KEY-----)?/,
   /\b(?:sk|pk|rk)[-_](?:live|test|proj|ant)?[-_]?[A-Za-z0-9_-]{16,}/,
   /\b(?:ghp|gho|ghu|ghs|github_pat|glpat|xox[abprs]|AKIA|ASIA|AIza|hvs)[-_]?[A-Za-z0-9_-]{12,}/,
   /\beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}/,
 ];
+const everySecret = secrets.map((form) => new RegExp(form, 'g'));
+
+/** A text without what has the form of a key; what may be a word, a figure or an account stays. */
+export const withoutKeys = (text: string): string =>
+  everySecret.reduce((rest, form) => rest.replace(form, '[redacted]'), text);
+
 /** What follows one of these, up to the end of its sentence, may be the credential itself. */
 const credentials =
   /\b(?:pass(?:word|phrase|code)?|secret|token|credential|log-?in|pin|otp|(?:api|access|private|signing)[ _-]?key|(?:alarm|door|gate|entry|access|security|verification|authentication|recovery|one-time|login|2fa)[ -]codes?)\b[^\n]{0,60}/gi;

@@ -7,6 +7,7 @@ import { originOf, receiving, type Request } from './origin.ts';
 import { noWords, wordsOfCommand, wordsOfText, type OwnWords } from './own-words.ts';
 import { ordersOf } from './words.ts';
 
+export { withoutKeys } from './content.ts';
 export type { ToolResult } from './evidence.ts';
 
 /** Where everything in a call came from. */

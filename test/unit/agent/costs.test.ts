@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { sumCosts } from '../../../gateway/agent/index.ts';
+import { countWays, sumCosts } from '../../../gateway/agent/index.ts';
 import { asked, openRun } from './house.ts';
 import { runIn, site } from './support.ts';
 
@@ -22,6 +22,7 @@ test('answers are summed up by day, person, task and model, and old ones are not
   const times = (count: number) => ({
     answers: count,
     ...{ tokensIn: count * one.tokensIn, tokensOut: count * one.tokensOut, cost: count * one.cost },
+    ...{ cached: 0, savedTokens: 0, savedCost: 0 },
   });
   assert.deepEqual(await sumCosts(house.pool, 'person', 8), [
     { group: 'requester', ...times(2) },
@@ -32,6 +33,11 @@ test('answers are summed up by day, person, task and model, and old ones are not
     { group: 'draft', ...times(1) },
   ]);
   assert.deepEqual(await sumCosts(house.pool, 'model', 8), [{ group: 'one', ...times(3) }]);
+  await openRun(house.pool);
+  const command = await openRun(house.pool);
+  await house.pool.query(`update messages set event = 'command' where id = $1`, [command.messageId]);
+  const ways = { model: 3, command: 1, action: 0, cached: 0, workflow: 1 };
+  assert.deepEqual(await countWays(house.pool, 8), ways);
   await house.pool.query(`update agent_steps set at = now() - interval '3 days'`);
   assert.deepEqual(await sumCosts(house.pool, 'day', 2), []);
 });

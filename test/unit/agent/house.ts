@@ -23,6 +23,7 @@ import {
   createTools,
   type Tools,
 } from '../../../gateway/tools/index.ts';
+import type { FileFolders } from '../../../gateway/tools/connectors/index.ts';
 import { createLeases, createSecretStore, type SecretStore } from '../../../gateway/vault/index.ts';
 import { runOf } from '../policy/support.ts';
 
@@ -48,12 +49,19 @@ export interface House {
   close(): Promise<void>;
 }
 
+/** Where code runs and files lie. */
+export interface Rooms {
+  sandbox?: Sandbox;
+  files?: FileFolders;
+}
+const noSandbox: Sandbox = { run: () => Promise.reject(new Error('no sandbox here')) };
+
 /** @param change replaces parts, for one that misbehaves */
 export async function openHouse(
   { databaseUrl, dataDir, policiesDir }: Ground,
   change: (deps: AgentDeps) => Partial<AgentDeps> = () => ({}),
   log: Logger = createLogger('silent'),
-  sandbox: Sandbox = { run: () => Promise.reject(new Error('no sandbox here')) },
+  { sandbox = noSandbox, files }: Rooms = {},
 ): Promise<House> {
   const pool = openPool(databaseUrl, 12);
   const signals = new Signals(databaseUrl);
@@ -107,6 +115,7 @@ export async function openHouse(
       },
       approvals,
       sandbox,
+      ...(files && { files }),
     }),
     epoch: openEpoch(dataDir),
     executor: { later: () => Promise.resolve() },

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createModels, createPrompts } from '../../../gateway/agent/index.ts';
-import { choose, type Model } from '../../../gateway/agent/models/index.ts';
+import { createModels, createPrompts, modelKeys } from '../../../gateway/agent/index.ts';
+import { choose, languageOf, type Model } from '../../../gateway/agent/models/index.ts';
+import { catalogueFindings } from '../../../gateway/doctor/catalogue.ts';
+import { secretsInUse } from '../../../gateway/vault/index.ts';
 import { FakeOpenAi } from '../../fixtures/openai/index.ts';
 import { policiesDir, policiesWith } from '../policy/support.ts';
 import { asked, openRun } from './house.ts';
@@ -85,7 +87,7 @@ const model = (name: string, highest: Model['at']['highest'], local: boolean): M
 
 test('data above the class of an endpoint is never sent there, also where all others are away', () => {
   const models = [model('local', 'personal', true), model('remote', 'internal', false)];
-  const need = { modelClass: null, tokens: 10 };
+  const need = { modelClass: null, tokens: 10, language: null };
   const away = (one: Model): boolean => one.name === 'local';
   assert.deepEqual(
     choose(models, { ...need, dataClass: 'internal' }, away).models.map(({ name }) => name),
@@ -111,7 +113,7 @@ test('each choice says why others were passed over', () => {
   models[1]!.context = 150;
   const { models: able, passed } = choose(
     models,
-    { modelClass: 'large', dataClass: 'public', tokens: 60 },
+    { modelClass: 'large', dataClass: 'public', tokens: 60, language: null },
     () => false,
   );
   assert.deepEqual(
@@ -203,4 +205,62 @@ test('neither the key nor what was said stands in a log, a receipt, an error or 
   );
   const leases = await house.pool.query(`select from leases where secret = 'model/key' and ended_at is null`);
   assert.equal(leases.rows.length, 0);
+});
+
+test('the keys of models are secrets in use, like those of tools', async (context) => {
+  const text = `
+endpoints:
+  here: { url: 'http://127.0.0.1:8089/v1', local: true }
+  cloud: { url: 'https://llm.example.com/v1', secret: llm/key }
+models:
+  small: { endpoint: here, class: small }
+  large: { endpoint: cloud, class: large }
+tasks: { plan: [large, small] }
+`;
+  const policiesDir = await policiesWith({ 'models.yaml': text }, context);
+  const keys = await modelKeys({ policiesDir });
+  assert.deepEqual(secretsInUse(keys), new Map([['llm/key', ['model:large']]]));
+  const [, missing] = catalogueFindings({ tools: [], keys, faults: [] }, []);
+  assert.match(missing?.text ?? '', /The secret llm\/key is not set; without it model:large cannot run/);
+});
+
+test('a model may be for some languages and lengths of a task alone, and the choice says so', async (context) => {
+  const text = `
+endpoints: { here: { url: 'http://127.0.0.1:8089/v1', local: true } }
+models:
+  small: { endpoint: here, class: small }
+  large: { endpoint: here, class: large }
+tasks:
+  plan: [{ model: small, languages: [en, de], upTo: 1000 }, large]
+  draft: [small]
+`;
+  const models = await createModels({ policiesDir: await file(text, context) });
+  const chosen = (tokens: number, language: ReturnType<typeof languageOf>) => {
+    const need = { modelClass: null, dataClass: 'internal', tokens, language } as const;
+    const { models: able, passed } = choose(models.of('plan'), need, () => false);
+    return [able.map(({ name }) => name), passed.map(({ why }) => why)];
+  };
+  assert.deepEqual(chosen(1000, 'de'), [['small', 'large'], []]);
+  assert.deepEqual(chosen(1001, 'en'), [['large'], ['length']]);
+  assert.deepEqual(chosen(10, 'fr'), [['large'], ['language']]);
+  assert.deepEqual(chosen(10, null), [['large'], ['language']]);
+  const wrong = await file(
+    text.replace('[en, de]', '[xx]').replace('draft: [small]', 'draft: [{ model: none }]'),
+    context,
+  );
+  await assert.rejects(createModels({ policiesDir: wrong }), { code: 'GH-AGENT-001' });
+});
+
+test('a language is told by its common words, and a short or mixed text is in none', () => {
+  const told: [string, string | null][] = [
+    ['Please find the overdue invoices in this file and draft reminders for them.', 'en'],
+    ['Bitte such die offenen Rechnungen in der Datei und schreib eine Mahnung für die Kunden.', 'de'],
+    ['Veuillez chercher les factures dans le fichier et préparer une lettre pour vous.', 'fr'],
+    ['Busca las facturas que están en el archivo y escribe una carta para los clientes.', 'es'],
+    ['Zoek de facturen die in het bestand staan en schrijf een brief voor onze klanten.', 'nl'],
+    ['invoice 42', null],
+    ['', null],
+    ['the and is der die das', null],
+  ];
+  for (const [text, language] of told) assert.equal(languageOf(text), language, text);
 });

@@ -81,3 +81,20 @@ test('a run is started, watched and steered over HTTP by its own conversation, a
   for (const verb of ['', '/{id}', '/{id}/pause', '/{id}/resume', '/{id}/stop', '/{id}/messages'])
     assert.ok(paths.includes(`/v1/agent/runs${verb}`), verb);
 });
+
+test('a text task is answered in the one call, and one that nobody can do says so in its shape', async (context) => {
+  const { at, house, contexts, call, document } = await api(context);
+  contexts.set('run-token-of-mine', await openRun(house.pool));
+  const ask = (change: object) =>
+    call('POST', '/v1/agent/texts', { run: 'run-token-of-mine', step: 'a', text: 'Invoice 7', ...change });
+  at.model.script = () => ({ text: '{"number":7}' });
+  const { status, body } = await ask({ task: 'extract', instructions: 'The number.' });
+  assert.deepEqual([status, body.status, body.output], [200, 'done', { number: 7 }]);
+  assert.equal((await ask({ task: 'classify' })).body.code, 'GH-HTTP-422');
+  assert.equal((await ask({ task: 'summarise', schema: {} })).body.code, 'GH-HTTP-422');
+  assert.equal((await ask({ task: 'summarise' })).body.code, 'GH-AGENT-005');
+  at.model.script = () => ({ text: 'no JSON' });
+  const failed = await ask({ task: 'extract', instructions: 'Another one.' });
+  assert.deepEqual([failed.status, failed.body.status], [200, 'failed']);
+  assert.ok(Object.keys(document.paths as object).includes('/v1/agent/texts'));
+});

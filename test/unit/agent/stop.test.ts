@@ -29,7 +29,9 @@ before(async () => {
       ...{ listen: { host: '127.0.0.1', port: 0 }, token, images: defaultImages, docker },
       ...{ log: createLogger('silent'), warmth: { max: 0, idleMs: 1000 } },
     });
-  house = await at.house(undefined, undefined, createSandbox({ runnerUrl: runner?.url, token }));
+  house = await at.house(undefined, undefined, {
+    sandbox: createSandbox({ runnerUrl: runner?.url, token }),
+  });
   house.agent.work();
 });
 after(async () => {

@@ -6,13 +6,12 @@ import pg from 'pg';
 import type { AgentDeps, ShownRun } from '../../../gateway/agent/index.ts';
 import type { Logger } from '../../../gateway/config/index.ts';
 import type { RunContext } from '../../../gateway/policy/index.ts';
-import type { Sandbox } from '../../../gateway/sandbox/index.ts';
 import { prepareDemo } from '../../../gateway/tools/index.ts';
 import { createSecretStore } from '../../../gateway/vault/index.ts';
 import { FakeOpenAi, type Answer, type Asked, type Trouble } from '../../fixtures/openai/index.ts';
 import { administer, testDatabase, testServer } from '../../support/postgres.ts';
 import { policiesWith } from '../policy/support.ts';
-import { openHouse, type Ground, type House } from './house.ts';
+import { openHouse, type Ground, type House, type Rooms } from './house.ts';
 
 /** All that agent tests stand on: a model that follows a script, Postgres, the demo's systems, and the rooms between. */
 export interface Site {
@@ -21,13 +20,20 @@ export interface Site {
   /** The demo's own database. */
   demo: pg.Pool;
   /** Another gateway over the same ground. */
-  house(change?: (deps: AgentDeps) => Partial<AgentDeps>, log?: Logger, sandbox?: Sandbox): Promise<House>;
+  house(change?: (deps: AgentDeps) => Partial<AgentDeps>, log?: Logger, rooms?: Rooms): Promise<House>;
 }
 
 type Context = { after(work: () => Promise<void>): void };
 
-/** @param models text of models.yaml, by the base URL of the model */
-export async function site(context: Context, models: (url: string) => string = plainModels): Promise<Site> {
+/**
+ * @param models text of models.yaml, by the base URL of the model
+ * @param policies more files of policies, by their names
+ */
+export async function site(
+  context: Context,
+  models: (url: string) => string = plainModels,
+  policies: Record<string, string> = {},
+): Promise<Site> {
   const ends: (() => Promise<unknown>)[] = [];
   context.after(async () => {
     for (const end of ends.reverse()) await end();
@@ -38,7 +44,7 @@ export async function site(context: Context, models: (url: string) => string = p
   ends.push(() => model.stop());
   const dataDir = await mkdtemp(join(tmpdir(), 'gatehouse-agent-'));
   ends.push(() => rm(dataDir, { recursive: true }));
-  const policiesDir = await policiesWith({ 'models.yaml': models(model.url) }, context);
+  const policiesDir = await policiesWith({ ...policies, 'models.yaml': models(model.url) }, context);
   const store = createSecretStore({ dataDir });
   await store.set('model/key', model.key);
   const name = `demo_${randomBytes(5).toString('hex')}`;
@@ -53,8 +59,8 @@ export async function site(context: Context, models: (url: string) => string = p
   const ground = { databaseUrl: database.url, dataDir, policiesDir };
   return {
     ...{ ground, model, demo },
-    async house(change, log, sandbox) {
-      const house = await openHouse(ground, change, log, sandbox);
+    async house(change, log, rooms) {
+      const house = await openHouse(ground, change, log, rooms);
       ends.push(() => house.close());
       return house;
     },

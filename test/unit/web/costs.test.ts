@@ -51,8 +51,18 @@ describe('the page of costs', () => {
     assert.ok(text.includes('&lt;img src=x&gt;') && !text.includes('<img') && !text.includes('<b>x'));
   });
 
+  it('says what caches saved', async () => {
+    const cached = { cached: 1, savedIn: 800, savedOut: 50, savedCost: 250_000 };
+    const [, answer] = question('again', { tokens_in: 0, tokens_out: 0, cost: 0, facts: cached });
+    await addRun(web.pool, { principal: 'approver-b' }, answer ? [answer] : []);
+    const { text } = await get('/costs', web.signInAs('approver-b'));
+    assert.match(text, /Caches gave <strong>1<\/strong> answer again.*0\.25 EUR.*850 tokens/s);
+    assert.doesNotMatch((await get('/costs', web.signInAs('requester'))).text, /Caches gave/);
+  });
+
   it('has a column for each day, also for those without an answer', () => {
-    const one = { group: '2026-03-01', answers: 1, tokensIn: 1, tokensOut: 1, cost: 7 };
+    const saved = { cached: 0, savedTokens: 0, savedCost: 0 };
+    const one = { group: '2026-03-01', answers: 1, tokensIn: 1, tokensOut: 1, cost: 7, ...saved };
     const days = everyDay([one], new Date('2026-03-02T00:10:00Z'));
     assert.deepEqual(
       days.map(({ group, cost }) => [group, cost]),
