@@ -10,15 +10,7 @@ import { Inbox } from './inbox.ts';
 import { Linking } from './linking.ts';
 import { runContext, runOver } from './live-runs.ts';
 import { N8n } from './n8n.ts';
-import {
-  besideTheAnswer,
-  Outbox,
-  post,
-  postAnswer,
-  postReply,
-  showProgress,
-  type Parcel,
-} from './outbox.ts';
+import { besideTheAnswer, Outbox, post, postAnswer, postReply, showProgress, type Parcel } from './outbox.ts';
 import { conversationOf, sendPost } from './posts.ts';
 import { Queue } from './queue.ts';
 import { sweepRetention } from './retention.ts';

@@ -106,6 +106,17 @@ export const CodeRequest = z.strictObject({
     .optional()
     .describe('files of the work folder, each with its text or its base64'),
   artefacts: z.array(z.string().min(1).max(100)).max(16).optional().describe('paths of files that come back'),
+  egress: z
+    .array(
+      z.strictObject({
+        host: z.string().min(1).max(259),
+        methods: z.array(z.string().min(1).max(10)).max(6).optional(),
+        paths: z.array(z.string().min(1).max(200)).max(8).optional(),
+      }),
+    )
+    .max(8)
+    .optional()
+    .describe('hosts that the code may reach over https, and what of them; the policy decides'),
   step,
 });
 const modelClass = z.string().min(1).max(32);

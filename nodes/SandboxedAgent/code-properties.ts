@@ -6,7 +6,7 @@ const forCode = { show: { operation: ['runCode'] } };
 export const codeFields: INodeProperties[] = [
   {
     displayName:
-      'The code runs outside n8n, without a network or secrets and with no files but those given here, and is stopped at its limits. Where the gateway has no sandbox, the item leaves on <b>Not Done</b>; nothing ever runs unsandboxed.',
+      'The code runs outside n8n, without secrets, with no files and no hosts but those given here, and is stopped at its limits. Where the gateway has no sandbox, the item leaves on <b>Not Done</b>; nothing ever runs unsandboxed.',
     name: 'sandboxNotice',
     type: 'notice',
     default: '',
@@ -61,6 +61,16 @@ export const codeFields: INodeProperties[] = [
     default: '',
     placeholder: 'e.g. report.csv',
     description: 'Paths of files that the code writes and that come back, with commas between them',
+    displayOptions: forCode,
+  },
+  {
+    displayName: 'Hosts',
+    name: 'hosts',
+    type: 'string',
+    default: '',
+    placeholder: 'e.g. api.example.com',
+    hint: 'Asks an approver, unless your rules say otherwise',
+    description: 'Hosts that the code may reach over https, with commas between them; none when left empty',
     displayOptions: forCode,
   },
   {

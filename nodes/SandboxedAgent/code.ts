@@ -20,6 +20,8 @@ export async function runCode(
   if (files.length > 0) call.files = files;
   const artefacts = namesOf(context, 'artefacts', index);
   if (artefacts.length > 0) call.artefacts = artefacts;
+  const egress = namesOf(context, 'hosts', index).map((host) => ({ host }));
+  if (egress.length > 0) call.egress = egress;
   const grant = textOf(context, 'grant', index);
   if (grant !== undefined) call.grant = grant;
   return await runCall(context, '/v1/code/runs', call, { tool: 'code.run', run: { token: run } });

@@ -35,7 +35,7 @@ export const properties: INodeProperties[] = [
         name: 'Run Code',
         value: 'runCode',
         action: 'Run code',
-        description: 'Run a snippet in a single-use container without a network',
+        description: 'Run a snippet in a single-use container',
       },
       {
         name: 'Summarise',

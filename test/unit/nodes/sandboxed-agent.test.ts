@@ -242,7 +242,8 @@ describe('Sandboxed Agent', () => {
     const data = Buffer.from('a,b').toString('base64');
     const binary = { data: { data, mimeType: 'text/csv', fileName: 'in.csv' } };
     const files = { 'note.txt': 'hello', 'list.json': [1] };
-    const on = bench({ ...code, binaryProperties: 'data', files, artefacts: 'out.csv, out.txt' });
+    const hosts = 'api.example.com, files.example.com:8443';
+    const on = bench({ ...code, binaryProperties: 'data', files, artefacts: 'out.csv, out.txt', hosts });
     const [, all] = outputs(await on.run([{ ...item(), binary }]));
     assert.deepEqual(all?.[0]?.result, { stdout: '1' });
     const { run: _run, step: _step, ...call } = gateway.calls[0]?.body ?? {};
@@ -255,6 +256,7 @@ describe('Sandboxed Agent', () => {
         { path: 'list.json', text: '[1]' },
       ],
       artefacts: ['out.csv', 'out.txt'],
+      egress: [{ host: 'api.example.com' }, { host: 'files.example.com:8443' }],
     });
 
     const none = { status: 503, body: { code: 'sandbox_unavailable', detail: 'No Docker here.' } };

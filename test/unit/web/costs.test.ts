@@ -54,8 +54,8 @@ describe('the page of costs', () => {
   it('says what caches saved', async () => {
     const cached = { cached: 1, savedIn: 800, savedOut: 50, savedCost: 250_000 };
     const [, answer] = question('again', { tokens_in: 0, tokens_out: 0, cost: 0, facts: cached });
-    await addRun(web.pool, { principal: 'approver-b' }, answer ? [answer] : []);
-    const { text } = await get('/costs', web.signInAs('approver-b'));
+    await addRun(web.pool, { principal: 'approver-a' }, answer ? [answer] : []);
+    const { text } = await get('/costs', web.signInAs('approver-a'));
     assert.match(text, /Caches gave <strong>1<\/strong> answer again.*0\.25 EUR.*850 tokens/s);
     assert.doesNotMatch((await get('/costs', web.signInAs('requester'))).text, /Caches gave/);
   });
