@@ -59,8 +59,6 @@ export function endedWords(
   return { text: `${ends[by]}: ${soFar(used)}, ${inWords(used.cost, currency)}.`, tone };
 }
 
-/** The answer to `/cancel`. */
-export const cancelled = (runs: number): Outgoing =>
-  runs === 0
-    ? { text: 'Nothing of the agent is under way for you here.', tone: 'info' }
-    : { text: `Stopped: ${counted(runs, 'run')} of the agent.`, tone: 'done' };
+/** The answer to `/cancel`; null where nothing was under way. */
+export const cancelled = (runs: number): Outgoing | null =>
+  runs === 0 ? null : { text: `Stopped: ${counted(runs, 'run')} of the agent.`, tone: 'done' };

@@ -4,10 +4,11 @@ import type { Envelope } from '../envelope/index.ts';
 import type { Identity } from '../sessions/index.ts';
 import { Loop } from './loop.ts';
 import { post } from './outbox.ts';
+import type { Queue } from './queue.ts';
 import { texts } from './texts.ts';
 import type { Cancel, Click, DeliveryDeps } from './types.ts';
 
-/** The one command that no workflow gets: it ends what they do. */
+/** Alone, it ends what is under way; a workflow gets it where nothing is, to withdraw what waits for people. */
 export const cancelCommand = 'cancel';
 
 interface Stored {
@@ -33,10 +34,12 @@ export class Actions {
   readonly loop: Loop;
   readonly #deps: Pick<DeliveryDeps, 'pool' | 'log'>;
   #handler: ((click: Click) => Promise<Outgoing | null>) | undefined;
-  #cancel: ((cancel: Cancel) => Promise<Outgoing>) | undefined;
+  #cancel: ((cancel: Cancel) => Promise<Outgoing | null>) | undefined;
+  readonly #queue: Pick<Queue, 'append'>;
 
-  constructor(deps: Pick<DeliveryDeps, 'pool' | 'log'>) {
+  constructor(deps: Pick<DeliveryDeps, 'pool' | 'log'>, queue: Pick<Queue, 'append'>) {
     this.#deps = deps;
+    this.#queue = queue;
     this.loop = new Loop(() => this.#pass(), 2000, deps.log);
   }
 
@@ -45,7 +48,7 @@ export class Actions {
     this.loop.wake();
   }
 
-  cancelWith(handler: (cancel: Cancel) => Promise<Outgoing>): void {
+  cancelWith(handler: (cancel: Cancel) => Promise<Outgoing | null>): void {
     this.#cancel = handler;
     this.loop.wake();
   }
@@ -56,7 +59,8 @@ export class Actions {
       `select id, channel, session_key, principal, reply_route, envelope,
          received_at < now() - interval '2 minutes' as late
        from messages where state = 'queued'
-         and (event = 'action' or (event = 'command' and envelope #>> '{data,content,command,name}' = 'cancel'))
+         and (event = 'action' or (event = 'command' and envelope #>> '{data,content,command,name}' = 'cancel'
+           and envelope #>> '{data,content,command,words}' = '[]'))
        order by received_at limit 50`,
     );
     await Promise.all(rows.map((row) => this.#handle(row)));
@@ -65,7 +69,9 @@ export class Actions {
 
   async #handle(stored: Stored): Promise<void> {
     try {
-      await this.#close(stored, await this.#answerTo(stored));
+      const answer = await this.#answerTo(stored);
+      if (answer === null && stored.envelope?.data.content.command) await this.#handOn(stored);
+      else await this.#close(stored, answer);
     } catch (error) {
       this.#deps.log.warn({ err: error, message: stored.id }, 'a click or command could not be handled');
       // An outage is waited out for a while; what still fails then is closed with a word to its sender.
@@ -80,6 +86,19 @@ export class Actions {
       return this.#handler({ ...action, principal, channel, messageId, identity: identityOf(envelope) });
     if (command && this.#cancel) return this.#cancel({ principal, sessionKey, messageId });
     return texts.clickFailed();
+  }
+
+  /** Gives a command its turn. It is `limited` until then, which tells it from one that was not looked at yet. */
+  async #handOn({ id, session_key: session }: Stored): Promise<void> {
+    await transaction(this.#deps.pool, async (tx) => {
+      const { rowCount } = await tx.query(
+        `update messages set state = 'limited' where id = $1 and state = 'queued'`,
+        [id],
+      );
+      if (rowCount !== 1) return;
+      await this.#queue.append(tx, [{ message: id, session }]);
+      await tx.query(`select pg_notify('delivery_queue', '')`);
+    });
   }
 
   async #close(stored: Stored, answer: Outgoing | null): Promise<void> {

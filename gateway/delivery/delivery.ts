@@ -30,7 +30,7 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
   const n8n = new N8n(deps);
   const dispatcher = new Dispatcher(deps, queue, runs, n8n);
   const outbox = new Outbox(deps);
-  const actions = new Actions(deps);
+  const actions = new Actions(deps, queue);
   const linking = new Linking(deps, (tx, notice) => sendNotice(tx, deps, notice));
   const inbox = new Inbox(deps, queue, (stored) => {
     if (stored === 'turn') dispatcher.loop.wake();

@@ -207,7 +207,7 @@ export class Inbox {
       return;
     }
     // Behind what it shall end it would come too late.
-    if (message.content.command?.name === cancelCommand) {
+    if (message.content.command?.name === cancelCommand && message.content.command.words.length === 0) {
       entry.result = 'handled';
       return;
     }

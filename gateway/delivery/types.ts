@@ -207,8 +207,11 @@ export interface Delivery {
   notifyAll(tx: Transaction, notices: readonly Notice[]): Promise<number[]>;
   /** Registers who handles clicks. The handler may see a click twice (after a crash) and must not act twice. */
   onAction(handler: (click: Click) => Promise<Outgoing | null>): void;
-  /** Registers who ends what is under way. The handler may see one twice (after a crash). */
-  onCancel(handler: (cancel: Cancel) => Promise<Outgoing>): void;
+  /**
+   * Registers who ends what is under way. The handler may see one twice (after a crash); where it answers null, the workflow
+   * gets the command.
+   */
+  onCancel(handler: (cancel: Cancel) => Promise<Outgoing | null>): void;
   /**
    * A person's answer to the question whether an identity is theirs.
    * @param by the identity that answers

@@ -115,4 +115,21 @@ describe('/cancel', () => {
       ['slack:T1:C1:x3:0'],
     );
   });
+
+  it('goes to its workflow, once, where nothing was under way, or where it names a request', async () => {
+    stage.delivery.onCancel(() => Promise.resolve(null));
+    stage.n8n.onRun = (dispatch) => stage.answer(dispatch, 'no open request');
+    const before = stage.n8n.dispatches.length;
+    const typed = (nativeId: string, words: string[]): InboundMessage => {
+      const text = ['/cancel', ...words].join(' ');
+      const made = message({ nativeId, text, event: 'command', conversation: 'C4' });
+      return { ...made, content: { ...made.content, command: { name: 'cancel', words } } };
+    };
+    const [alone, named] = [typed('x4', []), typed('x5', ['dec_1'])];
+    await stage.delivery.ingest([alone]);
+    await until('the first', async () => (await stage.stateOf('slack:T1:C4:x4:0')) === 'done');
+    await stage.delivery.ingest([named]);
+    await until('the second', async () => (await stage.stateOf('slack:T1:C4:x5:0')) === 'done');
+    assert.equal(stage.n8n.dispatches.length, before + 2);
+  });
 });
