@@ -1,5 +1,4 @@
 import type { Logger } from '../config/index.ts';
-import type { Pool } from '../db/index.ts';
 import { postOutcome, type Wait } from './resume-call.ts';
 import type { ExecutionState, Timing } from './types.ts';
 
@@ -105,25 +104,5 @@ export async function lookUp(
   } catch (error) {
     deps.log.warn({ err: error, execution: executionId }, 'an execution could not be looked up');
     return 'unknown';
-  }
-}
-
-/** Does the work, unless another gateway does it right now. */
-export async function withLock(pool: Pool, name: string, work: () => Promise<void>): Promise<void> {
-  // A session lock goes when its connection goes, so a gateway killed with it blocks nobody.
-  const client = await pool.connect();
-  let broken = true;
-  try {
-    const { rows } = await client.query<{ held: boolean }>(
-      'select pg_try_advisory_lock(hashtextextended($1, 0)) as held',
-      [name],
-    );
-    if (rows[0]?.held) {
-      await work();
-      await client.query('select pg_advisory_unlock(hashtextextended($1, 0))', [name]);
-    }
-    broken = false;
-  } finally {
-    client.release(broken);
   }
 }

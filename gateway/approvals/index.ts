@@ -1,5 +1,5 @@
 export { createApprovals, openCards, type Approvals, type OpenCards, type OpenWish } from './approvals.ts';
-export { deliver, lookUp, pauseMs, withLock, type ResumeDeps } from './deliver.ts';
+export { deliver, lookUp, pauseMs, type ResumeDeps } from './deliver.ts';
 export type { EditField } from './edit-form.ts';
 export type { Inbox, InboxGroup, InboxGrouping, InboxItem, InboxWish } from './inbox.ts';
 export { placeOf } from './notices.ts';

@@ -1,6 +1,6 @@
-import { transaction, type Queryable } from '../db/index.ts';
+import { transaction, whileAlone, type Queryable } from '../db/index.ts';
 import { outcomeOf } from './card.ts';
-import { deliver, pauseMs, withLock } from './deliver.ts';
+import { deliver, pauseMs } from './deliver.ts';
 import { outcomeType, type Wait } from './resume-call.ts';
 import { settleAll } from './settle.ts';
 import { findApprovals, latest, lockApprovals, type ApprovalRow } from './store.ts';
@@ -38,7 +38,7 @@ export class Resumer {
   }
 
   async #deliver(wait: Pick<Wait, 'executionId' | 'nodeId'>): Promise<void> {
-    await withLock(this.#deps.pool, `resume:${wait.executionId}/${wait.nodeId}`, async () => {
+    await whileAlone(this.#deps.pool, `resume:${wait.executionId}/${wait.nodeId}`, async () => {
       const rows = await waitRows(this.#deps.pool, wait);
       const first = rows[0];
       const open = rows.some((row) => row.state === 'pending');

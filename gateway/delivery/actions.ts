@@ -59,9 +59,10 @@ export class Actions {
       `select id, channel, session_key, principal, reply_route, envelope,
          received_at < now() - interval '2 minutes' as late
        from messages where state = 'queued'
-         and (event = 'action' or (event = 'command' and envelope #>> '{data,content,command,name}' = 'cancel'
+         and (event = 'action' or (event = 'command' and envelope #>> '{data,content,command,name}' = $1
            and envelope #>> '{data,content,command,words}' = '[]'))
        order by received_at limit 50`,
+      [cancelCommand],
     );
     await Promise.all(rows.map((row) => this.#handle(row)));
     if (rows.length === 50) this.loop.wake();

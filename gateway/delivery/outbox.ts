@@ -67,6 +67,12 @@ export async function post(tx: Queryable, parcels: readonly Parcel[]): Promise<S
   return new Set(rows.map((row) => row.id));
 }
 
+/** Puts a text into the outbox as an answer to a message: `$1` is its id, `$2` the message, `$3` its body, `$4` `stored`. */
+const answering = `insert into outbox (id, message_id, session_key, principal, channel, route, card, body, state, sent_at)
+  select $1, id, session_key, principal, channel, coalesce(reply_route, '{}'), id, $3,
+    case when channel = any($4) then 'sent' else 'queued' end, case when channel = any($4) then now() end
+  from messages where id = $2`;
+
 /**
  * Puts a reply into the outbox. Where it goes is looked up with its message, in the same statement.
  * @returns the channel that it goes to, and whether the reply was not there before
@@ -78,18 +84,8 @@ export async function postReply(
 ): Promise<{ channel: string; fresh: boolean }> {
   const { rows } = await tx.query<{ channel: string; fresh: boolean }>({
     name: 'delivery-reply',
-    text: `with answered as (
-       select id, session_key, principal, channel, coalesce(reply_route, '{}') as route from messages
-       where id = $2
-     ), posted as (
-       insert into outbox (id, message_id, session_key, principal, channel, route, card, body, state, sent_at)
-       select $1, id, session_key, principal, channel, route, id, $3,
-         case when channel = any($4) then 'sent' else 'queued' end, case when channel = any($4) then now() end
-       from answered
-       on conflict (id) do nothing returning id, ${told} as told
-     )
-     select channel, posted.told is not null as fresh
-     from answered left join posted on true`,
+    text: `with posted as (${answering} on conflict (id) do nothing returning ${told} as told)
+     select channel, posted.told is not null as fresh from messages left join posted on true where messages.id = $2`,
     values: [id, messageId, storable(body), stored],
   });
   const [row] = rows;
@@ -103,13 +99,7 @@ export async function postReply(
 export function postAnswer(tx: Transaction, { id, messageId, body }: Answer): void {
   tx.send({
     name: 'delivery-answer',
-    text: `with posted as (
-       insert into outbox (id, message_id, session_key, principal, channel, route, card, body, state, sent_at)
-       select $1, id, session_key, principal, channel, coalesce(reply_route, '{}'), id, $3,
-         case when channel = any($4) then 'sent' else 'queued' end, case when channel = any($4) then now() end
-       from messages where id = $2 returning ${told} as told
-     )
-     select 1 / count(told)::int from posted`,
+    text: `with posted as (${answering} returning ${told} as told) select 1 / count(told)::int from posted`,
     values: [id, messageId, storable(body), stored],
   });
 }

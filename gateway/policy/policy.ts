@@ -238,15 +238,18 @@ export async function createPolicy(deps: {
     askSeconds: settings.approvalSeconds,
   });
   // Lanes of their own for each version, so that a batch never mixes the rules before and after a reload.
-  const openLanes = (loaded: Loaded): Lanes => ({
-    judging: new GroupCommit((batch) => inOneGo(pool, (db) => ask(db, loaded, batch))),
-    deciding: new GroupCommit(async (batch) => {
-      const judgements = await inOneGo(pool, (db) => ask(db, loaded, batch));
-      const decisions = await storeDecisions(pool, judgements, stored(loaded));
-      deps.shadow?.observe(judgements.filter((judgement, index) => judgement.id === decisions[index]?.id));
-      return decisions;
-    }),
-  });
+  const openLanes = (loaded: Loaded): Lanes => {
+    const judged = (batch: Question[]): Promise<Judgement[]> => inOneGo(pool, (db) => ask(db, loaded, batch));
+    return {
+      judging: new GroupCommit(judged),
+      deciding: new GroupCommit(async (batch) => {
+        const judgements = await judged(batch);
+        const decisions = await storeDecisions(pool, judgements, stored(loaded));
+        deps.shadow?.observe(judgements.filter((judgement, index) => judgement.id === decisions[index]?.id));
+        return decisions;
+      }),
+    };
+  };
   let lanes = openLanes(current);
   /** Decides a call that approvers have allowed beforehand. Null where they have not, or something else asks too. */
   const underStanding = async (loaded: Loaded, question: Question): Promise<Decision | null> => {

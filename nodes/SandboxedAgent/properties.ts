@@ -2,8 +2,9 @@ import type { INodeProperties } from 'n8n-workflow';
 import { runFields } from '../shared/parameters';
 import { agentFields } from './agent-properties';
 import { codeFields } from './code-properties';
+import { TEXT_TASKS } from './texts';
 
-const forTexts = { show: { operation: ['summarise', 'extract', 'classify'] } };
+const forTexts = { show: { operation: TEXT_TASKS } };
 
 /** The fields of Sandboxed Agent, in the order of use. */
 export const properties: INodeProperties[] = [
@@ -91,7 +92,7 @@ export const properties: INodeProperties[] = [
     default: '',
     placeholder: 'e.g. small',
     description: 'Only models of this class of models.yaml; left empty, the first that fits the task',
-    displayOptions: { show: { operation: ['classify', 'extract', 'runAgent', 'summarise'] } },
+    displayOptions: { show: { operation: [...TEXT_TASKS, 'runAgent'] } },
   },
   ...codeFields,
   ...runFields,

@@ -1,7 +1,7 @@
-import { deliver, pauseMs, withLock } from '../../approvals/index.ts';
-import { transaction } from '../../db/index.ts';
+import { deliver, pauseMs } from '../../approvals/index.ts';
+import { transaction, whileAlone } from '../../db/index.ts';
 import { readShown, type ShownRun } from '../shown.ts';
-import { readDue, type DueRow } from './store.ts';
+import { closeWait, readDue, type DueRow } from './store.ts';
 import type { WaitsDeps, WaitsTiming } from './types.ts';
 
 const endedType = 'dev.gatehouse.agent-runs.v1';
@@ -10,7 +10,7 @@ const here = 'execution_id = $1 and node_id = $2 and delivered_at is null';
 /** Brings the end of runs to the executions that wait for them, each under a lock that dies with its connection. */
 export async function deliverDue(deps: WaitsDeps, timing: WaitsTiming): Promise<void> {
   for (const due of await readDue(deps.pool)) {
-    await withLock(deps.pool, `resume:${due.executionId}/${due.nodeId}`, async () => {
+    await whileAlone(deps.pool, `resume:${due.executionId}/${due.nodeId}`, async () => {
       const [row] = await readDue(deps.pool, due);
       if (row) await deliverOne(deps, timing, row);
     });
@@ -28,11 +28,7 @@ async function deliverOne(deps: WaitsDeps, timing: WaitsTiming, row: DueRow): Pr
     attempts: row.attempts,
     delivered: () =>
       transaction(pool, async (tx) => {
-        const { rowCount } = await tx.query(
-          `update agent_waits set delivered_at = now() where ${here}`,
-          place,
-        );
-        if (rowCount === 1) await delivery.runResumed(tx, row.runId);
+        if (await closeWait(tx, row)) await delivery.runResumed(tx, row.runId);
       }),
     async wasTaken() {
       // The run replied or closed itself: it does neither while it waits.
@@ -46,12 +42,12 @@ async function deliverOne(deps: WaitsDeps, timing: WaitsTiming, row: DueRow): Pr
     again: () =>
       transaction(pool, async (tx) => {
         if (!(await delivery.runAgain(tx, row.runId))) return false;
-        await tx.query(`update agent_waits set delivered_at = now() where ${here}`, place);
+        await closeWait(tx, row);
         return true;
       }),
     giveUp: () =>
       transaction(pool, async (tx) => {
-        await tx.query(`update agent_waits set delivered_at = now() where ${here}`, place);
+        await closeWait(tx, row);
         await delivery.reply(tx, {
           messageId: row.messageId,
           id: `${row.runs[0] ?? ''}:undeliverable`,

@@ -42,3 +42,15 @@ export async function readDue(
   );
   return rows;
 }
+
+/** Notes that nothing waits there any more. @returns whether something did */
+export async function closeWait(
+  db: Queryable,
+  { executionId, nodeId }: Pick<AgentWait, 'executionId' | 'nodeId'>,
+): Promise<boolean> {
+  const { rowCount } = await db.query(
+    'update agent_waits set delivered_at = now() where execution_id = $1 and node_id = $2 and delivered_at is null',
+    [executionId, nodeId],
+  );
+  return rowCount === 1;
+}

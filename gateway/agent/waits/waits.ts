@@ -5,7 +5,7 @@ import { Loop } from '../../delivery/index.ts';
 import { readRun, runsSignal } from '../journal/index.ts';
 import { stopRun } from '../stop.ts';
 import { deliverDue } from './due.ts';
-import { storeWait } from './store.ts';
+import { closeWait, storeWait } from './store.ts';
 import type { Waits, WaitsDeps, WaitsTiming } from './types.ts';
 
 const usual: WaitsTiming = {
@@ -88,13 +88,8 @@ async function closeStopped(deps: WaitsDeps): Promise<void> {
     const state = await lookUp(deps, executionId);
     if (state !== 'gone' && state !== 'absent' && state !== 'ended') continue;
     await transaction(pool, async (tx) => {
-      const { rowCount } = await tx.query(
-        `update agent_waits set delivered_at = now()
-         where execution_id = $1 and node_id = $2 and delivered_at is null`,
-        [executionId, nodeId],
-      );
       // A redispatch may have moved the runs to another execution meanwhile.
-      if (rowCount !== 1) return;
+      if (!(await closeWait(tx, { executionId, nodeId }))) return;
       if (state === 'ended' && (await delivery.runAgain(tx, runId))) {
         log.warn({ execution: executionId, agentRuns: runs }, 'a waiting run was lost and starts over');
         return;

@@ -84,9 +84,9 @@ describe('/cancel', () => {
     });
     stage.n8n.onRun = undefined;
     await stage.delivery.ingest([message({ nativeId: 'held' })]);
-    await until(
-      'it holds its session',
-      async () => (await stage.stateOf('slack:T1:C1:held:0')) === 'running',
+    // Its run is opened before n8n is told of it.
+    await until('it holds its session', () =>
+      stage.n8n.dispatches.some(({ envelope }) => envelope.id === 'slack:T1:C1:held:0'),
     );
     const before = stage.n8n.dispatches.length;
     assert.deepEqual(await stage.delivery.ingest([cancel('x1')]), ['handled']);

@@ -19,7 +19,10 @@ function connector() {
   };
   const run = (job: RunRequest) => (jobs.push(job), Promise.resolve(ending as never));
   const made = createCodeConnector({ run });
-  return { jobs, run: (args: object) => made.run({ tool, args, signal: new AbortController().signal } as never) };
+  return {
+    jobs,
+    run: (args: object) => made.run({ tool, args, signal: new AbortController().signal } as never),
+  };
 }
 
 test('files reach the sandbox byte for byte, and the artefacts that were declared come back', async () => {
