@@ -6,7 +6,7 @@ import type {
   IWebhookResponseData,
 } from 'n8n-workflow';
 import type { AgentRun } from '../shared/contract';
-import { callGateway } from '../shared/gateway';
+import { callGateway, PATIENT_PAUSES } from '../shared/gateway';
 import { mapItems, stepOf, toToolOutputs, type Leaving } from '../shared/items';
 import { isObject, objectOf, runOf, textOf } from '../shared/parameters';
 import { blockedJson, refusalOfError, type Refusal } from '../shared/refusal';
@@ -122,13 +122,18 @@ async function registerWait(
       runs,
       resumePath: `${url.pathname}/${context.getNode().id}${url.search}`,
     },
+    PATIENT_PAUSES,
   );
   if (answer.ok && Array.isArray(answer.value.runs) && !Number.isNaN(Date.parse(answer.value.waitUntil)))
     return answer.value;
   // Nobody would hear of their end.
   const run = runOf(context, 0);
   for (const id of runs) await callGateway(context, 'POST', `/v1/agent/runs/${id}/stop`, { run });
-  if (!answer.ok) return { refusal: answer.refusal };
+  if (!answer.ok) {
+    const text =
+      'The agent was begun and could not be waited for. It was told to stop, and may have gone on.';
+    return { refusal: { ...answer.refusal, text, next: 'Look at its run on the page /runs.' } };
+  }
   return { refusal: { code: 'unexpected_answer', text: 'The gateway did not take the wait.' } };
 }
 

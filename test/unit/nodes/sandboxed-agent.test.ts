@@ -170,6 +170,7 @@ describe('Sandboxed Agent', () => {
     gateway.on('POST /v1/agent/waits', { status: 400, body: { code: 'GH-AGENT-013', detail: 'No.' } });
     const [notDone] = outputs(await bench().run([item()]));
     assert.equal((notDone?.[0]?.blocked as IDataObject).code, 'GH-AGENT-013');
+    assert.match(String(notDone?.[0]?.text), /could not be waited for.*may have gone on/);
     assert.equal(gateway.calls.at(-1)?.path, '/v1/agent/runs/run-1/stop');
   });
 
