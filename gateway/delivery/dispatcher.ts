@@ -41,6 +41,8 @@ export class Dispatcher {
   readonly #n8n: N8n;
   readonly #posting = new Set<Promise<void>>();
   #paused = false;
+  /** Slots that the last pass left free. */
+  #room = 0;
   #pauseMs = 0;
   #closedUntil = 0;
   #probe: NodeJS.Timeout | undefined;
@@ -87,42 +89,53 @@ export class Dispatcher {
   /** Redispatches what fell silent, then fills the free slots from the queue. */
   async #take(tx: Transaction, most: number): Promise<Opened[]> {
     // Gateways that share the database take turns here, so that together they keep to the slots.
-    const results = (await tx.query(
+    const counting = tx.query(
       `select pg_advisory_xact_lock(hashtext('gatehouse.dispatch'));
        select count(*)::int as open, (count(*) filter (where lease_until < now()))::int as lapsed
        from runs where state = 'running'`,
-    )) as unknown as { rows: { open: number; lapsed: number }[] }[];
+    ) as unknown as Promise<{ rows: { open: number; lapsed: number }[] }[]>;
+    const hope = Math.min(this.#room, most);
+    const [results, hoped] = await Promise.all([counting, this.#hope(tx, hope)]);
     const { open = 0, lapsed = 0 } = results[1]?.rows[0] ?? {};
     // Leases that were prolonged in memory are written before any is called lapsed.
     if (lapsed > 0) await this.#runs.live.flush();
     const opened = lapsed > 0 ? await this.#again(tx, most) : [];
     const free = Math.min(this.#deps.settings.n8nInflight - open, most - opened.length);
-    if (free > 0) {
-      const turns = await this.#queue.take(tx, free);
-      if (turns.length > 0) opened.push(...(await this.#open(tx, turns)));
-    }
+    const turns = await this.#fitting(tx, { hope, hoped, free });
+    this.#room = free - turns.length;
+    if (turns.length > 0) opened.push(...(await this.#open(tx, turns)));
     return opened;
   }
 
+  /** Takes turns for the slots that the last pass left free, before they are counted: that saves a round trip. */
+  #hope(tx: Transaction, slots: number): Promise<Turn[]> {
+    if (slots <= 0) return Promise.resolve([]);
+    tx.send({ text: 'savepoint hope' });
+    return this.#queue.take(tx, slots);
+  }
+
+  /** As many turns as there are slots: those that were hoped for, where they fit, and more where more may wait. */
+  async #fitting(
+    tx: Transaction,
+    { hope, hoped, free }: { hope: number; hoped: Turn[]; free: number },
+  ): Promise<Turn[]> {
+    const fits = hoped.length <= free;
+    if (!fits) tx.send({ text: 'rollback to savepoint hope' });
+    else if (hoped.length < hope || hoped.length === free) return hoped;
+    const kept = fits ? hoped : [];
+    return free <= 0 ? kept : [...kept, ...(await this.#queue.take(tx, free - kept.length))];
+  }
+
   async #open(tx: Transaction, turns: readonly Turn[]): Promise<Opened[]> {
-    const { rows } = await tx.query<{ id: string; envelope: Envelope | null }>(
-      `select id, envelope from messages where id = any($1) and state in ('queued', 'limited')`,
-      [turns.map((turn) => turn.message)],
-    );
-    const envelopes = new Map(rows.map((row) => [row.id, row.envelope]));
     const openings: Opening[] = [];
     const void_: string[] = [];
-    for (const turn of turns) {
-      const envelope = envelopes.get(turn.message);
-      // Not open any more (requeued twice, deleted, or past its retention): the turn is over before it began.
-      if (envelope)
-        openings.push({
-          envelope,
-          actor: actorOf(envelope, this.#deps.people),
-          job: turn.job,
-          leaseSeconds: handoverSeconds,
-        });
-      else void_.push(turn.job);
+    for (const { job, envelope } of turns) {
+      // Without a message the turn is over before it began.
+      if (envelope === null) void_.push(job);
+      else {
+        const actor = actorOf(envelope, this.#deps.people);
+        openings.push({ envelope, actor, job, leaseSeconds: handoverSeconds });
+      }
     }
     await this.#queue.end(tx, void_);
     return this.#runs.open(tx, openings);

@@ -1,14 +1,15 @@
 import type { Db, JobInsert, PgBoss } from 'pg-boss';
 import type { QueryConfig } from 'pg';
 import type { Transaction } from '../db/index.ts';
-import { uuidv7 } from '../envelope/index.ts';
+import { uuidv7, type Envelope } from '../envelope/index.ts';
 
 const queueName = 'dispatch';
 
 /** One message's turn: it holds its session while the job is active. */
 export interface Turn {
   job: string;
-  message: string;
+  /** Null where the message is not open any more: requeued twice, deleted, or past its retention. */
+  envelope: Envelope | null;
 }
 
 // pg-boss builds its statements anew, with the number of jobs inside; planning one costs more than running it, so
@@ -21,7 +22,18 @@ function named(text: string, values: unknown[] = []): QueryConfig {
   return { text, values, ...(name === undefined ? {} : { name }) };
 }
 
-const within = (tx: Transaction): Db => ({ executeSql: (text, values) => tx.query(named(text, values)) });
+/** Taking a turn reads its message as well, which saves a round trip. */
+const withEnvelopes = (tx: Transaction): Db => ({
+  executeSql: (text, values) =>
+    tx.query(
+      named(
+        `with taken as (${text.trim().replace(/;$/, '')})
+         select taken.*, m.envelope from taken
+         left join messages m on m.id = taken.data ->> 'message' and m.state in ('queued', 'limited')`,
+        values,
+      ),
+    ),
+});
 
 /** For statements whose result pg-boss only hands on. */
 const unheard = (tx: Transaction): Db => ({
@@ -76,8 +88,8 @@ export class Queue {
 
   /** Takes the next turns of up to `most` sessions. */
   async take(tx: Transaction, most: number): Promise<Turn[]> {
-    const jobs = await this.#boss.fetch<{ message: string }>(queueName, { batchSize: most, db: within(tx) });
-    return jobs.map((job) => ({ job: job.id, message: job.data.message }));
+    const jobs = await this.#boss.fetch(queueName, { batchSize: most, db: withEnvelopes(tx) });
+    return jobs.map((job) => ({ job: job.id, envelope: (job as { envelope?: Envelope | null }).envelope ?? null }));
   }
 
   /** Ends turns, so that their sessions go on. */
