@@ -88,6 +88,8 @@ interface GrantRow {
   policy_version: string;
   epoch: number;
   binding: string | null;
+  /** It came from an approval, so that it is bound to what was approved. */
+  approved: boolean;
   consumed: boolean;
   late: boolean;
 }
@@ -114,6 +116,7 @@ export function consumeGrant(
          where id = $1 and decision_id = $2 and message_id = $3 and session_key = $4 and tool = $5 and digest = $6
            and consumed_at is null and epoch = $7 and policy_version = $8 and expires_at > clock_timestamp()
            and binding is not distinct from $10
+           and ($10::text is not null or not exists (select from approvals a where a.id = $2))
            and clock_timestamp() >= (select highest from clock_guard)
            and exists (select from switch where not stopped ?| $9::text[])
          returning id
@@ -165,7 +168,8 @@ export async function checkGrant(
        from (select stopped from kill_switch) as switch
        left join lateral (
          select decision_id, message_id, session_key, tool, digest, policy_version, epoch, binding,
-           consumed_at is not null as consumed, expires_at <= clock_timestamp() as late
+           consumed_at is not null as consumed, expires_at <= clock_timestamp() as late,
+           exists (select from approvals a where a.id = decision_id) as approved
          from grants where id = $1
        ) as g on true`,
     values: [presented.grant],
@@ -185,7 +189,8 @@ export async function checkGrant(
   if (outdated) throw outdated;
   if (grant.behind !== false) throw new GrantRefused('clock_backward');
   if (grant.late) throw new GrantRefused('grant_late');
-  if (presented.binding !== undefined && grant.binding !== presented.binding)
+  const unbound = presented.binding === null && grant.approved;
+  if (unbound || (presented.binding !== undefined && grant.binding !== presented.binding))
     throw new GrantRefused('grant_other_binding');
   return grant.decision_id;
 }

@@ -86,16 +86,7 @@ export function createTools(given: ToolsDeps): Tools {
       : { ...denied([reason]), receipt };
   };
 
-  const carryOut = async (asked: Ready, grant: string | null): Promise<Execution> => {
-    const held = grant === null ? { binding: null } : await boundNow(deps, asked, grant);
-    if ('changed' in held) return askAgain(asked, held.decisionId, held.changed);
-    if ('unavailable' in held) {
-      const { run, tool, digest } = asked;
-      const { code } = held.unavailable;
-      const receipt = await refusal(pool, run, code, { tool: tool.name, digest });
-      return { ...denied([held.unavailable]), receipt };
-    }
-    const call = { ...asked, binding: held.binding };
+  const carryOut = async (call: Ready, grant: string | null): Promise<Execution> => {
     const { run, tool, args, request } = call;
     const own = deps.connectors[tool.connector.kind].commitsAll?.(tool) === true;
     if (!request.dryRun) return own ? perform.within(call, grant) : perform.outside(call, grant);
@@ -104,6 +95,24 @@ export function createTools(given: ToolsDeps): Tools {
     if (!usable) return withheld(decision as Decision);
     const id = await policy.checkGrant(pool, presentedBy(call, usable));
     return { status: 'dry_run', text: `Dry run: ${renderSentence(tool.sentence, args)}`, decision: id };
+  };
+
+  /** Most grants come from no approval, and are spent without asking. One that does is refused then, and looked at. */
+  const carryOutAsApproved = async (call: Ready, grant: string | null): Promise<Execution> => {
+    try {
+      return await carryOut(call, grant);
+    } catch (error) {
+      if (grant === null || !(error instanceof GrantRefused)) throw error;
+      const held = await boundNow(deps, call, grant);
+      if ('changed' in held) return askAgain(call, held.decisionId, held.changed);
+      if ('unavailable' in held) {
+        const { run, tool, digest } = call;
+        const receipt = await refusal(pool, run, held.unavailable.code, { tool: tool.name, digest });
+        return { ...denied([held.unavailable]), receipt };
+      }
+      if (held.binding === null) throw error;
+      return carryOut({ ...call, binding: held.binding }, grant);
+    }
   };
 
   const executeOnce = async (run: RunContext, request: ExecuteRequest): Promise<Execution> => {
@@ -125,7 +134,7 @@ export function createTools(given: ToolsDeps): Tools {
       return withheld(await policy.decide(run, request));
     }
     try {
-      return await carryOut(call, grant);
+      return await carryOutAsApproved(call, grant);
     } catch (error) {
       // Started before, or a twin was faster: its outcome is this one's too.
       if (startedBefore(error)) return (await recorded(key, request)) ?? denied([unknownTool]);

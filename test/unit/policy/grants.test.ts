@@ -234,3 +234,17 @@ test('the grant of an approval holds for what its approval was bound to', async 
   const { rows } = await db.pool.query('select binding from grants where id = $1', [grant]);
   assert.deepEqual(rows, [{ binding: 'sha256:shown' }]);
 });
+
+test('attack: an approval that lost its binding does not turn its grant into one that is bound to nothing', async () => {
+  const { id, digest } = await decide('code.run', { ...code, code: 'print(2)' });
+  await db.pool.query(
+    `insert into approvals (id, root, kind, groups, quorum, run_id, execution_id, node_id, item_index, resume_path, deadline)
+     values ($1, $1, 'approve', '{approvers}', 1, gen_random_uuid(), '2', 'n', 0, '/', now())`,
+    [id],
+  );
+  const grant = (await policy.issueGrant(db.pool, id)) ?? '';
+  const call = { ...(await fresh()), grant, tool: 'code.run', digest };
+  const { rows } = await db.pool.query('select binding from grants where id = $1', [grant]);
+  assert.deepEqual(rows, [{ binding: null }]);
+  assert.deepEqual((await spend(call)).slice(0, 2), ['grant_other_binding', 'GH-GRANT-012']);
+});
