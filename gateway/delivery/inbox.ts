@@ -62,7 +62,10 @@ export class Inbox {
     }));
     this.#tail = joined.catch(() => undefined);
     try {
-      return await Promise.all((await joined).results);
+      const results = await Promise.all((await joined).results);
+      // The dispatch that they woke leaves before the caller goes on to its answer.
+      await new Promise(setImmediate);
+      return results;
     } catch (error) {
       throw this.#notStored(error);
     }

@@ -89,7 +89,10 @@ export class Queue {
   /** Takes the next turns of up to `most` sessions. */
   async take(tx: Transaction, most: number): Promise<Turn[]> {
     const jobs = await this.#boss.fetch(queueName, { batchSize: most, db: withEnvelopes(tx) });
-    return jobs.map((job) => ({ job: job.id, envelope: (job as { envelope?: Envelope | null }).envelope ?? null }));
+    return jobs.map((job) => ({
+      job: job.id,
+      envelope: (job as { envelope?: Envelope | null }).envelope ?? null,
+    }));
   }
 
   /** Ends turns, so that their sessions go on. */

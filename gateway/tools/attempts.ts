@@ -22,6 +22,8 @@ export interface Attempt {
   tries: number;
   /** Why it does not run yet, once its transaction is committed. */
   waitsFor: WaitsFor | null;
+  /** Its row, where that is written with its end. */
+  unwritten?: object;
 }
 
 /** How an attempt ended. */
@@ -58,27 +60,30 @@ export function startAttempt(
     destinations: string[];
     /** What it may have to wait for; null for a call that stays in the gateway. */
     room: Room | null;
+    /** It ends in the transaction in which it starts. */
+    endsWithin?: boolean;
   },
 ): Attempt {
   const { messageId, sessionKey, tool, digest, decisionId } = presented;
-  const { step, secret, target, destinations, room } = call;
+  const { step, secret, target, destinations, room, endsWithin } = call;
   const id = `att_${uuidv7()}`;
+  const row = { id, grant: presented.grant, decisionId, messageId, sessionKey, step, tool, digest };
   const attempt: Attempt = {
     ...{ id, decisionId, messageId, sessionKey, tool, digest, destinations },
     ...{ lease: null, tries: 1, waitsFor: null },
   };
-  if (room !== null) lockRoom(tx, room);
-  const { account = null, concurrency = null, patienceSeconds = 0 } = room ?? {};
-  tx.gather<{ id: string; waits_for: WaitsFor | null }>(
-    startAttempts,
-    {
-      ...{ id, grant: presented.grant, decisionId, messageId, sessionKey, step, tool, digest },
-      ...{ account, concurrency, patienceSeconds },
-    },
-    (rows) => {
-      attempt.waitsFor = rows.find((row) => row.id === id)?.waits_for ?? null;
-    },
-  );
+  if (endsWithin && room === null) attempt.unwritten = row;
+  else {
+    if (room !== null) lockRoom(tx, room);
+    const { account = null, concurrency = null, patienceSeconds = 0 } = room ?? {};
+    tx.gather<{ id: string; waits_for: WaitsFor | null }>(
+      startAttempts,
+      { ...row, account, concurrency, patienceSeconds },
+      (rows) => {
+        attempt.waitsFor = rows.find((stored) => stored.id === id)?.waits_for ?? null;
+      },
+    );
+  }
   recordReceipts(tx, [{ kind: 'attempt', messageId, decisionId, facts: { attempt: id, tool, digest } }]);
   if (secret !== null) attempt.lease = leases.open(tx, { attemptId: id, messageId, secret, target });
   return attempt;
@@ -134,7 +139,9 @@ export async function finishAttempt(
   ]);
   if (attempt.lease !== null) leases.end(tx, attempt.lease);
   settleFacts(tx, { ...attempt, tokens }, status);
-  tx.gather(finishAttempts, { id: attempt.id, state: status, result: stored, receipt });
+  const end = { id: attempt.id, state: status, result: stored, receipt };
+  if (attempt.unwritten) tx.gather(writeEnded, { ...attempt.unwritten, ...end });
+  else tx.gather(finishAttempts, end);
   return { status, ...stored, receipt, attempt: attempt.id, decision: attempt.decisionId };
 }
 
@@ -149,6 +156,17 @@ const finishAttempts = {
       update attempts a set state = e.state, result = e.result, receipt_id = e.receipt, finished_at = now() from ended e
       where a.id = e.id and a.id = any (array(select id from ended)) and a.state = 'attempting' returning a.id
     ) select 1 / (count(*) = json_array_length($1))::int from finished`,
+};
+
+/** A call that starts and ends in one transaction is written once. */
+const writeEnded = {
+  name: 'write-ended-attempts',
+  text: `insert into attempts (id, grant_id, decision_id, message_id, session_key, step, tool, digest, owner, state, result,
+      receipt_id, finished_at)
+    select id, "grant", "decisionId", "messageId", "sessionKey", step, tool, digest, current_setting('application_name'), state,
+      result, receipt, now()
+    from json_to_recordset($1) as t (id text, "grant" text, "decisionId" text, "messageId" text, "sessionKey" text,
+      step text, tool text, digest text, state text, result jsonb, receipt uuid)`,
 };
 
 /** One call of one message. */

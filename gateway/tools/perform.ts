@@ -96,6 +96,7 @@ export function createPerform(deps: ToolsDeps): Perform {
         target: targetOf(connector, tool, args),
         destinations: destinationsOf(tool, args).map(({ digest }) => digest),
         room: roomOf(tool),
+        endsWithin: connector.commitsAll?.(tool) === true,
       },
     );
   };
