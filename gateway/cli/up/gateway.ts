@@ -4,6 +4,7 @@ import { GatehouseError } from '../../config/index.ts';
 import { repository, type Layout } from './layout.ts';
 import { appendLog } from './logs.ts';
 import type { Ports } from './ports.ts';
+import { nearUrl } from './postgres.ts';
 import { proxySettings } from './proxy.ts';
 import { dockerUsable } from './runner.ts';
 import type { State } from './state.ts';
@@ -31,6 +32,7 @@ export function gatewayEnvironment(
       ([name]) => name.startsWith('GATEHOUSE_') && !/^GATEHOUSE_(UP|TEST)_/.test(name),
     ),
   );
+  const place = { dir: paths.postgres, port: ports.postgres };
   return {
     PATH: user.PATH,
     HOME: user.HOME,
@@ -43,7 +45,7 @@ export function gatewayEnvironment(
     ...(dockerUsable(user) ? { GATEHOUSE_RUNNER_URL: `http://127.0.0.1:${ports.runner}` } : {}),
     ...settings,
     NODE_ENV: 'production',
-    GATEHOUSE_DATABASE_URL: `postgres://gatehouse:${state.postgres.gatehouse}@127.0.0.1:${ports.postgres}/gatehouse`,
+    GATEHOUSE_DATABASE_URL: nearUrl(place, 'gatehouse', state.postgres.gatehouse, 'gatehouse'),
     GATEHOUSE_DATA_DIR: paths.dir,
     GATEHOUSE_PUBLIC_PORT: String(ports.public),
     GATEHOUSE_INTERNAL_PORT: String(ports.internal),

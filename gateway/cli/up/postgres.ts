@@ -38,6 +38,8 @@ export async function preparePostgres(options: PostgresOptions): Promise<Postgre
   if (program.user) await chown(options.dir, program.user.uid, program.user.gid);
   if (existsSync(join(data, 'PG_VERSION'))) await removeStalePid(data);
   else await initialise(program, options, data);
+  const socket = socketFile(options);
+  for (const stale of [socket, `${socket}.lock`]) await rm(stale, { force: true });
   return program;
 }
 
@@ -45,7 +47,7 @@ export async function preparePostgres(options: PostgresOptions): Promise<Postgre
 export function spawnPostgres(program: PostgresProgram, options: PostgresOptions): ChildProcess {
   const settings = {
     listen_addresses: '127.0.0.1',
-    unix_socket_directories: '',
+    unix_socket_directories: hasSocket(options) ? options.dir : '',
     max_connections: '200',
     shared_buffers: '128MB',
     max_wal_size: '2GB',
@@ -65,6 +67,23 @@ export function spawnPostgres(program: PostgresProgram, options: PostgresOptions
       env: { PATH: process.env.PATH, LC_ALL: 'C', TZ: 'UTC' },
     },
   );
+}
+
+type Place = Pick<PostgresOptions, 'dir' | 'port'>;
+
+/** As libpq names it. */
+const socketFile = ({ dir, port }: Place): string => join(dir, `.s.PGSQL.${port}`);
+
+/** Whether the path fits where the smallest of the systems keeps the address of a socket (`sun_path` of macOS: 104 bytes). */
+const hasSocket = (place: Place): boolean => Buffer.byteLength(socketFile(place)) < 104;
+
+/**
+ * A connection URL that takes the server's Unix socket, which answers sooner than loopback; where its path is too long for one,
+ * loopback.
+ */
+export function nearUrl(place: Place, user: string, password: string, database: string): string {
+  const url = `postgres://${user}:${password}@127.0.0.1:${place.port}/${database}`;
+  return hasSocket(place) ? `${url}?host=${encodeURIComponent(place.dir)}` : url;
 }
 
 /** Whether the server takes connections with our password. */
