@@ -44,14 +44,19 @@ export function chargesFor(
   );
 }
 
-/** What one run may use at most, whatever is left of the budgets that it shares with others. */
+/**
+ * What one run may use at most, whatever is left of the budgets that it shares with others: a caller can only lower what models.yaml
+ * says.
+ */
 export const allowanceOf = (file: Pick<ModelsFile, 'budgets'>, wished: Allowance): Allowance =>
-  smallest([standard, ...file.budgets.filter(({ per }) => per === 'run'), wished]);
+  smallest([smallest(file.budgets.filter(({ per }) => per === 'run')), wished]);
 
-/** The least of each: a caller and a second entry can only lower what a run may use. */
+/** The least that is said of each unit, or what holds where nobody says anything. */
 function smallest(allowances: readonly Allowance[]): Allowance {
-  const least = (unit: Exclude<keyof Allowance, 'spend'>): number =>
-    Math.min(...allowances.map((allowance) => allowance[unit] ?? Infinity));
+  const least = (unit: Exclude<keyof Allowance, 'spend'>): number => {
+    const said = allowances.flatMap((allowance) => allowance[unit] ?? []);
+    return said.length === 0 ? standard[unit] : Math.min(...said);
+  };
   const spends = allowances.flatMap(({ spend }) => (spend === undefined ? [] : [spend]));
   const spend = spends.sort((a, b) => micros(a) - micros(b))[0];
   const numbers = {

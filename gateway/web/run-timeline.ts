@@ -87,7 +87,10 @@ function asked(step: WatchedStep): Moment {
       ? 'It is the first choice for this task.'
       : `It is the first that may be asked: ${skipped.join('; ')}.`;
   return {
-    ...begin(step, `Asked ${step.model ?? 'a model'}`),
+    ...begin(
+      step,
+      `Asked ${step.model ?? 'a model'}${step.facts.summary === undefined ? '' : ' to summarise what came before'}`,
+    ),
     status: 'running',
     lines: [why],
     facts: [

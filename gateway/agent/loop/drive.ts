@@ -11,6 +11,7 @@ import { allSteps, write, type Held } from './held.ts';
 import { keptAnswer } from './known.ts';
 import { readOutput } from './output.ts';
 import { achieved } from './achieved.ts';
+import { summarise } from './summary.ts';
 import { viewOf, type View } from './view.ts';
 
 const mostUnanswered = 12;
@@ -130,6 +131,7 @@ async function oneTurn(held: Held, view: View): Promise<Turn> {
   if (view.final) return finish(held, view, view.final);
   if (view.unanswered >= mostUnanswered)
     return ended('failed', 'model_unavailable', 'No model answered.', view);
+  if (await summarise(held, view)) return 'go on';
   const asked = await askModel(held, view);
   if (asked.kind === 'answered') return 'go on';
   if (asked.kind === 'spent') return stopped('budget', asked.text);

@@ -3,7 +3,9 @@ import type { Transaction } from '../../db/index.ts';
 import { digest } from '../../envelope/index.ts';
 import { findAnswer, keepAnswer } from '../journal/index.ts';
 import type { Model } from '../models/index.ts';
+import type { NewStep } from '../types.ts';
 import { nextNumber, write, type Held } from './held.ts';
+import type { Asking } from './paid.ts';
 import type { View } from './view.ts';
 
 /** Somebody who asks again for a draft wants another one. */
@@ -15,15 +17,33 @@ const neverKnown = 'draft';
  * everybody's.
  * @returns null where an answer must not serve again
  */
-function keyOf({ run, fence, offer }: Held, model: Model, dataClass: string): string | null {
-  const { opening, request, principal, sessionKey, task } = run;
+function keyOf(held: Held, model: Model, dataClass: string): string | null {
+  const { run, fence, offer } = held;
+  const { opening, request, task } = run;
   if (offer.tools.length > 0 || task === neverKnown) return null;
+  return keyFor(
+    held,
+    model,
+    dataClass,
+    ['answer', request.bare ? null : run.sessionKey],
+    [...[opening.prompt.digest, opening.system, fence.unmarked(opening.user), request.schema]],
+  );
+}
+
+/** What a summary is found by: its material is its person's in any conversation. @param parts its prompt and its material */
+export const summaryKey = (held: Held, model: Model, dataClass: string, parts: unknown[]): string | null =>
+  keyFor(held, model, dataClass, ['summary', null], parts);
+
+function keyFor(
+  { run: { principal } }: Held,
+  model: Model,
+  dataClass: string,
+  [kind, of]: [kind: string, of: string | null],
+  parts: unknown[],
+): string | null {
   if (principal === null && dataClass !== 'public') return null;
-  const whose = dataClass === 'public' ? [] : [principal, request.bare ? null : sessionKey];
-  return digest([
-    ...['answer', whose, dataClass, model.name, model.model ?? null, model.at.url],
-    ...[opening.prompt.digest, opening.system, fence.unmarked(opening.user), request.schema],
-  ]);
+  const whose = dataClass === 'public' ? [] : [principal, of];
+  return digest([kind, whose, dataClass, model.name, model.model ?? null, model.at.url, ...parts]);
 }
 
 /**
@@ -32,10 +52,24 @@ function keyOf({ run, fence, offer }: Held, model: Model, dataClass: string): st
  * @throws MovedOn
  */
 export async function answerAsBefore(held: Held, model: Model, asking: Asking): Promise<boolean> {
-  const { deps, run, steps, results } = held;
-  if (steps.length + results.length > 0) return false;
-  const { dataClass, digest: prompt } = asking;
-  const key = keyOf(held, model, dataClass);
+  if (held.steps.length + held.results.length > 0) return false;
+  return answerFrom(held, model, asking, keyOf(held, model, asking.dataClass));
+}
+
+/**
+ * Answers a question with what is found by a key.
+ * @param more facts of both its steps
+ * @returns whether anything was
+ * @throws MovedOn
+ */
+export async function answerFrom(
+  held: Held,
+  model: Model,
+  { dataClass, digest: prompt }: Asking,
+  key: string | null,
+  more: NewStep['facts'] = {},
+): Promise<boolean> {
+  const { deps, run } = held;
   const known = key === null ? null : await findAnswer(deps.pool, key);
   if (!known) return false;
   const from = `${known.run}:${known.step}`;
@@ -43,13 +77,14 @@ export async function answerAsBefore(held: Held, model: Model, asking: Asking): 
   const saved = { savedIn: known.tokensIn, savedOut: known.tokensOut, savedCost: known.cost };
   const content = { text: known.text, calls: [] };
   const nothing = { model: model.name, tokensIn: 0, tokensOut: 0, cost: 0 };
+  const facts = { dataClass, cached: from, ...more };
   await write(
     held,
     [
-      { kind: 'prompt', digest: prompt, model: model.name, facts: { dataClass, cached: from } },
+      { kind: 'prompt', digest: prompt, model: model.name, facts },
       {
         ...{ kind: 'answer', digest: digest(content), content, ...nothing },
-        facts: { finish: 'stop', cached: from, ...saved },
+        facts: { finish: 'stop', cached: from, ...saved, ...more },
       },
     ],
     {
@@ -59,18 +94,12 @@ export async function answerAsBefore(held: Held, model: Model, asking: Asking): 
           {
             kind: 'agent.model',
             messageId: run.messageId,
-            facts: { agentRun: run.id, step, model: model.name, dataClass, prompt, cached: from, ...saved },
+            facts: { agentRun: run.id, step, model: model.name, prompt, ...facts, ...saved },
           },
         ]),
     },
   );
   return true;
-}
-
-interface Asking {
-  dataClass: string;
-  /** Of the prompt. */
-  digest: string;
 }
 
 /** @returns keeps that this run answered its question, with its end; null for a run whose answer must not serve again */

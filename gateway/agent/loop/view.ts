@@ -11,9 +11,19 @@ export interface OpenCall extends WantedCall {
   waitsFor: string | null;
 }
 
+/** Turns that a conversation opens with: the system block and what is asked. */
+export const openingTurns = 2;
+
 /** What a journal amounts to. */
 export interface View {
+  /** The whole conversation. */
   turns: Turn[];
+  /** Which of the turns the run's person said while it went on. */
+  personal: ReadonlySet<number>;
+  /** The latest summary, and how many of the turns, the opening's included, it stands for. */
+  summary: { turns: number; text: string } | null;
+  /** How many turns the latest summary was to stand for that was asked for, whatever came of it. */
+  triedTurns: number;
   open: OpenCall[];
   /** The last answer, where nothing came after it that it has to be followed by. */
   final: { text: string; finish: string } | null;
@@ -43,7 +53,10 @@ export function viewOf(opening: Opening, steps: readonly Step[]): View {
   ];
   const alike = new Map<string, number>();
   const called: View['called'] = [];
-  let queued: string[] = [];
+  const personal = new Set<number>();
+  let summary: View['summary'] = null;
+  let triedTurns = 0;
+  let queued: { text: string; own: boolean }[] = [];
   let asked = false;
   let prompt = 0;
   let unanswered = 0;
@@ -55,7 +68,10 @@ export function viewOf(opening: Opening, steps: readonly Step[]): View {
   const signatures = new Map<string, string>();
 
   const flush = (): void => {
-    turns.push(...queued.map((text): Turn => ({ role: 'user', text })));
+    for (const { text, own } of queued) {
+      if (own) personal.add(turns.length);
+      turns.push({ role: 'user', text });
+    }
     if (queued.length > 0) final = null;
     queued = [];
   };
@@ -69,7 +85,10 @@ export function viewOf(opening: Opening, steps: readonly Step[]): View {
 
   for (const { kind, number, content, facts } of steps) {
     const call = typeof facts.call === 'string' ? facts.call : '';
-    if (kind === 'prompt') {
+    if (typeof facts.summary === 'number') {
+      triedTurns = facts.summary;
+      if (facts.kept === true) summary = { turns: facts.summary, text: textOf(content) };
+    } else if (kind === 'prompt') {
       flush();
       asked = true;
       prompt = number;
@@ -86,7 +105,7 @@ export function viewOf(opening: Opening, steps: readonly Step[]): View {
     } else if (kind === 'message') {
       if (facts.by === 'gatehouse') repairs += 1;
       else steered = true;
-      queued.push(textOf(content));
+      queued.push({ text: textOf(content), own: facts.by === 'person' });
       if (!asked && open.length === 0) flush();
     } else if (kind === 'result') {
       results.set(call, textOf(content));
@@ -102,7 +121,10 @@ export function viewOf(opening: Opening, steps: readonly Step[]): View {
     }
   }
   return {
-    turns: [...turns, ...(open.length === 0 ? queued.map((text): Turn => ({ role: 'user', text })) : [])],
+    turns: [...turns, ...(open.length === 0 ? queued.map(({ text }): Turn => ({ role: 'user', text })) : [])],
+    personal,
+    summary,
+    triedTurns,
     open: open.filter(({ id }) => !results.has(id)),
     final: queued.length === 0 ? final : null,
     unanswered,

@@ -77,6 +77,16 @@ export const Allowance = z.strictObject({
 });
 export type Allowance = z.output<typeof Allowance>;
 
+/** How a long conversation is kept short. */
+const HistorySchema = z
+  .strictObject({
+    upTo: count
+      .default(12_000)
+      .describe('tokens of a conversation that are resent; a summary stands in for the older ones of more'),
+    keep: count.default(3000).describe('its newest tokens, which stay as they are'),
+  })
+  .refine(({ upTo, keep }) => keep * 2 <= upTo, { path: ['keep'], error: 'is more than half of upTo' });
+
 const BudgetSchema = Allowance.extend({
   per: z.enum(['run', 'person', 'session', 'day', 'person-day', 'session-day']),
 });
@@ -98,6 +108,7 @@ const ModelsFileSchema = z
     tasks: z
       .partialRecord(z.enum(tasks), z.array(ChoiceSchema).min(1))
       .describe('the models of each task, the first choice first'),
+    history: HistorySchema.prefault({}),
     budgets: z.array(BudgetSchema).max(100).default([]),
   })
   .superRefine((file, context) => {

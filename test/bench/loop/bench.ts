@@ -3,6 +3,7 @@ import { asked, openRun, type House } from '../../unit/agent/house.ts';
 import { runIn, site, type Site } from '../../unit/agent/support.ts';
 import type { Bench } from '../main.ts';
 import { atLeast, atMost, median } from '../report.ts';
+import { bodyOf, longConversation, sameOf } from './long.ts';
 
 const runs = 20;
 const stepsOfOne = 20;
@@ -16,9 +17,9 @@ interface Seen {
 /** Runs a conversation in which the model calls `tool` at each step, with other arguments each time. */
 async function converse(at: Site, house: House, tool: string): Promise<Seen> {
   const seen: Seen = { times: [], bodies: [] };
-  at.model.script = ({ turns, tools }: Asked) => {
+  at.model.script = (question: Asked) => {
     seen.times.push(performance.now());
-    seen.bodies.push(JSON.stringify([tools, turns]).slice(0, -2));
+    seen.bodies.push(bodyOf(question));
     if (seen.times.length > stepsOfOne) return { text: 'Done.' };
     return { calls: [{ name: tool, args: { folder: `f${seen.times.length}` } }] };
   };
@@ -35,9 +36,7 @@ const gaps = ({ times }: Seen): number[] => times.slice(1).map((time, index) => 
 const kept = ({ bodies }: Seen): number[] =>
   bodies.slice(1).map((body, index) => {
     const before = bodies[index] ?? '';
-    let same = 0;
-    while (same < before.length && before[same] === body[same]) same += 1;
-    return same / before.length;
+    return sameOf(before, body) / before.length;
   });
 
 /** How long the model alone takes for such a question: what the loop's own time is over. */
@@ -86,6 +85,9 @@ export const bench: Bench = async (say) => {
     const whole = await measured('files_list');
     const model = await alone(at);
     const ownMs = median(own.flatMap(gaps)) - model;
+    const resent = await longConversation(true);
+    const short = await longConversation(false);
+    say(`loop, long conversations: ${short.tokens} tokens, ${resent.tokens} where all is resent`);
     const shares = [...own, ...whole].flatMap(kept);
     return {
       results: [
@@ -96,10 +98,25 @@ export const bench: Bench = async (say) => {
           value: median(whole.flatMap(gaps)) - model,
           unit: 'ms',
         },
+        { what: 'tokens of a conversation of 160 results of 700 characters', value: short.tokens, unit: '' },
+        { what: 'tokens of it where all is resent', value: resent.tokens, unit: '' },
+        { what: 'summaries in it', value: short.summaries, unit: '' },
       ],
       bars: [
         atMost('ms of the loop over the model’s answer, p50', ownMs, 10),
         atLeast('share of a question that the next one begins with, least', Math.min(...shares), 0.95),
+        atLeast(
+          'share of the bytes of a long conversation that the next question begins with',
+          short.kept / short.bytes,
+          0.95,
+        ),
+        atMost(
+          'tokens of a long conversation over those where all is resent',
+          short.tokens / resent.tokens,
+          0.4,
+        ),
+        atLeast('share of the planted facts that are known at its end', short.known / short.planted, 1),
+        atLeast('share of them where all is resent', resent.known / resent.planted, 1),
       ],
     };
   } finally {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { allowanceOf } from '../../../gateway/agent/budgets.ts';
 import { asked, openRun } from './house.ts';
 import { calls, plainModels, runIn, site } from './support.ts';
 
@@ -73,4 +74,13 @@ test('a question that a model did not take gives back what it took, and one that
   const second = await house.agent.start(run, asked({ step: 'b' }));
   await runIn(house, run, second.id, 'waiting');
   assert.ok((await used()) > 1000);
+});
+
+test('models.yaml says what one run may use, a caller lowers it, and where nobody says anything there is an end all the same', () => {
+  const file = { budgets: [{ per: 'run' as const, steps: 200 }] };
+  assert.equal(allowanceOf(file, {}).steps, 200);
+  assert.equal(allowanceOf(file, { steps: 500 }).steps, 200);
+  assert.equal(allowanceOf(file, { steps: 5 }).steps, 5);
+  assert.equal(allowanceOf({ budgets: [] }, { steps: 500 }).steps, 30);
+  assert.equal(allowanceOf({ budgets: [] }, {}).calls, 50);
 });

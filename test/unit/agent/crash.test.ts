@@ -1,11 +1,8 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { after, before, test } from 'node:test';
 import { until } from '../approvals/support.ts';
 import { asked, openRun, type House } from './house.ts';
-import { calls, runIn, site, type Site } from './support.ts';
+import { calls, dieAt, runIn, site, type Site } from './support.ts';
 
 let at: Site;
 let house: House;
@@ -66,15 +63,9 @@ for (const [point, questions] of points) {
     const before = at.model.asked.length;
     const context = await openRun(house.pool, { text: `Pay 120 EUR to ACME, ${reference}` });
     const { id } = await house.agent.start(context, asked());
-    const child = spawn(
-      process.execPath,
-      [fileURLToPath(new URL('./crashing.ts', import.meta.url)), JSON.stringify(at.ground), point],
-      { stdio: ['ignore', 'ignore', 'inherit'], env: process.env },
-    );
-    const closed = once(child, 'close');
+    const died = dieAt(at.ground, point);
     const voting = setInterval(() => void approveAll().catch(() => undefined), 50);
-    const [, signal] = (await closed) as [number | null, string | null];
-    assert.equal(signal, 'SIGKILL');
+    await died;
     await house.tools.recover();
     const next = house.another();
     next.work();

@@ -156,7 +156,13 @@ test('attack: NUL and halves of characters in arguments are no call, and are pai
   const { id } = await house.agent.start(run, asked());
   await runIn(house, run, id, 'done');
   assert.equal(at.model.asked.length, 2);
-  for (const text of resultsIn(at.model.asked[1] ?? assert.fail())) assert.match(text, /code: args_invalid/);
+  // The loop says so: such arguments reach neither a digest nor the rules, which would say the same of most of them.
+  const told = resultsIn(at.model.asked[1] ?? assert.fail());
+  assert.equal(told.length, 4);
+  for (const text of told)
+    assert.match(text, /code: args_invalid\nreason: The arguments are not a JSON object/);
+  const decided = await house.pool.query('select from decisions where message_id = $1', [run.messageId]);
+  assert.equal(decided.rows.length, 0);
 });
 
 test('attack: keys by their form, and what must never leave, are in no prompt in any spelling', async (context) => {

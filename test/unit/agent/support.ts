@@ -1,7 +1,11 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
+import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import type { AgentDeps, ShownRun } from '../../../gateway/agent/index.ts';
 import type { Logger } from '../../../gateway/config/index.ts';
@@ -90,6 +94,17 @@ export const calls = (...list: [name: string, args: unknown][]): Answer => ({
 /** The text of the last turns that are results of tools. */
 export const resultsIn = ({ turns }: Asked): string[] =>
   turns.slice(turns.findLastIndex(({ role }) => role !== 'tool') + 1).map(({ text }) => text);
+
+/** Lets another gateway work on the runs of this ground until it is killed. @param point see crashing.ts */
+export async function dieAt(ground: Ground, point: string): Promise<void> {
+  const child = spawn(
+    process.execPath,
+    [fileURLToPath(new URL('./crashing.ts', import.meta.url)), JSON.stringify(ground), point],
+    { stdio: ['ignore', 'ignore', 'inherit'], env: process.env },
+  );
+  const [, signal] = (await once(child, 'close')) as [number | null, string | null];
+  assert.equal(signal, 'SIGKILL');
+}
 
 /** Waits until a run is in one of these states. @throws after 10 s */
 export async function runIn(
