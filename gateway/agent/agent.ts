@@ -1,12 +1,13 @@
 import { recordReceipts } from '../audit/index.ts';
 import { GatehouseError } from '../config/index.ts';
 import { transaction, type Transaction } from '../db/index.ts';
+import { attachedIn } from '../delivery/index.ts';
 import { digest, digestOfText, uuidv7 } from '../envelope/index.ts';
 import { taint, type RunContext } from '../policy/index.ts';
 import { notify, readRun, storeRun, type RunRow } from './journal/index.ts';
 import { compileOutput, createWorker } from './loop/index.ts';
 import { createBreakers } from './models/index.ts';
-import { openingOf } from './opening.ts';
+import { attachmentsBlock, openingOf } from './opening.ts';
 import { createFence } from './prompts/index.ts';
 import { readShown, type ShownRun } from './shown.ts';
 import { refusals } from './refusals.ts';
@@ -93,9 +94,10 @@ export function createAgent(deps: AgentDeps): Agent {
         throw refusals.noModelOfTask(request.task, request.modelClass);
       checkSchema(request.schema);
       const id = uuidv7();
-      const opening = await openingOf(deps, id, context, request);
+      const attached = request.bare ? [] : await attachedIn(pool, context);
+      const opening = await openingOf(deps, id, context, request, attached);
       const stored = await transaction(pool, (tx) => {
-        if (bringsInput(context, request)) taint(tx, context.sessionKey);
+        if (attached.length > 0 || bringsInput(context, request)) taint(tx, context.sessionKey);
         return storeRun(tx, context, {
           id,
           digest: digest(JSON.parse(JSON.stringify(request))),
@@ -148,10 +150,12 @@ export function createAgent(deps: AgentDeps): Agent {
         const own = text === null || text === typed;
         const said = storable(own ? typed : text).trim();
         if (said === '') throw refusals.noText();
-        if (!own && 'sessionKey' in by) taint(tx, by.sessionKey);
-        const content = {
-          text: createFence(id).block(own ? 'request' : 'data', own ? 'person' : 'workflow', said),
-        };
+        const attached = 'sessionKey' in by ? await attachedIn(tx, by) : [];
+        const came = attached.filter(({ ofThisMessage }) => ofThisMessage);
+        if ((!own || came.length > 0) && 'sessionKey' in by) taint(tx, by.sessionKey);
+        const fence = createFence(id);
+        const words = fence.block(own ? 'request' : 'data', own ? 'person' : 'workflow', said);
+        const content = { text: [words, ...attachmentsBlock(fence, came)].join('\n\n') };
         await tx.query(
           `with run as (update agent_runs set last_step = last_step + 1 where id = $1 returning last_step)
            insert into agent_steps (run_id, number, kind, digest, content, facts)
