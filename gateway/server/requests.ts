@@ -155,7 +155,11 @@ export const AgentWaitRequest = z.strictObject({
   run,
   executionId: z.string().min(1).max(64),
   nodeId: z.string().min(1).max(64),
-  runs: z.array(z.uuid()).min(1).max(100).describe('runs of the agent that this execution waits for'),
+  requests: z
+    .array(AgentRequest.omit({ run: true }))
+    .min(1)
+    .max(100)
+    .describe('what each run is asked; the same again finds the same runs'),
   resumePath: z.string().min(1).max(2000).describe('path and query of the waiting address, as n8n signed it'),
 });
 export const AgentTextRequest = z

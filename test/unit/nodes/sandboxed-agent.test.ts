@@ -44,9 +44,8 @@ describe('Sandboxed Agent', () => {
   beforeEach(() => {
     gateway.reset();
     started = 0;
-    gateway.on('POST /v1/agent/runs', () => ({ body: agentRun(`run-${++started}`) }));
     gateway.on('POST /v1/agent/waits', ({ body }) => ({
-      body: { runs: (body.runs as string[]).map((id) => agentRun(id)), waitUntil: LATER },
+      body: { runs: (body.requests as unknown[]).map(() => agentRun(`run-${++started}`)), waitUntil: LATER },
     }));
   });
 
@@ -72,14 +71,14 @@ describe('Sandboxed Agent', () => {
   it('starts a run for each item and waits for them all at an address of n8n', async () => {
     const run = await bench().run([item(), item()]);
     assert.equal(new Date(run.waitTill ?? 0).toISOString(), LATER);
-    const steps = gateway.calls.slice(0, 2).map(({ body }) => String(body.step));
+    assert.equal(gateway.calls.length, 1, 'one call, so that nothing is begun without its wait');
+    const { resumePath, requests, ...wait } = gateway.calls[0]?.body ?? {};
+    const steps = (requests as IDataObject[]).map(({ step }) => step);
     assert.match(steps.join(), /:0:0,.*:0:1/);
-    const { resumePath, ...wait } = gateway.calls[2]?.body ?? {};
     assert.deepEqual(wait, {
       run: RUN,
       executionId: EXECUTION_ID,
       nodeId: NODE_ID,
-      runs: ['run-1', 'run-2'],
     });
     assert.match(String(resumePath), new RegExp(`^/webhook-waiting/42/${NODE_ID}`));
   });
@@ -96,7 +95,8 @@ describe('Sandboxed Agent', () => {
       budget: { steps: 3, spend: '0.10' },
       schema: { type: 'object' },
     }).run([item()]);
-    const { run: _run, step: _step, ...asked } = gateway.calls[0]?.body ?? {};
+    const [request] = gateway.calls[0]?.body.requests as IDataObject[];
+    const { step: _step, ...asked } = request ?? {};
     assert.deepEqual(asked, {
       task: 'draft',
       prompt: 'Write reminders',
@@ -157,21 +157,26 @@ describe('Sandboxed Agent', () => {
   });
 
   it('leaves on Not Done what cannot be started, without a wait', async () => {
-    gateway.on('POST /v1/agent/runs', {
-      status: 503,
-      body: { code: 'no_model_configured', detail: 'None.' },
-    });
+    const refused = { code: 'no_model_configured', detail: 'None.', next: null };
+    gateway.on('POST /v1/agent/waits', { body: { runs: [{ refused }], waitUntil: LATER } });
     const [notDone, none] = outputs(await bench({ prompt: 'Tidy up' }).run([item()]));
     assert.deepEqual([none, gateway.calls.length], [[], 1]);
     assert.equal((notDone?.[0]?.blocked as IDataObject).code, 'no_model_configured');
   });
 
-  it('stops a run whose wait the gateway does not take', async () => {
+  it('begins nothing where the gateway does not take the wait', async () => {
     gateway.on('POST /v1/agent/waits', { status: 400, body: { code: 'GH-AGENT-013', detail: 'No.' } });
     const [notDone] = outputs(await bench().run([item()]));
     assert.equal((notDone?.[0]?.blocked as IDataObject).code, 'GH-AGENT-013');
-    assert.match(String(notDone?.[0]?.text), /could not be waited for.*may have gone on/);
-    assert.equal(gateway.calls.at(-1)?.path, '/v1/agent/runs/run-1/stop');
+    assert.deepEqual([notDone?.[0]?.agentRun, gateway.calls.length], [undefined, 1]);
+  });
+
+  it('begins no run for an item of another message, and says so on it', async () => {
+    gateway.on('POST /v1/agent/waits', { body: { runs: [done('run-1')], waitUntil: LATER } });
+    const [notDone, finished] = outputs(await bench().run([item(), { json: { run: { token: `${RUN}x` } } }]));
+    assert.equal((gateway.calls[0]?.body.requests as unknown[]).length, 1);
+    assert.equal((notDone?.[0]?.blocked as IDataObject).code, 'run_mixed');
+    assert.equal(finished?.[0]?.agentRun, 'run-1');
   });
 
   it('says on Not Done that it did not end when n8n ends the wait by itself', async () => {
