@@ -140,7 +140,7 @@ export function createAgent(deps: AgentDeps): Agent {
         if (begun.length > 0) await also(tx, begun);
         return ids;
       });
-      return Promise.all(stored.map((id) => (typeof id === 'string' ? shown(id) : id)));
+      return Promise.all(stored.map(async (id) => (typeof id === 'string' ? shown(id) : id)));
     },
     async text(context, request) {
       const run = await agent.start(context, runOfText(request));

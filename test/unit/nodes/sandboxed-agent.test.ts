@@ -73,7 +73,7 @@ describe('Sandboxed Agent', () => {
     assert.equal(new Date(run.waitTill ?? 0).toISOString(), LATER);
     assert.equal(gateway.calls.length, 1, 'one call, so that nothing is begun without its wait');
     const { resumePath, requests, ...wait } = gateway.calls[0]?.body ?? {};
-    const steps = (requests as IDataObject[]).map(({ step }) => step);
+    const steps = (requests as { step: string }[]).map(({ step }) => step);
     assert.match(steps.join(), /:0:0,.*:0:1/);
     assert.deepEqual(wait, {
       run: RUN,
@@ -189,6 +189,7 @@ describe('Sandboxed Agent', () => {
   const forgeries: [string, (on: Bench, run: IRun) => ReturnType<typeof post>, number][] = [
     ['unsigned', (on, run) => post(on, run, ended([done('run-1')]), { 'webhook-signature': '' }), 401],
     ['of another run', (on, run) => post(on, run, ended([done('run-9')])), 409],
+    ['with an outcome that is none', (on, run) => post(on, run, ended([done('run-1'), 7 as never])), 400],
     ['of another execution', (on, run) => post(on, run, ended([done('run-1')], { executionId: '41' })), 409],
     [
       'of an approval',
@@ -222,6 +223,7 @@ describe('Sandboxed Agent', () => {
     const [, all] = outputs(await text({ operation: 'summarise', instructions: 'Briefly' }).run([item()]));
     assert.deepEqual(all, [{ task: 'summarise', run: { token: RUN }, ...answer }]);
     await text({ operation: 'extract', schema: '{"type":"object"}' }).run([item()]);
+    await text({ operation: 'extract', schema: '{}' }).run([item()]);
     await text({ operation: 'classify', labels: 'invoice, other', modelClass: 'small' }).run([item()]);
     const common = { run: RUN, text: 'Dear all', step: '' };
     assert.deepEqual(
@@ -229,9 +231,25 @@ describe('Sandboxed Agent', () => {
       [
         { ...common, task: 'summarise', instructions: 'Briefly' },
         { ...common, task: 'extract', schema: { type: 'object' } },
+        { ...common, task: 'extract' },
         { ...common, task: 'classify', labels: ['invoice', 'other'], modelClass: 'small' },
       ],
     );
+  });
+
+  it('asks again for an answer that takes longer, by the same step, and not for ever', async () => {
+    const pending = { status: 'failed', reasons: [{ code: 'text_pending', text: 'Later.' }], text: 'Later.' };
+    const late = { status: 'done', output: 'Short.', cached: false, model: 'm', spend: '0', receipt: 'r' };
+    let left = 2;
+    gateway.on('POST /v1/agent/texts', () => ({ body: left-- > 0 ? pending : late }));
+    const [, all] = outputs(await text({ operation: 'summarise' }).run([item()]));
+    assert.equal(all?.[0]?.output, 'Short.');
+    assert.equal(new Set(gateway.calls.map(({ body }) => body.step)).size, 1);
+    gateway.reset();
+    gateway.on('POST /v1/agent/texts', { body: pending });
+    const [notDone] = outputs(await text({ operation: 'summarise' }).run([item()]));
+    assert.equal((notDone?.[0]?.blocked as IDataObject).code, 'text_pending');
+    assert.equal(gateway.calls.length, 6);
   });
 
   it('leaves on Not Done a text that no model may read', async () => {
