@@ -14,10 +14,10 @@ import {
 import { createApprovals, n8nExecutions, waitingProxy } from './approvals/index.ts';
 import { createContinuity, headsFileOf, listReceipts, startSealer } from './audit/index.ts';
 import { callOf, loadCatalogue } from './catalogue/index.ts';
-import { createWeb } from './channels/index.ts';
+import { attachmentBounds, attachmentEndings, createWeb, type OfferedFile } from './channels/index.ts';
 import { reservedFolders, type Logger, type Settings } from './config/index.ts';
 import { migrate, openPool, Signals, transaction, type Pool } from './db/index.ts';
-import { createDelivery, type Delivery } from './delivery/index.ts';
+import { createAttachments, createDelivery, type Delivery } from './delivery/index.ts';
 import { examine } from './doctor/index.ts';
 import { createEgress } from './egress/index.ts';
 import { createPostgresExecutor, createSchedules, dueOf } from './durable/index.ts';
@@ -215,6 +215,7 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
   const prompts = await createPrompts({ policiesDir });
   const egress = createEgress();
   const sandbox = createSandbox({ runnerUrl: settings.runnerUrl, token: await store.get('runner/token') });
+  const attachments = createAttachments(pool, settings);
   const executor = createPostgresExecutor({ boss, log });
   const tools = createTools({
     pool,
@@ -229,6 +230,7 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
       catalogue,
       sandbox,
       results: createKeptResults(pool),
+      attachments,
       renewSecret: (name, value) => rotations.replaced(name, value),
       files,
       egress,
@@ -340,8 +342,11 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
       people,
       signIn,
       terminals,
-      submit: async (principal: string, text: string) => {
-        const message = web.message(principal, people.get(principal)?.display ?? principal, text);
+      attachments: { ...attachmentBounds, endings: attachmentEndings },
+      submit: async (principal: string, text: string, given: readonly OfferedFile[]) => {
+        const display = people.get(principal)?.display ?? principal;
+        const message = web.message(principal, display, text, given);
+        await attachments.makeSure(principal, message.attachments);
         const [outcome] = await delivery.ingest([message]);
         return outcome ?? 'dead';
       },

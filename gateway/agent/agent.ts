@@ -1,12 +1,13 @@
 import { recordReceipts } from '../audit/index.ts';
 import { GatehouseError } from '../config/index.ts';
 import { transaction, type Transaction } from '../db/index.ts';
+import { attachedIn } from '../delivery/index.ts';
 import { digest, digestOfText, uuidv7 } from '../envelope/index.ts';
 import { taint, type RunContext } from '../policy/index.ts';
 import { notify, readRun, storeRun, type RunRow } from './journal/index.ts';
 import { compileOutput, createWorker } from './loop/index.ts';
 import { createBreakers } from './models/index.ts';
-import { openingOf } from './opening.ts';
+import { attachmentsBlock, openingOf } from './opening.ts';
 import { createFence } from './prompts/index.ts';
 import { readShown, type ShownRun } from './shown.ts';
 import { refusals } from './refusals.ts';
@@ -25,6 +26,16 @@ export interface Agent {
    * @throws GatehouseError `no_model_configured`; `GH-AGENT-003` to `-008` for a request that is not usable
    */
   start(context: RunContext, request: AgentRequest): Promise<ShownRun>;
+  /**
+   * Starts runs of one message together, or finds those that were, in the transaction of what follows from them.
+   * @param also what else is stored, with the ids of the runs that there are; it is not called where there are none
+   * @returns for each request its run, or why there is none, as `start` would throw it
+   */
+  startAll(
+    context: RunContext,
+    requests: readonly AgentRequest[],
+    also: (tx: Transaction, ids: string[]) => Promise<void>,
+  ): Promise<(ShownRun | GatehouseError)[]>;
   /**
    * Does a text task: a run of one question, waited for. The same message, step and request is answered once.
    * @throws GatehouseError like `start`
@@ -85,25 +96,51 @@ export function createAgent(deps: AgentDeps): Agent {
   const stop: Agent['stop'] = (by, id) =>
     change(by, id, 'stop', (tx) => stopRun(tx, deps, id, { by: 'person', why: 'It was stopped.' }));
 
+  /** Looks at a request. @returns how its run is stored, and the id that it has then */
+  const prepared = async (
+    context: RunContext,
+    request: AgentRequest,
+  ): Promise<(tx: Transaction) => Promise<string>> => {
+    const able = models.of(request.task);
+    if (models.file() === null) throw refusals.noModel();
+    if (!able.some((model) => request.modelClass === null || model.class === request.modelClass))
+      throw refusals.noModelOfTask(request.task, request.modelClass);
+    checkSchema(request.schema);
+    const id = uuidv7();
+    const attached = request.bare ? [] : await attachedIn(pool, context);
+    const opening = await openingOf(deps, id, context, request, attached);
+    return (tx) => {
+      if (attached.length > 0 || bringsInput(context, request)) taint(tx, context.sessionKey);
+      return storeRun(tx, context, {
+        id,
+        digest: digest(JSON.parse(JSON.stringify(request))),
+        request,
+        opening,
+      });
+    };
+  };
+
   const agent: Agent = {
     async start(context, request) {
-      const able = models.of(request.task);
-      if (models.file() === null) throw refusals.noModel();
-      if (!able.some((model) => request.modelClass === null || model.class === request.modelClass))
-        throw refusals.noModelOfTask(request.task, request.modelClass);
-      checkSchema(request.schema);
-      const id = uuidv7();
-      const opening = await openingOf(deps, id, context, request);
-      const stored = await transaction(pool, (tx) => {
-        if (bringsInput(context, request)) taint(tx, context.sessionKey);
-        return storeRun(tx, context, {
-          id,
-          digest: digest(JSON.parse(JSON.stringify(request))),
-          request,
-          opening,
-        });
+      return shown(await transaction(pool, await prepared(context, request)));
+    },
+    async startAll(context, requests, also) {
+      const ready = await Promise.all(
+        requests.map((request) =>
+          prepared(context, request).catch((error: unknown) => {
+            if (error instanceof GatehouseError && error.status < 500) return error;
+            throw error;
+          }),
+        ),
+      );
+      const stored = await transaction(pool, async (tx) => {
+        const ids: (string | GatehouseError)[] = [];
+        for (const store of ready) ids.push(store instanceof GatehouseError ? store : await store(tx));
+        const begun = ids.filter((id) => typeof id === 'string');
+        if (begun.length > 0) await also(tx, begun);
+        return ids;
       });
-      return shown(stored);
+      return Promise.all(stored.map(async (id) => (typeof id === 'string' ? shown(id) : id)));
     },
     async text(context, request) {
       const run = await agent.start(context, runOfText(request));
@@ -148,10 +185,12 @@ export function createAgent(deps: AgentDeps): Agent {
         const own = text === null || text === typed;
         const said = storable(own ? typed : text).trim();
         if (said === '') throw refusals.noText();
-        if (!own && 'sessionKey' in by) taint(tx, by.sessionKey);
-        const content = {
-          text: createFence(id).block(own ? 'request' : 'data', own ? 'person' : 'workflow', said),
-        };
+        const attached = 'sessionKey' in by ? await attachedIn(tx, by) : [];
+        const came = attached.filter(({ ofThisMessage }) => ofThisMessage);
+        if ((!own || came.length > 0) && 'sessionKey' in by) taint(tx, by.sessionKey);
+        const fence = createFence(id);
+        const words = fence.block(own ? 'request' : 'data', own ? 'person' : 'workflow', said);
+        const content = { text: [words, ...attachmentsBlock(fence, came)].join('\n\n') };
         await tx.query(
           `with run as (update agent_runs set last_step = last_step + 1 where id = $1 returning last_step)
            insert into agent_steps (run_id, number, kind, digest, content, facts)

@@ -1,6 +1,7 @@
 import { GatehouseError } from '../config/index.ts';
+import type { Attached } from '../delivery/index.ts';
 import type { RunContext } from '../policy/index.ts';
-import { createFence, renderPrompt } from './prompts/index.ts';
+import { createFence, renderPrompt, type Fence } from './prompts/index.ts';
 import type { AgentDeps, AgentRequest, Opening } from './types.ts';
 import { shortened, storable } from './text.ts';
 
@@ -10,6 +11,7 @@ const mostCharacters = 200_000;
 /**
  * Makes the beginning of a conversation. The system block is a prompt file's alone; who asks, what they ask and what they gave
  * stand in marked blocks of the user's turn.
+ * @param attached files of this conversation, which are named here, and read only by code in the sandbox
  * @throws GatehouseError `GH-AGENT-004` for a template, `GH-AGENT-006` for a tool that is not there
  */
 export async function openingOf(
@@ -17,6 +19,7 @@ export async function openingOf(
   id: string,
   context: RunContext,
   request: AgentRequest,
+  attached: readonly Attached[],
 ): Promise<Opening> {
   const { task, template, schema } = request;
   const prompt = deps.prompts.get(template ?? task);
@@ -28,7 +31,7 @@ export async function openingOf(
   const tools = await toolsFor(deps, context, request);
   const system = renderPrompt(prompt, { task, tools, structured: schema !== null });
   const { name, version, digest } = prompt;
-  return { system, user: userTurn(id, context, request), prompt: { name, version, digest }, tools };
+  return { system, user: userTurn(id, context, request, attached), prompt: { name, version, digest }, tools };
 }
 
 async function toolsFor(
@@ -43,7 +46,27 @@ async function toolsFor(
   return able.filter((name) => wanted.includes(name));
 }
 
-function userTurn(id: string, context: RunContext, { prompt, input, bare }: AgentRequest): string {
+/** Names files that came with messages, with what `code.run` needs to read them. Their names are anybody's words. */
+export function attachmentsBlock(fence: Fence, attached: readonly Attached[]): string[] {
+  if (attached.length === 0) return [];
+  const lines = attached.map(({ id, name, mime, bytes, ofThisMessage }) =>
+    JSON.stringify({
+      attachment: id,
+      name,
+      mime,
+      bytes,
+      with: ofThisMessage ? 'this message' : 'an earlier one',
+    }),
+  );
+  return [fence.block('data', 'attachments', storable(lines.join('\n')))];
+}
+
+function userTurn(
+  id: string,
+  context: RunContext,
+  { prompt, input, bare }: AgentRequest,
+  attached: readonly Attached[],
+): string {
   const fence = createFence(id);
   const { actor, channel } = context;
   const facts = `${actor.display}, known as ${actor.standing}, asks from ${channel.kind} (${channel.visibility}).`;
@@ -51,6 +74,7 @@ function userTurn(id: string, context: RunContext, { prompt, input, bare }: Agen
     ...(bare ? [] : [fence.block('facts', 'gatehouse', storable(facts))]),
     ...(prompt === null ? [] : [fence.block('instructions', 'workflow', storable(prompt))]),
     ...(bare || context.text === '' ? [] : [fence.block('request', 'person', storable(context.text))]),
+    ...(bare ? [] : attachmentsBlock(fence, attached)),
     ...Object.entries(input).map(([source, text]) =>
       fence.block('data', `input:${source}`, storable(shortened(text, mostCharacters))),
     ),

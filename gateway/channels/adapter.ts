@@ -17,10 +17,14 @@ export type Route = Record<string, string | null>;
 /** A file that came with a message. The adapter names it; it does not fetch it. */
 export interface InboundAttachment {
   id: string;
+  /** As its sender called it, where the channel vouches that it is a plain name. */
+  name?: string;
   mime: string;
   bytes: number;
   sha256: string | null;
   ref: string | null;
+  /** The bytes, where they came with the message. They are stored beside the envelope, and never in it. */
+  content?: Uint8Array;
 }
 
 /** A verified message in the common shape. Whoever stores it adds principal, session and trust of the sender. */

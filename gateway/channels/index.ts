@@ -12,4 +12,11 @@ export { parseJson } from './json.ts';
 export { channelSecrets } from './secrets.ts';
 export { createSlack, type SlackOptions } from './slack/index.ts';
 export { createTelegram, type TelegramOptions } from './telegram/index.ts';
-export { createWeb, type WebChannel } from './web/index.ts';
+export {
+  attachmentBounds,
+  attachmentEndings,
+  attachmentsTooLarge,
+  createWeb,
+  type OfferedFile,
+  type WebChannel,
+} from './web/index.ts';

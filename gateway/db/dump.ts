@@ -2,6 +2,9 @@ import { tableNames } from './migrate.ts';
 import type { Queryable } from './pool.ts';
 
 const rowsAtOnce = 500;
+/** A row of these may have megabytes. */
+const rowsOfFiles = 8;
+const atOnce = (table: string): number => (table === 'attachments' ? rowsOfFiles : rowsAtOnce);
 
 /** @returns the migrations that a database has had, in their order */
 export async function migrationsOf(db: Queryable): Promise<string[]> {
@@ -22,7 +25,7 @@ export async function dumpTables(
   for (const table of await tablesToLoad(tx)) {
     await tx.query(`declare dump no scroll cursor for select row_to_json(t)::text as row from "${table}" t`);
     for (;;) {
-      const { rows } = await tx.query<{ row: string }>(`fetch ${rowsAtOnce} from dump`);
+      const { rows } = await tx.query<{ row: string }>(`fetch ${atOnce(table)} from dump`);
       if (rows.length === 0) break;
       for (const { row } of rows) await take(table, row);
     }
@@ -52,11 +55,12 @@ export async function tablesToLoad(db: Queryable): Promise<string[]> {
  * @param rows as `dumpTables` gave them
  */
 export async function loadTable(tx: Queryable, table: string, rows: readonly string[]): Promise<void> {
-  for (let from = 0; from < rows.length; from += rowsAtOnce) {
+  const step = atOnce(table);
+  for (let from = 0; from < rows.length; from += step) {
     await tx.query(
       `insert into "${table}" overriding system value
        select * from json_populate_recordset(null::"${table}", $1::json)`,
-      [`[${rows.slice(from, from + rowsAtOnce).join(',')}]`],
+      [`[${rows.slice(from, from + step).join(',')}]`],
     );
   }
   const { rows: counters } = await tx.query<{ name: string; counter: string }>(

@@ -1,7 +1,8 @@
 import type { DatabaseError, QueryConfig } from 'pg';
 import { recordReceipts } from '../audit/index.ts';
-import type { Outgoing, Route } from '../channels/index.ts';
+import type { InboundAttachment, Outgoing, Route } from '../channels/index.ts';
 import { transaction, type Pool, type Transaction } from '../db/index.ts';
+import { storeAttachments } from './attachments.ts';
 import { post, type Parcel } from './outbox.ts';
 import type { Queue } from './queue.ts';
 import type { Ingested } from './types.ts';
@@ -23,6 +24,8 @@ export interface Entry {
   facts: Record<string, string | null>;
   job: { startAfter: Date | undefined } | null;
   says: Outgoing | null;
+  /** What came with it; kept where the text is. */
+  attachments: readonly InboundAttachment[];
 }
 
 /**
@@ -73,6 +76,10 @@ async function attestAndQueue(tx: Transaction, queue: Queue, stored: readonly En
     job === null ? [] : [{ message: id, session, startAfter: job.startAfter }],
   );
   if (turns.length > 0) await queue.append(tx, turns);
+  storeAttachments(
+    tx,
+    stored.filter(({ envelope, state }) => envelope !== null && state !== 'refused'),
+  );
   await post(tx, stored.flatMap(parcelsOf));
 }
 

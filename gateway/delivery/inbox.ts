@@ -106,6 +106,7 @@ export class Inbox {
       facts: { channel, event: 'unusable', evidence, problem: 'GH-DELIVERY-002', field: unusable.field },
       job: null,
       says: unusable.route ? texts.unusable(unusable.field) : null,
+      attachments: [],
     };
     try {
       await this.#withinBounds(entry, { channel, account, sender: unusable.sender });
@@ -152,6 +153,7 @@ export class Inbox {
       facts: { channel: kind, event: message.event, session, principal: person?.principal ?? null, evidence },
       job: null,
       says: null,
+      attachments: message.attachments,
     };
     if ('field' in made) {
       entry.says = texts.unusable(made.field);

@@ -1,3 +1,4 @@
+export { attachedIn, createAttachments, type Attached, type Attachments } from './attachments.ts';
 export { createDelivery } from './delivery.ts';
 export { Loop, settledWithin } from './loop.ts';
 export type {

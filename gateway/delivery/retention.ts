@@ -47,6 +47,9 @@ export async function sweepRetention(
      and received_at < now() - $1 * interval '1 hour'`,
     [settings.textRetentionHours],
   );
+  await pool.query(
+    `delete from attachments a using messages m where m.id = a.message_id and m.envelope is null`,
+  );
   const bodies = await pool.query(
     `update outbox set body = null where body is not null and state <> 'queued'
      and created_at < now() - $1 * interval '1 hour'`,

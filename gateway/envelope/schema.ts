@@ -79,6 +79,9 @@ export const EnvelopeSchema = z.strictObject({
       .array(
         z.strictObject({
           id: text(256),
+          name: text(256)
+            .optional()
+            .describe('as its sender called it, where the channel vouches for a plain name'),
           mime: text(128),
           bytes: z.number().int().min(0),
           sha256: sha256.nullable(),

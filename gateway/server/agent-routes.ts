@@ -20,7 +20,7 @@ export function agentRoutes({
   delivery,
 }: {
   agent: Agent;
-  waits: Pick<Waits, 'register'>;
+  waits: Pick<Waits, 'begin'>;
   delivery: Pick<Delivery, 'authenticateRun'>;
 }): Route[] {
   const steering = (verb: 'pause' | 'resume' | 'stop', summary: string): Route =>
@@ -74,13 +74,15 @@ export function agentRoutes({
     route({
       method: 'post',
       path: '/v1/agent/waits',
-      summary: 'Have an execution of n8n wait until runs of the agent have ended',
+      summary:
+        'Start runs of the agent, or find them, and have an execution of n8n wait until they have ended',
       scope: 'run',
       body: AgentWaitRequest,
       answer: AgentWaitAnswer,
       async handle({ body }) {
-        const { run, ...wait } = body;
-        return waits.register(await delivery.authenticateRun(run), wait);
+        const { run, requests, ...place } = body;
+        const begun = await waits.begin(await delivery.authenticateRun(run), place, requests);
+        return { ...begun, runs: begun.runs.map(orRefused) };
       },
     }),
     route({
@@ -95,6 +97,11 @@ export function agentRoutes({
     }),
   ];
 }
+
+const orRefused = <T>(run: T | GatehouseError) =>
+  run instanceof GatehouseError
+    ? { refused: { code: run.code, detail: run.message, next: run.next ?? null } }
+    : run;
 
 function idOf(request: Request): string {
   const id = String(request.params.id);

@@ -63,8 +63,13 @@ export const AgentRunAnswer = z.strictObject({
   steps: z.array(z.looseObject({ number: z.number(), kind: z.string(), at: time })),
   receipts: z.array(z.string()).describe('ids of the receipts of what it did'),
 });
+const AgentRunRefused = z.strictObject({
+  refused: z.strictObject({ code: z.string(), detail: z.string(), next: z.string().nullable() }),
+});
 export const AgentWaitAnswer = z.strictObject({
-  runs: z.array(AgentRunAnswer),
+  runs: z
+    .array(z.union([AgentRunAnswer, AgentRunRefused]))
+    .describe('one a request, in their order: its run, or why there is none'),
   waitUntil: time.describe('n8n ends the wait by itself then; the gateway ends it when the runs have ended'),
 });
 /** What `POST /v1/agent/texts` answers. */

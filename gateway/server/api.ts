@@ -40,7 +40,7 @@ export interface ApiParts {
   delivery: Delivery;
   tools: Tools;
   agent: Agent;
-  waits: Pick<Waits, 'register'>;
+  waits: Pick<Waits, 'begin'>;
 }
 
 /** Every route of the internal API. */

@@ -100,11 +100,12 @@ export const CodeRequest = z.strictObject({
         path: z.string().min(1).max(100),
         text: z.string().max(350_000).optional(),
         base64: z.string().max(350_000).optional(),
+        attachment: z.string().min(1).max(64).optional(),
       }),
     )
     .max(16)
     .optional()
-    .describe('files of the work folder, each with its text or its base64'),
+    .describe('files of the work folder, each with its text, its base64 or the id of an attachment'),
   artefacts: z.array(z.string().min(1).max(100)).max(16).optional().describe('paths of files that come back'),
   egress: z
     .array(
@@ -154,7 +155,11 @@ export const AgentWaitRequest = z.strictObject({
   run,
   executionId: z.string().min(1).max(64),
   nodeId: z.string().min(1).max(64),
-  runs: z.array(z.uuid()).min(1).max(100).describe('runs of the agent that this execution waits for'),
+  requests: z
+    .array(AgentRequest.omit({ run: true }))
+    .min(1)
+    .max(100)
+    .describe('what each run is asked; the same again finds the same runs'),
   resumePath: z.string().min(1).max(2000).describe('path and query of the waiting address, as n8n signed it'),
 });
 export const AgentTextRequest = z

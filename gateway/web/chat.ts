@@ -4,8 +4,9 @@ import type { SubmitOutcome, WebDeps } from './deps.ts';
 import { loadHistory, type Entry } from './history.ts';
 import { Live } from './live.ts';
 import { fragment, page } from './render.ts';
-import { originCheck } from './security.ts';
-import { field, parseForm, signedIn, signedInForm, stillSignedIn } from './session.ts';
+import { checkCsrf, originCheck } from './security.ts';
+import { field, parseForm, signedIn, stillSignedIn } from './session.ts';
+import { readUpload } from './upload.ts';
 
 const maxText = 20_000;
 
@@ -24,7 +25,7 @@ export function chatRoutes(deps: WebDeps): { router: Router; stop(): void } {
     '/',
     signedIn(deps, async (viewer, _request, response) => {
       const entries = await loadHistory(deps.pool, viewer.principal);
-      chatPage(response, entries, live.remember(viewer.principal, entries), {});
+      chatPage(deps, response, entries, live.remember(viewer.principal, entries), {});
     }),
   );
 
@@ -46,7 +47,9 @@ export function chatRoutes(deps: WebDeps): { router: Router; stop(): void } {
     '/messages',
     originCheck(deps.publicUrl),
     parseForm,
-    signedInForm(deps, async (viewer, request, response) => {
+    signedIn(deps, async (viewer, request, response) => {
+      const files = await readUpload(request, response, deps.attachments.bytes);
+      checkCsrf(request, viewer.csrf);
       // Browsers send line breaks of a form as CRLF (HTML standard); people typed one character.
       const text = field(request, 'text').replaceAll('\r\n', '\n').trim();
       const scripted = request.get('hx-request') === 'true';
@@ -63,7 +66,7 @@ export function chatRoutes(deps: WebDeps): { router: Router; stop(): void } {
           `The message has ${text.length} characters; ${maxText} is the most that can be sent at once.`,
           'Shorten it, or send it in parts.',
         );
-        refuseOutcome(await deps.submit(viewer.principal, text));
+        refuseOutcome(await deps.submit(viewer.principal, text, files));
       } catch (error) {
         const problem = toProblem(error);
         if (problem.status >= 500) throw error;
@@ -72,7 +75,8 @@ export function chatRoutes(deps: WebDeps): { router: Router; stop(): void } {
         if (scripted) response.type('html').send(fragment('problem', { problem }));
         else {
           const entries = await loadHistory(deps.pool, viewer.principal);
-          chatPage(response, entries, live.remember(viewer.principal, entries), { problem, draft: text });
+          const pageId = live.remember(viewer.principal, entries);
+          chatPage(deps, response, entries, pageId, { problem, draft: text });
         }
         return;
       }
@@ -92,6 +96,7 @@ export function chatRoutes(deps: WebDeps): { router: Router; stop(): void } {
 }
 
 function chatPage(
+  { attachments }: Pick<WebDeps, 'attachments'>,
   response: Parameters<typeof page>[0],
   entries: Entry[],
   pageId: string,
@@ -105,6 +110,7 @@ function chatPage(
     problem: null,
     draft: '',
     maxText,
+    attachments,
     ...extra,
   });
 }

@@ -1,5 +1,6 @@
 import type { Agent, Watch } from '../agent/index.ts';
 import type { ApprovalReport, Inbox, InboxWish, ReportRow } from '../approvals/index.ts';
+import type { OfferedFile } from '../channels/index.ts';
 import type { Logger, Problem } from '../config/index.ts';
 import type { Pool } from '../db/index.ts';
 import type { Diagnosis } from '../doctor/index.ts';
@@ -233,8 +234,13 @@ export interface WebDeps {
   people: { get(principal: string): WebPerson | null | undefined };
   signIn: WebSignIn;
   terminals: Terminals;
-  /** Hands a typed message to delivery as `principal`; resolves once it is stored. */
-  submit(principal: string, text: string): Promise<SubmitOutcome>;
+  /** What a message may bring beside its text; `endings` of names, each with its dot. */
+  attachments: { files: number; bytes: number; endings: readonly string[] };
+  /**
+   * Hands a typed message to delivery as `principal`; resolves once it is stored.
+   * @throws GatehouseError for files that are not taken
+   */
+  submit(principal: string, text: string, files: readonly OfferedFile[]): Promise<SubmitOutcome>;
   approvals: WebApprovals;
   runs: WebRuns;
   identities: WebIdentities;

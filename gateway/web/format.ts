@@ -52,6 +52,14 @@ export function statusOf(status: Status): { word: string; icon: IconName; tone: 
   return statuses[status];
 }
 
+/** A size for people: `81 byte`, `1.2 MB`. */
+export function bytes(count: number, locale = 'en'): string {
+  const [unit, size] =
+    count < 1024 ? ['byte', 1] : count < 1024 ** 2 ? ['kilobyte', 1024] : ['megabyte', 1024 ** 2];
+  const options = { style: 'unit', unit, unitDisplay: unit === 'byte' ? 'long' : 'short' } as const;
+  return new Intl.NumberFormat(locale, { ...options, maximumFractionDigits: 1 }).format(count / size);
+}
+
 /**
  * An amount for people: grouped, with the digits of its currency, exact (the decimal string is never a float).
  * @param text `"5000"`; @param currency ISO 4217

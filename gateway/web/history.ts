@@ -17,6 +17,8 @@ export interface Entry {
   id: string;
   at: Date;
   text: string | null;
+  /** Files that came with it. */
+  files: readonly { name: string; bytes: number }[];
   asked: boolean;
   status: Status;
   reply: Reply | null;
@@ -27,6 +29,7 @@ interface Row {
   at: Date;
   asked: boolean;
   text: string | null;
+  files: Entry['files'] | null;
   state: string | null;
   body: (Partial<Pick<Reply, 'text' | 'facts' | 'links'>> & { link?: Reply['link']; tone?: string }) | null;
   replied_at: Date | null;
@@ -39,7 +42,8 @@ interface Row {
 export async function loadHistory(pool: Pool, principal: string, limit = 50): Promise<Entry[]> {
   const { rows } = await pool.query<Row>(
     `with asked as (
-       select id, received_at, state, envelope #>> '{data,content,text}' as text
+       select id, received_at, state, envelope #>> '{data,content,text}' as text,
+         envelope #> '{data,attachments}' as files
        from messages
        where channel = 'web' and principal = $1 and event in ('created', 'command', 'edited')
        order by seq desc limit $2
@@ -52,7 +56,7 @@ export async function loadHistory(pool: Pool, principal: string, limit = 50): Pr
        from told order by key, seq desc
      )
      select coalesce(asked.id, latest.key) as key, coalesce(asked.received_at, latest.first_at) as at,
-            asked.id is not null as asked, asked.text, asked.state, latest.body, latest.replied_at
+            asked.id is not null as asked, asked.text, asked.files, asked.state, latest.body, latest.replied_at
      from asked full join latest on latest.key = asked.id
      where asked.id is not null
         or not exists (select 1 from messages m where m.id = latest.key and m.principal = $1)
@@ -68,6 +72,7 @@ function entryOf(row: Row): Entry {
     id: `e-${createHash('sha256').update(row.key).digest('hex').slice(0, 16)}`,
     at: row.at,
     text: row.text,
+    files: row.files ?? [],
     asked: row.asked,
     status: statusOfRow(row),
     reply:

@@ -6,8 +6,8 @@ import type {
   IWebhookResponseData,
 } from 'n8n-workflow';
 import type { AgentRun } from '../shared/contract';
-import { callGateway, PATIENT_PAUSES } from '../shared/gateway';
-import { mapItems, stepOf, toToolOutputs, type Leaving } from '../shared/items';
+import { callGateway, type Answer } from '../shared/gateway';
+import { stepOf, toToolOutputs, type Leaving } from '../shared/items';
 import { isObject, objectOf, runOf, textOf } from '../shared/parameters';
 import { blockedJson, refusalOfError, type Refusal } from '../shared/refusal';
 import { readSigned, waitingItems, type Refused } from '../shared/wait';
@@ -23,27 +23,39 @@ const unfinished: Refusal = {
   next: 'Look at it in the gateway, or stop it there.',
 };
 
+const otherRun: Refusal = {
+  code: 'run_mixed',
+  text: 'This item belongs to another message than the first one, so its run was not begun.',
+  next: 'Give this node the items of one message at a time.',
+};
+
+const unreadable: Refusal = { code: 'unexpected_answer', text: 'The gateway did not take the wait.' };
+
+/** What came of the request of an item: its run, or why there is none. */
+type Begun = AgentRun | { refused: { code: string; detail: string; next: string | null } };
+
+/** An item that has a request, and the item as it leaves where it has none. */
+type Asked = { run: string; request: IDataObject } | { leaves: IDataObject };
+
 /** Starts a run for each item and puts the execution to wait for them, unless all have ended already. */
 export async function runAgents(context: IExecuteFunctions): Promise<INodeExecutionData[][]> {
   const items = context.getInputData();
-  const started = await mapItems(items, (_item, index) => startRun(context, index));
-  const ids = started.flatMap(({ agentRun }) => (typeof agentRun === 'string' ? [agentRun] : []));
-  const waits = ids.length === 0 ? null : await registerWait(context, ids);
-  if (waits === null || 'refusal' in waits || waits.runs.every(({ finishedAt }) => finishedAt !== null)) {
-    const fault = waits !== null && 'refusal' in waits ? blockedJson(waits.refusal) : {};
-    const runs = waits !== null && 'runs' in waits ? waits.runs : [];
+  const asked = items.map((_item, index) => askedBy(context, index));
+  const runs: AgentRun[] = [];
+  const { waiting, waitUntil } = await begin(context, asked, runs);
+  if (waitUntil === null || runs.every(({ finishedAt }) => finishedAt !== null)) {
     return toToolOutputs(
       context,
-      started.map((json) => leaveBy({ ...json, ...fault }, runs)),
+      waiting.map((json) => leaveBy(json, runs)),
       2,
     );
   }
   // Replaced in place: n8n emits these items on the first output when the wait ends by itself.
   items.forEach((item, index) => {
-    item.json = started[index] ?? {};
+    item.json = waiting[index] ?? {};
     delete item.binary;
   });
-  await context.putExecutionToWait(new Date(waits.waitUntil));
+  await context.putExecutionToWait(waitUntil);
   return [items];
 }
 
@@ -66,22 +78,62 @@ export async function resumeAgents(context: IWebhookFunctions): Promise<IWebhook
   };
 }
 
-/** Starts the run of an item. @returns the item as it waits: it says already that nothing came of it */
-async function startRun(context: IExecuteFunctions, index: number): Promise<IDataObject> {
+/** Reads what an item asks. */
+function askedBy(context: IExecuteFunctions, index: number): Asked {
   try {
     const run = runOf(context, index);
-    const started = await callGateway<AgentRun>(context, 'POST', '/v1/agent/runs', {
-      run,
-      step: stepOf(context, index),
-      ...requestOf(context, index),
-    });
-    if (!started.ok) return { run: { token: run }, ...blockedJson(started.refusal) };
-    const { id, state } = started.value;
-    return { run: { token: run }, agentRun: id, state, ...blockedJson(unfinished) };
+    return { run, request: { step: stepOf(context, index), ...requestOf(context, index) } };
   } catch (error) {
-    return blockedJson(refusalOfError(error));
+    return { leaves: blockedJson(refusalOfError(error)) };
   }
 }
+
+/**
+ * Has the gateway start all runs and register the wait for them, in one call: a repeated one finds the same. One wait serves one
+ * message, so that items of another run are not begun.
+ * @param runs takes the runs that there are
+ * @returns the items as they wait, which say already that nothing came of them; and until when, null where nothing was begun
+ */
+async function begin(
+  context: IExecuteFunctions,
+  asked: readonly Asked[],
+  runs: AgentRun[],
+): Promise<{ waiting: IDataObject[]; waitUntil: Date | null }> {
+  const run = asked.flatMap((item) => ('run' in item ? item.run : []))[0];
+  const requests = asked.flatMap((item) => ('run' in item && item.run === run ? [item.request] : []));
+  if (run === undefined)
+    return { waiting: asked.map((item) => ('leaves' in item ? item.leaves : {})), waitUntil: null };
+  const answer = await register(context, run, requests);
+  const waitUntil = answer.ok ? new Date(answer.value.waitUntil) : null;
+  const begun = answer.ok ? [...answer.value.runs] : [];
+  const waiting = asked.map((item) => {
+    if ('leaves' in item) return item.leaves;
+    const json: IDataObject = { run: { token: item.run } };
+    if (item.run !== run) return { ...json, ...blockedJson(otherRun) };
+    if (!answer.ok) return { ...json, ...blockedJson(answer.refusal) };
+    const one = begun.shift();
+    if (!one || isRefused(one)) return { ...json, ...blockedJson(one ? toRefusal(one.refused) : unreadable) };
+    runs.push(one);
+    return { ...json, agentRun: one.id, state: one.state, ...blockedJson(unfinished) };
+  });
+  return { waiting, waitUntil };
+}
+
+const isRefused = (one: Begun): one is Exclude<Begun, AgentRun> => isObject(one.refused);
+
+const toRefusal = ({
+  code,
+  detail,
+  next,
+}: {
+  code: string;
+  detail: string;
+  next: string | null;
+}): Refusal => ({
+  code,
+  text: detail,
+  ...(next === null ? {} : { next }),
+});
 
 /** What the run is asked, of the fields that are filled. */
 function requestOf(context: IExecuteFunctions, index: number): IDataObject {
@@ -105,36 +157,23 @@ function requestOf(context: IExecuteFunctions, index: number): IDataObject {
   };
 }
 
-async function registerWait(
+async function register(
   context: IExecuteFunctions,
-  runs: string[],
-): Promise<{ runs: AgentRun[]; waitUntil: string } | { refusal: Refusal }> {
+  run: string,
+  requests: IDataObject[],
+): Promise<Answer<{ runs: Begun[]; waitUntil: string }>> {
   // n8n signs addresses of one node only for its own kind of operation; this one holds the execution's token.
   const url = new URL(String(context.evaluateExpression('{{ $execution.resumeUrl }}', 0)));
-  const answer = await callGateway<{ runs: AgentRun[]; waitUntil: string }>(
-    context,
-    'POST',
-    '/v1/agent/waits',
-    {
-      run: runOf(context, 0),
-      executionId: context.getExecutionId(),
-      nodeId: context.getNode().id,
-      runs,
-      resumePath: `${url.pathname}/${context.getNode().id}${url.search}`,
-    },
-    PATIENT_PAUSES,
-  );
-  if (answer.ok && Array.isArray(answer.value.runs) && !Number.isNaN(Date.parse(answer.value.waitUntil)))
-    return answer.value;
-  // Nobody would hear of their end.
-  const run = runOf(context, 0);
-  for (const id of runs) await callGateway(context, 'POST', `/v1/agent/runs/${id}/stop`, { run });
-  if (!answer.ok) {
-    const text =
-      'The agent was begun and could not be waited for. It was told to stop, and may have gone on.';
-    return { refusal: { ...answer.refusal, text, next: 'Look at its run on the page /runs.' } };
-  }
-  return { refusal: { code: 'unexpected_answer', text: 'The gateway did not take the wait.' } };
+  const answer = await callGateway<{ runs: Begun[]; waitUntil: string }>(context, 'POST', '/v1/agent/waits', {
+    run,
+    executionId: context.getExecutionId(),
+    nodeId: context.getNode().id,
+    requests,
+    resumePath: `${url.pathname}/${context.getNode().id}${url.search}`,
+  });
+  const usable =
+    answer.ok && Array.isArray(answer.value.runs) && !Number.isNaN(Date.parse(answer.value.waitUntil));
+  return answer.ok && !usable ? { ok: false, refusal: unreadable } : answer;
 }
 
 /** Sends an item to the output of how its run ended, with what it came to and what it cost. */

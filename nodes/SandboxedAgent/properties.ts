@@ -82,8 +82,16 @@ export const properties: INodeProperties[] = [
     name: 'schema',
     type: 'json',
     default: '{}',
-    description: 'JSON Schema of the answer. With an empty one, an agent answers in words.',
-    displayOptions: { show: { operation: ['extract', 'runAgent'] } },
+    description: 'JSON Schema of the answer. With an empty one, the agent answers in words.',
+    displayOptions: { show: { operation: ['runAgent'] } },
+  },
+  {
+    displayName: 'Output Schema',
+    name: 'schema',
+    type: 'json',
+    default: '{}',
+    description: 'JSON Schema of the data to read out. With an empty one, it is any JSON object.',
+    displayOptions: { show: { operation: ['extract'] } },
   },
   {
     displayName: 'Model Class',

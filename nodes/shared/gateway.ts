@@ -28,13 +28,9 @@ interface FullResponse {
  */
 const PAUSES = { POST: [300, 1000, 3000, 8000], GET: [300, 1000] };
 
-/** For a call without which something that was begun goes on unseen: also while the gateway starts several times. */
-export const PATIENT_PAUSES = [...PAUSES.POST, 8000, 8000, 8000, 8000];
-
 /**
  * Calls the gateway's API with the Gatehouse credential, which also knows its address.
  * @param path path below the gateway's base URL, for example `/v1/decisions`
- * @param pauses before each further attempt, ms
  * @returns the answer's JSON, or a refusal for an unreachable gateway, an error answer or an unreadable one
  */
 export async function callGateway<T>(
@@ -42,14 +38,13 @@ export async function callGateway<T>(
   method: 'GET' | 'POST',
   path: string,
   body?: IDataObject,
-  pauses: readonly number[] = PAUSES[method],
 ): Promise<Answer<T>> {
   if (!context.getNode().credentials?.[CREDENTIAL]) {
     return refuse('credential_missing', 'This node has no Gatehouse credential.', 'Choose one in the node.');
   }
   for (let attempt = 0; ; attempt++) {
     const response = await send(context, { method, url: path, body });
-    const pause = pauses[attempt];
+    const pause = PAUSES[method][attempt];
     if (pause !== undefined && isOutage(response)) await sleep(pause);
     else return read(response, method === 'GET' ? '.' : ', so nothing was done.');
   }

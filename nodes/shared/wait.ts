@@ -45,9 +45,13 @@ export async function readSigned(
   }
   const gate = isObject(message.gate) ? message.gate : {};
   if (gate.nodeId !== context.getNode().id || String(gate.executionId) !== context.getExecutionId()) {
-    return { status: 409, why: 'The outcome is for another gate.' };
+    return { status: 409, why: 'The outcome is for another execution or node.' };
   }
-  return { items: message.items.filter(isObject) };
+  // One that was left out would be an end that never comes.
+  const items = message.items.filter(isObject);
+  if (items.length < message.items.length)
+    return { status: 400, why: 'An outcome in the body is not readable.' };
+  return { items };
 }
 
 /** The items as `execute` left them when the wait began. */

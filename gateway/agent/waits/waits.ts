@@ -5,7 +5,7 @@ import { Loop } from '../../delivery/index.ts';
 import { readRun, runsSignal } from '../journal/index.ts';
 import { stopRun } from '../stop.ts';
 import { deliverDue } from './due.ts';
-import { closeWait, storeWait } from './store.ts';
+import { anyUnfinished, closeWait, storeWait } from './store.ts';
 import type { Waits, WaitsDeps, WaitsTiming } from './types.ts';
 
 const usual: WaitsTiming = {
@@ -21,7 +21,7 @@ const longestWaitMs = 7 * 24 * 3_600_000;
 const settlingSeconds = 5;
 
 export function createWaits(deps: WaitsDeps): Waits {
-  const { pool, signals, agent, delivery, log } = deps;
+  const { signals, agent, delivery, log } = deps;
   const timing = { ...usual, ...deps.timing };
   let lookedAt = 0;
   const loop = new Loop(
@@ -38,20 +38,18 @@ export function createWaits(deps: WaitsDeps): Waits {
   let unlisten = (): void => undefined;
 
   return {
-    async register(context, wait) {
-      if (!queryOfWait(wait.resumePath, wait, deps.settings.n8nUrl))
+    async begin(context, place, requests) {
+      if (!queryOfWait(place.resumePath, place, deps.settings.n8nUrl))
         throw new GatehouseError('GH-AGENT-013', 'The address is not that of this waiting node.', {
           field: 'resumePath',
           next: 'Send path and query of the address that n8n signed for this execution and node.',
         });
-      const runs = await Promise.all(wait.runs.map((id) => agent.show(context, id)));
-      if (runs.some(({ finishedAt }) => finishedAt === null)) {
-        await transaction(pool, async (tx) => {
-          await storeWait(tx, context, wait);
-          await delivery.runWaiting(tx, context.runId, wait.executionId);
-        });
-        loop.wake();
-      }
+      const runs = await agent.startAll(context, requests, async (tx, ids) => {
+        if (!(await anyUnfinished(tx, ids))) return;
+        await storeWait(tx, context, { ...place, runs: ids });
+        await delivery.runWaiting(tx, context.runId, place.executionId);
+      });
+      loop.wake();
       return { runs, waitUntil: new Date(deps.clock().getTime() + longestWaitMs).toISOString() };
     },
     start() {

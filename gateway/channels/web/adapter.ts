@@ -1,14 +1,16 @@
 import { parseCommand, uuidv7 } from '../../envelope/index.ts';
 import type { ChannelAdapter, InboundMessage } from '../adapter.ts';
 import { unauthenticated } from '../failures.ts';
+import { takeAttachments, type OfferedFile } from './attachments.ts';
 
 /** The web channel: people signed in on our own pages. */
 export interface WebChannel extends ChannelAdapter {
   /**
    * A message of a signed-in person. Whoever calls this has checked the session.
    * @param principal of the session; nothing of the request itself can name another
+   * @throws GatehouseError like `takeAttachments` for files that are not taken
    */
-  message(principal: string, display: string, text: string): InboundMessage;
+  message(principal: string, display: string, text: string, files?: readonly OfferedFile[]): InboundMessage;
 }
 
 /**
@@ -21,8 +23,9 @@ export function createWeb(options: { clock?: () => Date } = {}): WebChannel {
     kind: 'web',
     account: () => 'local',
 
-    message(principal, display, text) {
+    message(principal, display, text, files = []) {
       const command = parseCommand(text);
+      const attachments = takeAttachments(files);
       const nativeId = uuidv7();
       return {
         event: command ? 'command' : 'created',
@@ -31,10 +34,14 @@ export function createWeb(options: { clock?: () => Date } = {}): WebChannel {
         sender: { nativeId: principal, display, isBot: false },
         ingress: 'session',
         content: { text, mentions: [], command, action: null, reaction: null },
-        attachments: [],
+        attachments,
         time: clock().toISOString(),
         route: { principal },
-        raw: JSON.stringify({ principal, text }),
+        raw: JSON.stringify({
+          principal,
+          text,
+          files: attachments.map(({ name, sha256 }) => ({ name, sha256 })),
+        }),
       };
     },
 

@@ -1,41 +1,66 @@
 import { GatehouseError } from '../../config/index.ts';
+import type { Attachments } from '../../delivery/index.ts';
 import type { RunRequest, Sandbox } from '../../sandbox/index.ts';
-import { unwanted, type Connector } from '../types.ts';
+import { unwanted, type Connector, type Outcome } from '../types.ts';
 import { egressOf, secretOf } from './code-egress.ts';
 
 interface GivenFile {
   path: string;
   text?: string;
   base64?: string;
+  /** Id of a file that came with a message of this conversation. */
+  attachment?: string;
 }
 
 type Args = Pick<RunRequest, 'language' | 'code' | 'artefacts'> & { files?: GivenFile[] };
 
-/** The bytes of a file; null where it is not said by exactly one of text and base64. */
-function contentOf({ path, text, base64 }: GivenFile): { path: string; content: Buffer } | null {
-  if ((text === undefined) === (base64 === undefined)) return null;
-  if (text !== undefined) return { path, content: Buffer.from(text) };
+/** The bytes of a file, or why there are none. */
+function contentOf(file: GivenFile, attached: Attached): Buffer | Outcome {
+  const { text, base64, attachment } = file;
+  if ([text, base64, attachment].filter((said) => said !== undefined).length !== 1)
+    return refused('args_invalid', 'A file needs exactly one of its text, its base64 and an attachment.');
+  if (text !== undefined) return Buffer.from(text);
+  if (attachment !== undefined) return attached.get(attachment) ?? refused('attachment_unknown', unknown);
   const content = Buffer.from(base64 ?? '', 'base64');
-  return content.toString('base64') === base64 ? { path, content } : null;
+  return content.toString('base64') === base64 ? content : refused('args_invalid', 'A file is no base64.');
 }
 
+type Attached = ReadonlyMap<string, Buffer>;
+
+const unknown =
+  'No file of this id came with a message of this person in this conversation, or it was deleted with its message. Ask them to attach it again.';
+
+const refused = (code: string, text: string): Outcome => ({
+  status: 'failed',
+  result: null,
+  reasons: [{ code, text }],
+});
+
 /** Runs a snippet in the sandbox and nowhere else; without one, the call fails as `sandbox_unavailable`. */
-export function createCodeConnector(sandbox: Sandbox): Connector {
+export function createCodeConnector({
+  sandbox,
+  attachments,
+}: {
+  sandbox: Sandbox;
+  attachments: Pick<Attachments, 'read'>;
+}): Connector {
   return {
     ends: true,
     secretFor: (tool, args) => secretOf(tool, args)?.name,
-    async run({ tool, args, signal, secret }) {
+    async run({ tool, args, caller, signal, secret }) {
       const { connector } = tool;
       if (connector.kind !== 'code')
         throw new GatehouseError('GH-TOOLS-001', 'The tool has another connector.');
       // The catalogue's schema was checked before the decision; the runner checks paths and sizes again.
       const { language, code, artefacts, files = [] } = args as Args;
-      const contents = files.map(contentOf);
-      if (contents.some((file) => file === null)) {
-        const text = 'A file needs either its text or its base64.';
-        return { status: 'failed', result: null, reasons: [{ code: 'args_invalid', text }] };
+      const asked = files.flatMap(({ attachment }) => attachment ?? []);
+      const attached = asked.length === 0 ? new Map() : await attachments.read(caller.messageId, asked);
+      const given: { path: string; content: Buffer }[] = [];
+      for (const file of files) {
+        const content = contentOf(file, attached);
+        if (!Buffer.isBuffer(content)) return content;
+        given.push({ path: file.path, content });
       }
-      const given = contents.filter((file) => file !== null);
       const egress = egressOf(tool, args, secret);
       const result = await sandbox.run(
         {

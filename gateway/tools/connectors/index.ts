@@ -1,5 +1,5 @@
 import type { Catalogue } from '../../catalogue/index.ts';
-import type { Delivery } from '../../delivery/index.ts';
+import type { Attachments, Delivery } from '../../delivery/index.ts';
 import { createEgress, type EgressClient } from '../../egress/index.ts';
 import type { Sandbox } from '../../sandbox/index.ts';
 import type { KeptResults } from '../large-results.ts';
@@ -21,6 +21,7 @@ const noFolder: FileFolders = { filesDir: undefined, reserved: [] };
  * One connector for each kind that the catalogue knows.
  * @param deps.renewSecret stores the next value of a secret that its vendor replaced while it was used
  * @param deps.results what earlier calls returned
+ * @param deps.attachments the files that came with messages
  * @param deps.egress the way out; one of its own when left out
  * @param deps.files where the files tools may work; without it they have no folder
  */
@@ -30,6 +31,7 @@ export function createConnectors(deps: {
   catalogue: Catalogue;
   sandbox: Sandbox;
   results: KeptResults;
+  attachments: Pick<Attachments, 'read'>;
   renewSecret(name: string, value: string): Promise<unknown>;
   egress?: EgressClient;
   files?: FileFolders;
@@ -44,7 +46,7 @@ export function createConnectors(deps: {
       client,
       renew: async (name, value) => void (await deps.renewSecret(name, value)),
     }),
-    code: createCodeConnector(deps.sandbox),
+    code: createCodeConnector(deps),
     files: createFilesConnector(files),
     smtp: createMailConnector(files),
     chat: createChatConnector(deps.delivery),

@@ -53,10 +53,12 @@ if (compose && text) {
     event.preventDefault();
     if (text.value.trim() !== '') compose.requestSubmit();
   });
+  const showFiles = attachments();
   compose.addEventListener('htmx:afterRequest', (event) => {
     if (event.target === compose && event.detail.successful) {
       compose.reset();
       grow();
+      showFiles();
     }
     text.focus();
   });
@@ -72,6 +74,29 @@ if (compose && text) {
   });
   toEnd();
   if (matchMedia('(pointer: fine)').matches) text.focus({ preventScroll: true });
+}
+
+/** Says which files are chosen, and lets go of them again. @returns how to say it anew */
+function attachments() {
+  const input = document.getElementById('files');
+  const chosen = document.getElementById('chosen');
+  const most = { files: Number(input.dataset.files), bytes: Number(input.dataset.bytes) };
+  const show = () => {
+    const files = [...input.files];
+    const size = files.reduce((sum, file) => sum + file.size, 0);
+    const tooMuch = files.length > most.files || size > most.bytes;
+    input.setCustomValidity(tooMuch ? document.getElementById('bounds').textContent : '');
+    chosen.hidden = files.length === 0;
+    chosen.querySelector('p').textContent = files.map(({ name }) => name).join(', ');
+    if (tooMuch) input.reportValidity();
+  };
+  input.addEventListener('change', show);
+  chosen.querySelector('button').addEventListener('click', () => {
+    input.value = '';
+    show();
+    input.focus();
+  });
+  return show;
 }
 
 document.addEventListener('htmx:oobAfterSwap', () => localise(document));

@@ -11,6 +11,7 @@ import { createApprovals, type Approvals } from '../../../gateway/approvals/inde
 import { loadCatalogue } from '../../../gateway/catalogue/index.ts';
 import { createLogger, type Logger } from '../../../gateway/config/index.ts';
 import { openPool, Signals, type Pool } from '../../../gateway/db/index.ts';
+import { createAttachments } from '../../../gateway/delivery/index.ts';
 import { createEgress } from '../../../gateway/egress/index.ts';
 import { uuidv7 } from '../../../gateway/envelope/index.ts';
 import { createPolicy, openEpoch, type RunContext } from '../../../gateway/policy/index.ts';
@@ -105,6 +106,7 @@ export async function openHouse(
     connectors: createConnectors({
       catalogue,
       results: createKeptResults(pool),
+      attachments: createAttachments(pool, { textRetentionHours: 720 }),
       renewSecret: (name, value) => store.set(name, value),
       delivery: {
         answer: (_tx, { body }) => {

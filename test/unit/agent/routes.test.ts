@@ -17,7 +17,7 @@ async function api(context: TestContext) {
   const contexts = new Map<string, RunContext>();
   const routes = agentRoutes({
     agent: house.agent,
-    waits: { register: () => Promise.reject(new Error('nobody waits here')) },
+    waits: { begin: () => Promise.reject(new Error('nobody waits here')) },
     delivery: {
       authenticateRun(token) {
         const known = contexts.get(token);

@@ -48,19 +48,24 @@ async function waiting(context: TestContext) {
   return { at, house, n8n, seen, n8nSays, waits };
 }
 
-const waitFor = (runs: string[], executionId = '7') => ({
+const place = (executionId = '7') => ({
   executionId,
   nodeId: 'node-1',
-  runs,
   resumePath: `/webhook-waiting/${executionId}/node-1?signature=of-n8n`,
 });
+
+/** Starts a run, or finds it, and waits for it. @returns its id */
+async function begun(waits: Waits, own: RunContext, executionId?: string): Promise<string> {
+  const { runs } = await waits.begin(own, place(executionId), [asked()]);
+  const [run] = runs;
+  assert.ok(run && 'id' in run);
+  return run.id;
+}
 
 /** Starts a run and has an execution wait for it, as the node does. */
 async function started(house: House, waits: Waits): Promise<{ own: RunContext; id: string }> {
   const own = await openRun(house.pool, { text: 'Pay 120 EUR to ACME, invoice-42' });
-  const { id } = await house.agent.start(own, asked());
-  await waits.register(own, waitFor([id]));
-  return { own, id };
+  return { own, id: await begun(waits, own) };
 }
 
 /** @throws after 5 s */
@@ -113,8 +118,9 @@ test('runs that ended before the wait are answered at once', async (context) => 
   const own = await openRun(house.pool);
   const { id } = await house.agent.start(own, asked());
   await runIn(house, own, id, 'done');
-  const { runs } = await waits.register(own, waitFor([id]));
-  assert.equal(runs[0]?.result?.text, 'Quick.');
+  const { runs } = await waits.begin(own, place(), [asked()]);
+  assert.ok(runs[0] && 'id' in runs[0]);
+  assert.deepEqual([runs[0].id, runs[0].result?.text], [id, 'Quick.']);
   assert.deepEqual([seen.waiting, n8n.calls], [[], []]);
 });
 
@@ -146,9 +152,7 @@ test('an execution that n8n lost starts over and finds the same run', async (con
   assert.equal((await house.agent.show(own, id)).state, 'queued');
   n8nSays.state = 'waiting';
   at.model.script = says({ text: 'Once.' });
-  const again = await house.agent.start(own, asked());
-  assert.equal(again.id, id);
-  await waits.register(own, waitFor([id], '8'));
+  assert.equal(await begun(waits, own, '8'), id);
   house.agent.work();
   await until(() => seen.resumed.length === 1);
   assert.equal(n8n.calls[0]?.url, '/webhook-waiting/8/node-1?signature=of-n8n');
@@ -169,7 +173,6 @@ test('an end that cannot be delivered is told in the conversation', async (conte
 test('a wait takes no address but its own, and no run of somebody else', async (context) => {
   const { house, waits } = await waiting(context);
   const own = await openRun(house.pool);
-  const { id } = await house.agent.start(own, asked());
   for (const resumePath of [
     '/webhook-waiting/8/node-1?signature=s',
     '/webhook-waiting/7/node-1',
@@ -177,6 +180,34 @@ test('a wait takes no address but its own, and no run of somebody else', async (
     'https://evil.example.com/webhook-waiting/7/node-1?signature=s',
     '//evil.example.com/webhook-waiting/7/node-1?signature=s',
   ])
-    await assert.rejects(waits.register(own, { ...waitFor([id]), resumePath }), { code: 'GH-AGENT-013' });
-  await assert.rejects(waits.register(await openRun(house.pool), waitFor([id])), { code: 'GH-AGENT-010' });
+    await assert.rejects(waits.begin(own, { ...place(), resumePath }, [asked()]), { code: 'GH-AGENT-013' });
+  const { rows: none } = await house.pool.query('select from agent_runs where message_id = $1', [
+    own.messageId,
+  ]);
+  assert.deepEqual(none, [], 'nothing is begun that nobody waits for');
+
+  // The wait of somebody else's message is not taken over, and nothing is begun at its place.
+  await begun(waits, own);
+  const thief = await openRun(house.pool);
+  await assert.rejects(begun(waits, thief), { code: 'GH-AGENT-013' });
+  const { rows } = await house.pool.query(
+    `select w.message_id = $1 as own, (select count(*)::int from agent_runs where message_id = $2) as stolen from agent_waits w`,
+    [own.messageId, thief.messageId],
+  );
+  assert.deepEqual(rows, [{ own: true, stolen: 0 }]);
+});
+
+test('a repeated request finds the same runs and the same wait, and one that cannot be is told beside them', async (context) => {
+  const { house, waits } = await waiting(context);
+  const own = await openRun(house.pool);
+  const ask = () => waits.begin(own, place(), [asked(), asked({ step: 'agent:0:1', template: 'none' })]);
+  // A call under way when its gateway is killed is repeated by the node.
+  const [first, second] = [await ask(), await ask()];
+  const shown = ({ runs }: typeof first) => runs.map((run) => ('id' in run ? run.id : run.code));
+  assert.deepEqual(shown(first), shown(second));
+  assert.equal(shown(first)[1], 'GH-AGENT-004');
+  const { rows } = await house.pool.query(
+    'select agent_runs as runs from agent_waits where delivered_at is null',
+  );
+  assert.deepEqual(rows, [{ runs: [shown(first)[0]] }]);
 });

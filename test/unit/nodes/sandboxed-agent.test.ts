@@ -44,9 +44,8 @@ describe('Sandboxed Agent', () => {
   beforeEach(() => {
     gateway.reset();
     started = 0;
-    gateway.on('POST /v1/agent/runs', () => ({ body: agentRun(`run-${++started}`) }));
     gateway.on('POST /v1/agent/waits', ({ body }) => ({
-      body: { runs: (body.runs as string[]).map((id) => agentRun(id)), waitUntil: LATER },
+      body: { runs: (body.requests as unknown[]).map(() => agentRun(`run-${++started}`)), waitUntil: LATER },
     }));
   });
 
@@ -72,14 +71,14 @@ describe('Sandboxed Agent', () => {
   it('starts a run for each item and waits for them all at an address of n8n', async () => {
     const run = await bench().run([item(), item()]);
     assert.equal(new Date(run.waitTill ?? 0).toISOString(), LATER);
-    const steps = gateway.calls.slice(0, 2).map(({ body }) => String(body.step));
+    assert.equal(gateway.calls.length, 1, 'one call, so that nothing is begun without its wait');
+    const { resumePath, requests, ...wait } = gateway.calls[0]?.body ?? {};
+    const steps = (requests as { step: string }[]).map(({ step }) => step);
     assert.match(steps.join(), /:0:0,.*:0:1/);
-    const { resumePath, ...wait } = gateway.calls[2]?.body ?? {};
     assert.deepEqual(wait, {
       run: RUN,
       executionId: EXECUTION_ID,
       nodeId: NODE_ID,
-      runs: ['run-1', 'run-2'],
     });
     assert.match(String(resumePath), new RegExp(`^/webhook-waiting/42/${NODE_ID}`));
   });
@@ -96,7 +95,8 @@ describe('Sandboxed Agent', () => {
       budget: { steps: 3, spend: '0.10' },
       schema: { type: 'object' },
     }).run([item()]);
-    const { run: _run, step: _step, ...asked } = gateway.calls[0]?.body ?? {};
+    const [request] = gateway.calls[0]?.body.requests as IDataObject[];
+    const { step: _step, ...asked } = request ?? {};
     assert.deepEqual(asked, {
       task: 'draft',
       prompt: 'Write reminders',
@@ -157,21 +157,26 @@ describe('Sandboxed Agent', () => {
   });
 
   it('leaves on Not Done what cannot be started, without a wait', async () => {
-    gateway.on('POST /v1/agent/runs', {
-      status: 503,
-      body: { code: 'no_model_configured', detail: 'None.' },
-    });
+    const refused = { code: 'no_model_configured', detail: 'None.', next: null };
+    gateway.on('POST /v1/agent/waits', { body: { runs: [{ refused }], waitUntil: LATER } });
     const [notDone, none] = outputs(await bench({ prompt: 'Tidy up' }).run([item()]));
     assert.deepEqual([none, gateway.calls.length], [[], 1]);
     assert.equal((notDone?.[0]?.blocked as IDataObject).code, 'no_model_configured');
   });
 
-  it('stops a run whose wait the gateway does not take', async () => {
+  it('begins nothing where the gateway does not take the wait', async () => {
     gateway.on('POST /v1/agent/waits', { status: 400, body: { code: 'GH-AGENT-013', detail: 'No.' } });
     const [notDone] = outputs(await bench().run([item()]));
     assert.equal((notDone?.[0]?.blocked as IDataObject).code, 'GH-AGENT-013');
-    assert.match(String(notDone?.[0]?.text), /could not be waited for.*may have gone on/);
-    assert.equal(gateway.calls.at(-1)?.path, '/v1/agent/runs/run-1/stop');
+    assert.deepEqual([notDone?.[0]?.agentRun, gateway.calls.length], [undefined, 1]);
+  });
+
+  it('begins no run for an item of another message, and says so on it', async () => {
+    gateway.on('POST /v1/agent/waits', { body: { runs: [done('run-1')], waitUntil: LATER } });
+    const [notDone, finished] = outputs(await bench().run([item(), { json: { run: { token: `${RUN}x` } } }]));
+    assert.equal((gateway.calls[0]?.body.requests as unknown[]).length, 1);
+    assert.equal((notDone?.[0]?.blocked as IDataObject).code, 'run_mixed');
+    assert.equal(finished?.[0]?.agentRun, 'run-1');
   });
 
   it('says on Not Done that it did not end when n8n ends the wait by itself', async () => {
@@ -184,6 +189,7 @@ describe('Sandboxed Agent', () => {
   const forgeries: [string, (on: Bench, run: IRun) => ReturnType<typeof post>, number][] = [
     ['unsigned', (on, run) => post(on, run, ended([done('run-1')]), { 'webhook-signature': '' }), 401],
     ['of another run', (on, run) => post(on, run, ended([done('run-9')])), 409],
+    ['with an outcome that is none', (on, run) => post(on, run, ended([done('run-1'), 7 as never])), 400],
     ['of another execution', (on, run) => post(on, run, ended([done('run-1')], { executionId: '41' })), 409],
     [
       'of an approval',
@@ -217,6 +223,7 @@ describe('Sandboxed Agent', () => {
     const [, all] = outputs(await text({ operation: 'summarise', instructions: 'Briefly' }).run([item()]));
     assert.deepEqual(all, [{ task: 'summarise', run: { token: RUN }, ...answer }]);
     await text({ operation: 'extract', schema: '{"type":"object"}' }).run([item()]);
+    await text({ operation: 'extract', schema: '{}' }).run([item()]);
     await text({ operation: 'classify', labels: 'invoice, other', modelClass: 'small' }).run([item()]);
     const common = { run: RUN, text: 'Dear all', step: '' };
     assert.deepEqual(
@@ -224,9 +231,25 @@ describe('Sandboxed Agent', () => {
       [
         { ...common, task: 'summarise', instructions: 'Briefly' },
         { ...common, task: 'extract', schema: { type: 'object' } },
+        { ...common, task: 'extract' },
         { ...common, task: 'classify', labels: ['invoice', 'other'], modelClass: 'small' },
       ],
     );
+  });
+
+  it('asks again for an answer that takes longer, by the same step, and not for ever', async () => {
+    const pending = { status: 'failed', reasons: [{ code: 'text_pending', text: 'Later.' }], text: 'Later.' };
+    const late = { status: 'done', output: 'Short.', cached: false, model: 'm', spend: '0', receipt: 'r' };
+    let left = 2;
+    gateway.on('POST /v1/agent/texts', () => ({ body: left-- > 0 ? pending : late }));
+    const [, all] = outputs(await text({ operation: 'summarise' }).run([item()]));
+    assert.equal(all?.[0]?.output, 'Short.');
+    assert.equal(new Set(gateway.calls.map(({ body }) => body.step)).size, 1);
+    gateway.reset();
+    gateway.on('POST /v1/agent/texts', { body: pending });
+    const [notDone] = outputs(await text({ operation: 'summarise' }).run([item()]));
+    assert.equal((notDone?.[0]?.blocked as IDataObject).code, 'text_pending');
+    assert.equal(gateway.calls.length, 6);
   });
 
   it('leaves on Not Done a text that no model may read', async () => {

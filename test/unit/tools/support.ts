@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { loadCatalogue, type Catalogue } from '../../../gateway/catalogue/index.ts';
 import { createLogger } from '../../../gateway/config/index.ts';
+import { createAttachments } from '../../../gateway/delivery/index.ts';
 import {
   createPolicy,
   openEpoch,
@@ -79,6 +80,7 @@ export async function bench(
   const connectors = createConnectors({
     catalogue,
     results: createKeptResults(db.pool),
+    attachments: createAttachments(db.pool, { textRetentionHours: 720 }),
     renewSecret: (name, value) => store.set(name, value),
     delivery: {
       answer(_tx, answer) {

@@ -90,6 +90,71 @@ describe('the chat page', () => {
     assert.match(part.text, /^<div class="problem" role="alert">/);
   });
 
+  describe('with files', () => {
+    /** Sends the form as a browser does, which also names the field of files where none is chosen. */
+    const upload = async (
+      fields: Record<string, string>,
+      files: File[],
+      headers: Record<string, string>,
+    ): Promise<{ status: number; text: string }> => {
+      const body = new FormData();
+      for (const [name, value] of Object.entries(fields)) body.append(name, value);
+      for (const file of files) body.append('files', file);
+      const answer = await fetch(`${web.base}/messages`, {
+        ...{ method: 'POST', redirect: 'manual', body },
+        headers: { origin: web.base, accept: 'text/html', ...headers },
+      });
+      return { status: answer.status, text: await answer.text() };
+    };
+    const csv = new File(['ä,b\r\n'], 'März 1.csv', { type: 'text/html' });
+
+    it('takes them byte for byte, by their names, and shows them under the message', async () => {
+      const { cookie, csrf } = web.signInAs('requester');
+      assert.equal((await upload({ csrf, text: 'read it' }, [csv], { cookie })).status, 303);
+      assert.deepEqual(web.state.files, [{ name: 'März 1.csv', content: Buffer.from('ä,b\r\n') }]);
+      assert.match((await get('/', { cookie })).text, /März 1\.csv<\/span> <span class="muted">6 bytes/);
+    });
+
+    it('takes a message where no file was chosen', async () => {
+      const { cookie, csrf } = web.signInAs('requester');
+      const none = new File([], '', { type: 'application/octet-stream' });
+      assert.equal((await upload({ csrf, text: 'alone' }, [none], { cookie })).status, 303);
+      assert.deepEqual(web.state.files, []);
+    });
+
+    it('refuses what a message may not bring, says why, and keeps what was typed', async () => {
+      const { cookie, csrf } = web.signInAs('requester');
+      const script = new File(['<script>'], 'a.html');
+      const page = await upload({ csrf, text: 'draft-of-mine' }, [script], { cookie });
+      assert.equal(page.status, 400);
+      assert.match(page.text, /GH-CHANNEL-014[^]*draft-of-mine<\/textarea>/);
+      const large = new File([Buffer.alloc(5_000_000, 'a')], 'a.csv');
+      const part = await upload({ csrf, text: 'x' }, [large], { cookie, 'hx-request': 'true' });
+      assert.equal(part.status, 413);
+      assert.match(part.text, /^<div class="problem" role="alert">[^]*4 MB[^]*GH-CHANNEL-011/);
+      assert.deepEqual(web.state.submitted, []);
+    });
+
+    it('takes none without the form’s token, from another site, of nobody, or of a broken form', async () => {
+      const { cookie, csrf } = web.signInAs('requester');
+      const fields = { csrf, text: 'x' };
+      assert.equal((await upload({ text: 'x' }, [csv], { cookie })).status, 403);
+      assert.equal((await upload(fields, [csv], { cookie, origin: 'https://evil.example.com' })).status, 403);
+      assert.equal((await upload(fields, [csv], {})).status, 401);
+      const broken = await fetch(`${web.base}/messages`, {
+        method: 'POST',
+        headers: {
+          ...{ origin: web.base, accept: 'text/html', cookie },
+          'content-type': 'multipart/form-data; boundary=x',
+        },
+        body: '--x\r\nno form',
+      });
+      assert.equal(broken.status, 400);
+      assert.match(await broken.text(), /GH-WEB-080/);
+      assert.deepEqual(web.state.submitted, []);
+    });
+  });
+
   it('says that nothing was stored, and when to come back, while the database is away', async () => {
     const { cookie, csrf } = web.signInAs('requester');
     web.state.outcome = new GatehouseError('GH-DELIVERY-001', 'The message could not be stored.', {

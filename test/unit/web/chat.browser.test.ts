@@ -11,6 +11,44 @@ describe('the chat page in a browser', { skip }, () => {
   });
   after(() => pages?.stop());
 
+  it('attaches files with the keyboard, lets go of them, and says at once where they are too many', async () => {
+    const { context, page, problems } = await pages.open('requester');
+    const input = page.getByLabel('Attach files');
+    const file = (name: string): { name: string; mimeType: string; buffer: Buffer } => ({
+      ...{ name, mimeType: 'text/csv', buffer: Buffer.from('a,b') },
+    });
+    await page.getByLabel('Message').focus();
+    await page.keyboard.press('Tab');
+    const chooser = page.waitForEvent('filechooser');
+    await page.keyboard.press('Enter');
+    await (await chooser).setFiles([file('one.csv'), file('two.csv')]);
+    await page.getByText('one.csv, two.csv').waitFor();
+    const remove = page.getByRole('button', { name: 'Remove' });
+    await remove.press('Enter');
+    assert.equal(await remove.isVisible(), false);
+    const before = pages.web.state.submitted.length;
+    await page.getByLabel('Message').fill('nine');
+    await input.setInputFiles(Array.from({ length: 9 }, (_, index) => file(`${index}.csv`)));
+    await page.getByLabel('Message').press('Enter');
+    assert.equal(
+      await page.evaluate("document.getElementById('files').validationMessage"),
+      'Up to 8 files, together 4 MB.',
+    );
+    assert.equal(pages.web.state.submitted.length, before);
+    await input.setInputFiles([file('three.csv')]);
+    await page.getByLabel('Message').fill('one');
+    await page.getByLabel('Message').press('Enter');
+    await page.locator('.attached').getByText('three.csv').waitFor();
+    assert.deepEqual(
+      pages.web.state.files.map(({ name }) => name),
+      ['three.csv'],
+    );
+    assert.equal(await remove.isVisible(), false, 'nothing is left for the next message');
+    await pages.web.pool.query('delete from messages');
+    assert.deepEqual(problems, []);
+    await context.close();
+  });
+
   it('sends with Enter, breaks the line with Shift+Enter, and follows the request live in one card', async () => {
     const { context, page, problems } = await pages.open('requester');
     await page.getByText('Nothing asked yet').waitFor();

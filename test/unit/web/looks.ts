@@ -20,6 +20,15 @@ export async function fillForLooks(web: WebStandIn): Promise<void> {
       { label: 'Receipt', value: receipt },
     ],
   });
+  const files = [
+    { name: 'invoices-2026-10.csv', bytes: 81_920 },
+    {
+      name: 'a-name-that-is-as-long-as-a-work-folder-takes-it-and-goes-on-over-the-end-of-a-line-on-a-phone.pdf',
+      bytes: 1_400_000,
+    },
+  ];
+  const attached = await web.addMessage('requester', 'Find the overdue invoices in these', 'done', files);
+  await web.addReply('requester', attached, { text: 'ACME is overdue.', tone: 'answered' });
   await say('/export-all', 'done', {
     text: 'Exporting all customers is not allowed here. Ask for one customer by number instead.',
     tone: 'refused',

@@ -10,6 +10,13 @@ import { createWatch } from '../../../gateway/agent/index.ts';
 import type { Card } from '../../../gateway/approvals/index.ts';
 import { GatehouseError, toProblem } from '../../../gateway/config/index.ts';
 import { Signals } from '../../../gateway/db/index.ts';
+import {
+  attachmentBounds,
+  attachmentEndings,
+  createWeb,
+  type InboundAttachment,
+  type OfferedFile,
+} from '../../../gateway/channels/index.ts';
 import type { Diagnosis } from '../../../gateway/doctor/index.ts';
 import { loadCatalogue } from '../../../gateway/catalogue/index.ts';
 import { createPolicy, shadowReport } from '../../../gateway/policy/index.ts';
@@ -65,6 +72,7 @@ export async function startWeb(options: { publicUrl?: (port: number) => string }
     questions: new Map<string, IdentityQuestion>(),
     answers: [] as unknown[],
     submitted: [] as string[],
+    files: [] as OfferedFile[],
     fields: new Map<string, EditField[]>(),
     edits: [] as unknown[],
     asks: [] as unknown[],
@@ -122,11 +130,14 @@ export async function startWeb(options: { publicUrl?: (port: number) => string }
       standing: async () => state.sessionStanding,
       proved: async () => void (state.sessionStanding = { ...state.sessionStanding, proven: true }),
     },
-    async submit(principal, text) {
+    attachments: { ...attachmentBounds, endings: attachmentEndings },
+    async submit(principal, text, files) {
       if (state.outcome instanceof GatehouseError) throw state.outcome;
       if (state.outcome !== 'accepted') return state.outcome;
+      const { attachments } = createWeb().message(principal, principal, text, files);
       state.submitted.push(text);
-      await addMessage(principal, text, 'queued');
+      state.files.push(...files);
+      await addMessage(principal, text, 'queued', attachments);
       return 'accepted';
     },
     identities: {
@@ -218,12 +229,17 @@ export async function startWeb(options: { publicUrl?: (port: number) => string }
   };
 
   /** Stores a web message as delivery would. @returns its id */
-  async function addMessage(principal: string, text: string, messageState: string): Promise<string> {
+  async function addMessage(
+    principal: string,
+    text: string,
+    messageState: string,
+    attachments: readonly Pick<InboundAttachment, 'name' | 'bytes'>[] = [],
+  ): Promise<string> {
     const id = `web:local:${principal}:${randomUUID()}:0`;
     await database.pool.query(
       `insert into messages (id, channel, session_key, principal, event, state, envelope)
        values ($1, 'web', 's', $2, 'created', $3, $4)`,
-      [id, principal, messageState, JSON.stringify({ data: { content: { text } } })],
+      [id, principal, messageState, JSON.stringify({ data: { content: { text }, attachments } })],
     );
     return id;
   }

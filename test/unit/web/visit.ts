@@ -35,6 +35,7 @@ export const html = { accept: 'text/html' };
 export function asNew({ state }: WebStandIn): void {
   state.votes.length = 0;
   state.submitted.length = 0;
+  state.files.length = 0;
   state.steered.length = 0;
   state.outcome = 'accepted';
   state.cards.clear();
