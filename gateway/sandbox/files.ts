@@ -77,6 +77,7 @@ export async function readArtefacts(
     const { type } = entry.header;
     if (type === 'symlink' || type === 'link') return refused('link');
     if (type !== 'file' || !entry.data) return refused('not_a_file');
+    if (entry.data.byteLength !== entry.header.size) return refused('missing');
     return { path, content: Buffer.from(entry.data).toString('base64'), refused: null };
   });
 }

@@ -43,7 +43,12 @@ export const EgressSchema = z
     ),
   )
   .min(1)
-  .max(32);
+  .max(32)
+  // Only the first would count, so that what the other one says of it would not hold.
+  .refine(
+    (rules) => new Set(rules.map(({ host, port }) => `${host}:${port}`)).size === rules.length,
+    'names a host and port twice',
+  );
 export type EgressRules = z.output<typeof EgressSchema>;
 export type EgressRule = EgressRules[number];
 

@@ -1,21 +1,25 @@
+import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { TLSSocket } from 'node:tls';
 import { ownHeaders } from '../../catalogue/index.ts';
 import { scrubber, type Allowed, type EgressClient, type Opened } from '../../egress/index.ts';
 import type { EgressRule, EgressUse } from './contract.ts';
 import { denial, EgressDenied, ruleOf } from './denied.ts';
-import { holdsPlaceholder, type Placeholders } from './placeholders.ts';
+import { holdsPlaceholder, type Lent, type Placeholders } from './placeholders.ts';
 import { refuse, type Uses } from './uses.ts';
 
 const allMethods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
 const mostBody = 4_194_304;
 /** An answer that may echo a secret is looked through as a whole. */
 const mostSearched = 8_388_608;
+/** What all requests of one run hold at once. */
+const mostHeld = 16_777_216;
 
 /** Headers that prove who asks; what the code inside sets there is another account's. */
 const credentialHeader =
-  /^(authorization|cookie2?|(x-)?([a-z]+-)*(api-?key|token|secret|auth|authorization|signature)(-[a-z]+)?)$/;
-const credentialQuery = /^(access_token|auth_token|api_?key|sig|x-(amz|goog)-.*)$/i;
+  /(^|-)(authori[sz]ation|auth|cookie2?|api-?key|key|token|jwt|secret|signature|password|credentials?|session)(-|$)/;
+const credentialQuery =
+  /^((access|auth|id|refresh)_?token|token|jwt|api[_-]?key|client_secret|secret|password|sig|signature|x-(amz|goog)-.*)$/i;
 /** They are the connection's, or lead the client to QUIC. */
 const hopHeaders = /^(connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|alt-svc)$/;
 
@@ -28,14 +32,21 @@ export function createInterceptor(options: {
 }): { serve(socket: TLSSocket, rule: EgressRule): void } {
   const { client, secrets, uses, signal } = options;
 
-  const forward = async (request: IncomingMessage, rule: EgressRule, use: EgressUse): Promise<Opened> => {
+  let held = 0;
+
+  const forward = async (
+    request: IncomingMessage,
+    rule: EgressRule,
+    use: EgressUse,
+    hold: (bytes: number) => void,
+  ): Promise<Opened> => {
     const { host, port } = rule;
     const { method = '', url = '', headers } = request;
     if (![host, `${host}:${port}`].includes(headers.host?.toLowerCase() ?? ''))
       throw new EgressDenied('host_header');
     if (headers.upgrade !== undefined) throw new EgressDenied('upgrade');
     if (!url.startsWith('/')) throw new EgressDenied('address');
-    const body = await bodyOf(request);
+    const body = await bodyOf(request, hold);
     use.sentBytes = body?.length ?? 0;
     const { plain, credentials } = split(headers, rule, secrets.of(rule));
     const texts = [url, decoded(url), ...Object.entries(plain).flat(), body?.toString('latin1') ?? ''];
@@ -59,14 +70,24 @@ export function createInterceptor(options: {
     rule: EgressRule,
   ): Promise<void> => {
     let use: EgressUse | undefined;
+    let opened: Opened | undefined;
+    let own = 0;
+    const hold = (bytes: number): void => {
+      own += bytes;
+      held += bytes;
+      if (held > mostHeld) throw new EgressDenied('size');
+    };
     try {
       use = uses.begin(rule, request.method);
-      const opened = await forward(request, rule, use);
+      opened = await forward(request, rule, use, hold);
+      // An answer that is given up ends with an error that nobody else may hear.
+      opened.body.on('error', () => undefined);
       use.status = opened.status;
       use.path = listedPath(rule, request.url ?? '');
-      await pass(opened, response, use, secrets.of(rule)?.value);
+      await pass(opened, response, { use, lent: secrets.of(rule), hold });
       use.outcome = 'ok';
     } catch (error) {
+      opened?.body.destroy();
       const denied = ruleOf(error);
       if (denied && use) refuse(use, denied);
       if (response.headersSent) return void response.destroy();
@@ -74,6 +95,8 @@ export function createInterceptor(options: {
       response
         .writeHead(denied ? 403 : 502, { 'content-type': 'application/json', connection: 'close' })
         .end(denied ? denial(denied) : failed);
+    } finally {
+      held -= own;
     }
   };
 
@@ -97,7 +120,7 @@ const allowed = (rule: EgressRule): Allowed => ({
 function split(
   headers: IncomingHttpHeaders,
   { secret }: EgressRule,
-  lent: ReturnType<Placeholders['of']>,
+  lent: Lent | undefined,
 ): { plain: Record<string, string>; credentials: Record<string, string> } {
   const plain: Record<string, string> = {};
   const credentials: Record<string, string> = {};
@@ -122,11 +145,12 @@ function split(
   return { plain, credentials };
 }
 
-async function bodyOf(request: IncomingMessage): Promise<Buffer | null> {
+async function bodyOf(request: IncomingMessage, hold: (bytes: number) => void): Promise<Buffer | null> {
   const parts: Buffer[] = [];
   let size = 0;
   for await (const part of request as AsyncIterable<Buffer>) {
     size += part.length;
+    hold(part.length);
     if (size > mostBody) throw new EgressDenied('size');
     parts.push(part);
   }
@@ -137,35 +161,47 @@ async function bodyOf(request: IncomingMessage): Promise<Buffer | null> {
 async function pass(
   { status, headers, body }: Opened,
   response: ServerResponse,
-  use: EgressUse,
-  secret: string | undefined,
+  { use, lent, hold }: { use: EgressUse; lent: Lent | undefined; hold: (bytes: number) => void },
 ): Promise<void> {
-  const packing = headers['content-encoding'] ?? 'identity';
-  if (secret !== undefined && packing !== 'identity') throw new Error('a packed answer cannot be searched');
-  const clean = scrubber(secret === undefined ? [] : [secret]);
+  const clean = scrubber(lent?.hidden ?? []);
   const shown = Object.entries(headers)
-    .filter(([name]) => !hopHeaders.test(name) && (secret === undefined || name !== 'content-length'))
+    .filter(
+      ([name]) => !hopHeaders.test(name) && (!lent || (name !== 'content-length' && clean(name) === name)),
+    )
     .map(([name, value]): [string, string | string[]] => [
       name,
       Array.isArray(value) ? value.map((one) => clean(one)) : clean(value ?? ''),
     ]);
-  if (secret === undefined) response.writeHead(status, Object.fromEntries(shown));
-  const held: Buffer[] = [];
+  if (!lent) {
+    response.writeHead(status, Object.fromEntries(shown));
+    return stream(body, response, use);
+  }
+  const packings = [headers['content-encoding'] ?? 'identity', headers['transfer-encoding'] ?? 'chunked'];
+  if (packings.join() !== 'identity,chunked') throw new Error('a packed answer cannot be searched');
+  const parts: Buffer[] = [];
   for await (const part of body as AsyncIterable<Buffer>) {
     use.receivedBytes += part.length;
-    if (secret === undefined) {
-      if (!response.write(part))
-        await new Promise((resolve) => response.once('drain', resolve).once('close', resolve));
-      if (response.destroyed) return;
-      continue;
-    }
+    hold(part.length);
     if (use.receivedBytes > mostSearched) throw new EgressDenied('size');
-    held.push(part);
+    parts.push(part);
   }
-  if (secret === undefined) return void response.end();
   // As bytes: each is one letter, so that what is no text comes through unchanged.
-  const text = Buffer.from(clean(Buffer.concat(held).toString('latin1')), 'latin1');
+  const text = Buffer.from(clean(Buffer.concat(parts).toString('latin1')), 'latin1');
   response.writeHead(status, Object.fromEntries(shown)).end(text);
+}
+
+/** Passes a body on as it comes and as it is read. */
+async function stream(body: AsyncIterable<Buffer>, response: ServerResponse, use: EgressUse): Promise<void> {
+  const closed = new AbortController();
+  response.once('close', () => closed.abort());
+  for await (const part of body) {
+    use.receivedBytes += part.length;
+    if (!response.write(part))
+      await once(response, 'drain', { signal: closed.signal }).catch(() => undefined);
+    // Leaving the loop early closes the connection to the host.
+    if (response.destroyed) return;
+  }
+  response.end();
 }
 
 function listedPath({ paths }: EgressRule, url: string): string {
@@ -173,10 +209,6 @@ function listedPath({ paths }: EgressRule, url: string): string {
   return paths?.find((one) => path.startsWith(one.replace(/\/$/, ''))) ?? '/';
 }
 
-function decoded(url: string): string {
-  try {
-    return decodeURIComponent(url);
-  } catch {
-    return url;
-  }
-}
+/** As a lenient host may read it: an escape that is none stays as it is. */
+const decoded = (url: string): string =>
+  url.replace(/%([0-9a-f]{2})/gi, (_all, byte: string) => String.fromCharCode(parseInt(byte, 16)));

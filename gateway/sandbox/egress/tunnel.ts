@@ -10,6 +10,8 @@ const window = 262_144;
 /** More than any frame of the forwarder. */
 const mostFrame = 65_536;
 const mostConnections = 64;
+/** Frames that may wait to go inside. More means that nobody reads there; their bytes the windows bound. */
+const mostWaiting = 65_536;
 
 /** Carries the connections of one container over one attached stream. What comes from inside is not trusted. */
 export class Tunnel {
@@ -17,6 +19,7 @@ export class Tunnel {
   readonly #opened: (connection: Duplex) => void;
   readonly #channels = new Map<number, Channel>();
   #rest: Buffer = Buffer.alloc(0);
+  #waiting = 0;
   #closed = false;
 
   /**
@@ -81,7 +84,10 @@ export class Tunnel {
     head.write(type, 'latin1');
     head.writeUInt32BE(id, 1);
     head.writeUInt32BE(length, 5);
-    if (this.#out.writable) this.#out.write(payload ? Buffer.concat([head, payload]) : head);
+    if (!this.#out.writable) return;
+    this.#waiting += 1;
+    this.#out.write(payload ? Buffer.concat([head, payload]) : head, () => (this.#waiting -= 1));
+    if (this.#waiting > mostWaiting && !this.#closed) this.close();
   }
 }
 

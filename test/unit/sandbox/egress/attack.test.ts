@@ -275,6 +275,62 @@ print(answer.readline())`;
   await benign(at);
 });
 
+live(
+  'attack: bodies and answers that a run holds at once end in a refusal, not in the runner’s memory',
+  async (at) => {
+    const target = `api.example.com:${at.vendor.port}`;
+    const many = await at.python(
+      `${byHand}
+import threading
+answers = []
+def one():
+    secure = tls(connect('${target}')[0], 'api.example.com')
+    secure.sendall(b'POST /held HTTP/1.1\\r\\nHost: api.example.com\\r\\nContent-Length: 4000001\\r\\n\\r\\n')
+    for n in range(40): secure.sendall(b'x' * 100000)
+    ready.wait()
+    answers.append(ask(secure, 'x')[:400])
+ready = threading.Barrier(8)
+threads = [threading.Thread(target=one) for n in range(8)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+print(sum('"rule":"size"' in answer for answer in answers), sum(' 200 OK' in answer for answer in answers))`,
+      undefined,
+      { limits: { timeoutMs: 30_000 } },
+    );
+    const [refusedOnes = 0, good = 0] = many.stdout.split(' ').map(Number);
+    assert.ok(refusedOnes >= 4 && good <= 4, JSON.stringify(many));
+    await benign(at);
+  },
+);
+
+live(
+  'attack: an answer without end that is read slowly holds nothing up and piles nothing up',
+  async (at) => {
+    const warnings: string[] = [];
+    const warned = (warning: Error): void => void warnings.push(warning.name);
+    process.on('warning', warned);
+    let pushed = 0;
+    at.vendor.answers.set('/flood', (_request, response) => {
+      const more = (): void => {
+        while (!response.destroyed && response.write('x'.repeat(65_536))) pushed += 65_536;
+      };
+      response.on('drain', more);
+      more();
+    });
+    const result = await at.python(`import time, urllib.request
+answer = urllib.request.urlopen('https://api.example.com:${at.vendor.port}/flood', timeout=8)
+for n in range(20): answer.read(1000000); time.sleep(0.05)
+print('read')`);
+    assert.equal(result.stdout, 'read\n', JSON.stringify(result));
+    assert.ok(pushed < 32_000_000, `${pushed} bytes`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    process.off('warning', warned);
+    at.vendor.answers.clear();
+    assert.deepEqual(warnings, []);
+    await benign(at);
+  },
+);
+
 live('hundreds of requests and connections end in a refusal, and hurt their own run alone', async (at) => {
   const many = await at.python(
     `${byHand}\nfor n in range(300): raw, answer = connect('evil.example:443'); raw.close()\nprint(answer.split('\\r')[0])`,

@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -29,6 +30,8 @@ export const names = ['api.example.com', 'other.example.com'];
 export interface Vendor {
   port: number;
   seen: { method: string; url: string; headers: Record<string, unknown>; body: string }[];
+  /** How it answers an address, where that is not what it saw. */
+  answers: Map<string, (request: IncomingMessage, response: ServerResponse) => void>;
   /** How many connections to it are open. */
   connections(told: (count: number) => void): void;
   stop(): Promise<void>;
@@ -37,6 +40,7 @@ export interface Vendor {
 /** Starts a vendor whose certificate this process trusts. It answers what it saw, headers too, and `/endless` without end. */
 export async function startVendor(): Promise<Vendor> {
   const seen: Vendor['seen'] = [];
+  const answers: Vendor['answers'] = new Map();
   const folder = mkdtempSync(join(tmpdir(), 'gatehouse-vendor-'));
   const [keyFile, certFile] = [join(folder, 'key.pem'), join(folder, 'cert.pem')];
   const subject = [
@@ -58,6 +62,8 @@ export async function startVendor(): Promise<Vendor> {
     request.on('end', () => {
       const { method = '', url = '', headers } = request;
       seen.push({ method, url, headers, body });
+      const special = answers.get(url);
+      if (special) return special(request, response);
       if (url === '/endless') {
         const timer = setInterval(() => response.write('more\n'), 50);
         response.once('close', () => clearInterval(timer));
@@ -73,6 +79,7 @@ export async function startVendor(): Promise<Vendor> {
   return {
     port,
     seen,
+    answers,
     connections: (told) => server.getConnections((_error, count) => told(count)),
     async stop() {
       server.closeAllConnections();
