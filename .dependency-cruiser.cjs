@@ -12,7 +12,7 @@ const rows = [
   ['channels', 'workflows'],
   ['policy', 'sessions', 'factors'],
   ['vault', 'catalogue'],
-  ['audit', 'egress'],
+  ['audit', 'egress', 'inference'],
   ['envelope', 'config', 'db'],
 ];
 

@@ -6,9 +6,17 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { glob, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { installN8n, n8nInstalled, repository, terminalReporter } from '../gateway/cli/up/index.ts';
+import {
+  installLlama,
+  installN8n,
+  llamaInstalled,
+  n8nInstalled,
+  repository,
+  terminalReporter,
+} from '../gateway/cli/up/index.ts';
 import { findOpa, installOpa, opaVersion } from '../gateway/policy/index.ts';
 import { runSuite, type Totals } from './suite.ts';
+import { cpuModelThere, fetchCpuModel } from './support/cpu-model.ts';
 import { startTestServer } from './support/server.ts';
 import { findVault, installVault, vaultVersion } from './support/vault-build.ts';
 
@@ -64,7 +72,23 @@ async function main(): Promise<number> {
         );
       else report.warn('NO OPA and NO GO: tests that compile rules are skipped. Install one of them');
     }
-    if (await needsVault(request)) {
+    if (await uses(request, '/support/cpu-model.ts')) {
+      if (!llamaInstalled())
+        await report.step(
+          'node-llama-cpp installed',
+          (note) => installLlama(note),
+          'about 120 MB by its lockfile',
+        );
+      if (!cpuModelThere())
+        await report
+          .step('A small model', fetchCpuModel, '240 MB, once for this user. Tests only')
+          .catch((error: unknown) =>
+            report.warn(
+              `NO MODEL, tests that serve one are skipped: ${String(error)}. On Debian: apt-get install python3-pip`,
+            ),
+          );
+    }
+    if ((await uses(request, '/support/vault-server.ts')) && !(await findVault())) {
       if (spawnSync('go', ['version']).status === 0) {
         await report
           .step(
@@ -115,11 +139,11 @@ async function testFiles(suite: Suite, filters: string[]): Promise<string[]> {
   return files.sort();
 }
 
-/** Whether a test that was asked for runs against a real Vault, and this machine has none. */
-async function needsVault({ suites: asked, filters }: Request): Promise<boolean> {
+/** Whether a test that was asked for imports this file of `test/support`. */
+async function uses({ suites: asked, filters }: Request, support: string): Promise<boolean> {
   const files = await Promise.all(asked.map((suite) => testFiles(suite, filters)));
   const texts = await Promise.all(files.flat().map((file) => readFile(file, 'utf8')));
-  return texts.some((text) => text.includes('/support/vault-server.ts')) && !(await findVault());
+  return texts.some((text) => text.includes(support));
 }
 
 /** What suites need beyond npm, so that nobody takes a skipped test for a passed one. */

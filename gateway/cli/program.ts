@@ -10,6 +10,7 @@ import { gatewayCommand } from './gateway.ts';
 import { jobsCommand } from './jobs.ts';
 import { killSwitchCommand } from './kill-switch.ts';
 import { loginCommand, logoutCommand } from './login.ts';
+import { modelsCommand } from './models.ts';
 import { n8nCommand } from './n8n.ts';
 import { peopleCommand } from './people.ts';
 import { policyCommand } from './policy.ts';
@@ -42,6 +43,7 @@ export function createProgram(): Command {
     killSwitchCommand(),
     jobsCommand(),
     costsCommand(),
+    modelsCommand(),
     loginCommand(),
     logoutCommand(),
     approvalsCommand(),

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { Command, InvalidArgumentError } from 'commander';
-import { createLogger, GatehouseError } from '../config/index.ts';
+import { createLogger } from '../config/index.ts';
 import { defaultImages, Language, startRunner } from '../sandbox/index.ts';
+import { settingOrFile } from './setting-or-file.ts';
 
 /** `gatehouse runner`: runs code in containers for the gateway; the one process that may talk to Docker. */
 export function runnerCommand(): Command {
@@ -29,7 +29,7 @@ export function runnerCommand(): Command {
       const { host, port, socket, image, runtime, parallel, warm, egress } = options;
       const runner = await startRunner({
         listen: socket === undefined ? { host, port } : { socket },
-        token: readToken(process.env),
+        token: settingOrFile('GATEHOUSE_RUNNER_TOKEN') ?? '',
         images: image,
         runtime,
         parallel,
@@ -59,19 +59,6 @@ const tokenHelp = `
 The token that the gateway signs its orders with comes from GATEHOUSE_RUNNER_TOKEN or the file in GATEHOUSE_RUNNER_TOKEN_FILE.
 The gateway has the same in its secret store (gatehouse secret set runner/token) and the address in
 GATEHOUSE_RUNNER_URL (unix:/path/of/the.sock for a socket). Docker is found as the docker command finds it, by DOCKER_HOST or its socket.`;
-
-function readToken(environment: NodeJS.ProcessEnv): string {
-  const { GATEHOUSE_RUNNER_TOKEN: token, GATEHOUSE_RUNNER_TOKEN_FILE: file } = environment;
-  if (token) return token;
-  if (!file) return '';
-  try {
-    return readFileSync(file, 'utf8').trim();
-  } catch (error) {
-    throw new GatehouseError('GH-SANDBOX-005', `GATEHOUSE_RUNNER_TOKEN_FILE: ${file} cannot be read.`, {
-      cause: error,
-    });
-  }
-}
 
 function readPort(text: string): number {
   const port = Number(text);

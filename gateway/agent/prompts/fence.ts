@@ -6,7 +6,10 @@ export type BlockKind = 'facts' | 'instructions' | 'request' | 'data';
 /** Marks blocks of one conversation. Their mark cannot be known to whoever wrote what stands in them. */
 export interface Fence {
   block(kind: BlockKind, source: string, text: string): string;
-  /** A text of this conversation without its mark: what two conversations of the same words have in common. */
+  /**
+   * A text of this conversation with NUL for its mark: what two conversations of the same words have in common. No text that is
+   * kept holds a NUL, so none can imitate the end of its block.
+   */
   unmarked(text: string): string;
 }
 
@@ -22,6 +25,6 @@ export function createFence(seed: string): Fence {
       // A text that repeats the mark has read it; it cannot close the block all the same.
       return `<${kind} ${mark} from="${name}">\n${text.replaceAll(mark, '')}\n</${kind} ${mark}>`;
     },
-    unmarked: (text) => text.replaceAll(mark, ''),
+    unmarked: (text) => text.replaceAll(mark, '\0'),
   };
 }

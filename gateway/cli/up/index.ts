@@ -1,6 +1,7 @@
 export { issueSharedSecrets } from './identities.ts';
 export { readJson, writeJson } from './files.ts';
 export { defaultDir, layout, repository, type Layout } from './layout.ts';
+export { installLlama, llamaInstalled } from './llama-install.ts';
 export { installN8n, n8nInstalled } from './n8n-install.ts';
 export {
   choose,
@@ -12,6 +13,7 @@ export {
   type Stored,
   type WorkflowFile,
 } from './n8n-content.ts';
+export { cacheFolder } from './pinned-install.ts';
 export { freePorts, type Ports } from './ports.ts';
 export { startPostgres, type OwnPostgres } from './own-postgres.ts';
 export { bypassProxyOnLoopback } from './proxy.ts';

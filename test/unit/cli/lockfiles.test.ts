@@ -10,7 +10,11 @@ interface Locked {
   optional?: boolean;
 }
 
-for (const lockfile of ['package-lock.json', 'docker/n8n/package-lock.json']) {
+for (const lockfile of [
+  'package-lock.json',
+  'docker/n8n/package-lock.json',
+  'docker/models/package-lock.json',
+]) {
   test(`${lockfile} installs on every platform, also with an npm older than 11`, () => {
     const { packages } = JSON.parse(readFileSync(join(repository, lockfile), 'utf8')) as {
       packages: Record<string, Locked>;

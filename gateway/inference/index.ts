@@ -1,0 +1,1 @@
+export { serveModel, type ModelServer, type ModelServerOptions } from './server.ts';
