@@ -18,6 +18,7 @@ test('without models.yaml there is no model, and the prompts that are shipped ca
   assert.deepEqual((await createPrompts({ policiesDir })).names(), [
     'classify',
     'code',
+    'conversation',
     'draft',
     'extract',
     'plan',
