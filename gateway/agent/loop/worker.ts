@@ -79,6 +79,7 @@ export function createWorker(deps: AgentDeps, breakers: Breakers): Worker {
 
   return {
     start() {
+      if (stops.length > 0) return;
       const beat = setInterval(
         () => {
           heartbeat().catch((error: unknown) =>
