@@ -39,10 +39,19 @@ test('the gateway gets the stack’s own Postgres and n8n, and none of the super
     AWS_SECRET_ACCESS_KEY: 'not for the gateway',
   });
   const settings = loadSettings(environment);
-  assert.equal(settings.databaseUrl, 'postgres://gatehouse:g@127.0.0.1:5439/gatehouse');
+  const loopback = 'postgres://gatehouse:g@127.0.0.1:5439/gatehouse';
+  assert.equal(settings.databaseUrl, `${loopback}?host=%2Fstack%2Fpostgres`);
   assert.equal(settings.approvalSeconds, 60);
   assert.equal(settings.demo, true);
   assert.equal(environment.AWS_SECRET_ACCESS_KEY, undefined);
+});
+
+test('where the path of its folder is too long for a socket, Postgres is reached by loopback', () => {
+  const far = layout(`/${'stack'.repeat(20)}`, false);
+  assert.equal(
+    gatewayEnvironment(far, readPorts({}), state, {}).GATEHOUSE_DATABASE_URL,
+    'postgres://gatehouse:g@127.0.0.1:5439/gatehouse',
+  );
 });
 
 test('a setting that contradicts the stack is refused instead of ignored', () => {

@@ -94,9 +94,11 @@ describe('a message through the gateway', () => {
   });
 
   it('starts a waiting run over when n8n lost it, and leaves one that runs already alone', async () => {
+    let goOn = (): void => undefined;
+    const told = new Promise<void>((resolve) => (goOn = resolve));
     stage.n8n.onRun = async (dispatch) => {
       const run = await stage.delivery.authenticateRun(dispatch.run.token);
-      if (stage.n8n.dispatches.length > 1) return stage.answer(dispatch);
+      if (stage.n8n.dispatches.length > 1) return told.then(() => stage.answer(dispatch));
       await stage.within((tx) => stage.delivery.runWaiting(tx, run.runId, 'e1'));
     };
     await stage.delivery.ingest([message({ text: 'lost', nativeId: 'l1' })]);
@@ -106,6 +108,7 @@ describe('a message through the gateway', () => {
     const { runId } = await stage.delivery.authenticateRun(first.run.token);
     assert.equal(await stage.within((tx) => stage.delivery.runAgain(tx, runId)), true);
     assert.equal(await stage.within((tx) => stage.delivery.runAgain(tx, runId)), true);
+    goOn();
     await until('the answer', () => stage.texts().includes('re: lost'));
     assert.equal(stage.n8n.dispatches.length, 2);
     await assert.rejects(stage.delivery.authenticateRun(first.run.token), { code: 'GH-RUN-001' });

@@ -120,11 +120,15 @@ describe('a model that is served', { skip: !cpuModelThere() && 'no model' }, () 
     first.abort();
     second.abort();
     await Promise.allSettled([long, waiting]);
-    // The long stories would take a minute.
-    const since = performance.now();
-    await sleep(500);
-    await ask('I was charged twice.', held);
-    assert.ok(performance.now() - since < 15_000);
+    // The long stories would take minutes; it hears that their askers left once it has read what it reads.
+    for (let tries = 0; ; tries += 1) {
+      await sleep(250);
+      const answer = await ask('I was charged twice.', held).catch((error: unknown) => error);
+      const busy = answer instanceof OpenAI.APIError && answer.status === 429;
+      assert.ok(busy || !(answer instanceof Error), String(answer));
+      if (!busy) break;
+      assert.ok(tries < 120, 'what nobody waits for is still written');
+    }
   });
 
   test('what it cannot serve is refused with its code', async () => {
