@@ -1,20 +1,9 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import type { House } from './house.ts';
+import { test } from 'node:test';
 import { journals, record, replay, type RecordedCall } from './replay.ts';
-import { site, type Site } from './support.ts';
+import { workingHouse } from './support.ts';
 
-let at: Site;
-let house: House;
-const ends: (() => Promise<void>)[] = [];
-before(async () => {
-  at = await site({ after: (work) => void ends.push(work) });
-  house = await at.house();
-  house.agent.work();
-});
-after(async () => {
-  for (const end of ends.reverse()) await end();
-});
+const { at, house } = await workingHouse();
 
 const recording = process.env.GATEHOUSE_TEST_JOURNALS === 'record';
 const said = ({ call, tool, decision, status }: RecordedCall): string =>

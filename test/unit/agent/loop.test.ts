@@ -1,21 +1,11 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import type { RunContext } from '../../../gateway/policy/index.ts';
 import { until } from '../approvals/support.ts';
-import { asked, openRun, type House } from './house.ts';
-import { calls, resultsIn, runIn, says, site, type Site } from './support.ts';
+import { asked, openRun } from './house.ts';
+import { calls, resultsIn, runIn, says, workingHouse } from './support.ts';
 
-let at: Site;
-let house: House;
-const ends: (() => Promise<void>)[] = [];
-before(async () => {
-  at = await site({ after: (work) => void ends.push(work) });
-  house = await at.house();
-  house.agent.work();
-});
-after(async () => {
-  for (const end of ends) await end();
-});
+const { at, house } = await workingHouse();
 
 const payment = { amount: '120.00', currency: 'EUR', payee: 'ACME', reference: 'invoice-42' };
 const last = () => at.model.asked.at(-1) ?? assert.fail('nothing was asked');

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { after } from 'node:test';
 import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
@@ -69,6 +70,18 @@ export async function site(
       return house;
     },
   };
+}
+
+/** One site for all tests of a file, with a gateway that works on its runs. */
+export async function workingHouse(): Promise<{ at: Site; house: House }> {
+  const ends: (() => Promise<void>)[] = [];
+  after(async () => {
+    for (const end of ends) await end();
+  });
+  const at = await site({ after: (work) => void ends.push(work) });
+  const house = await at.house();
+  house.agent.work();
+  return { at, house };
 }
 
 /** One local model for all tasks. */
