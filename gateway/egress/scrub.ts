@@ -40,11 +40,24 @@ function withinJson(text: string, marks = '', capitals = false): string {
 /** The spellings of a secret, each once, the longest first. */
 function formsOf(secret: string): string[] {
   const bytes = Buffer.from(secret, 'utf8');
+  const forms = [
+    secret,
+    ...(unescaped.test(secret) ? [] : escapedForms(secret)),
+    bytes.toString('hex'),
+    bytes.toString('hex').toUpperCase(),
+    ...base64Within(bytes),
+  ];
+  return [...new Set(forms)].filter((form) => form !== '').sort((a, b) => b.length - a.length);
+}
+
+/** What no writer of JSON, addresses, forms or HTML spells otherwise: most tokens are made of it. */
+const unescaped = /^[A-Za-z0-9._-]*$/;
+
+function escapedForms(secret: string): string[] {
   const json = withinJson(secret);
   const percent = encodeURIComponent(secret);
   const html = secret.replace(/[&<>]/g, (mark) => `&${{ '&': 'amp', '<': 'lt', '>': 'gt' }[mark]};`);
-  const forms = [
-    secret,
+  return [
     json,
     json.replaceAll('/', '\\/'),
     ...escapedMarks.flatMap((marks) => [withinJson(secret, marks), withinJson(secret, marks, true)]),
@@ -55,25 +68,26 @@ function formsOf(secret: string): string[] {
     html.replaceAll('"', '&quot;'),
     html.replaceAll('"', '&quot;').replaceAll("'", '&#39;'),
     html.replaceAll('"', '&#34;').replaceAll("'", '&#39;'),
-    bytes.toString('hex'),
-    bytes.toString('hex').toUpperCase(),
-    ...['base64', 'base64url'].flatMap((alphabet) => base64Within(bytes, alphabet as BufferEncoding)),
   ];
-  return [...new Set(forms)].filter((form) => form !== '').sort((a, b) => b.length - a.length);
 }
 
 /**
  * What the bytes look like in Base64, alone and as a part of something longer: there they begin at one of three places
  * of a group, and the characters at both ends, which also hold bits of their neighbours, are left out.
  */
-function base64Within(bytes: Buffer, alphabet: BufferEncoding): string[] {
+function base64Within(bytes: Buffer): string[] {
+  const alone = bytes.toString('base64');
   const within = [0, 1, 2].map((offset) => {
-    const text = Buffer.concat([Buffer.alloc(offset), bytes]).toString(alphabet);
+    const text = Buffer.concat([Buffer.alloc(offset), bytes]).toString('base64');
     return text.slice(Math.ceil((offset * 8) / 6), Math.floor(((offset + bytes.length) * 8) / 6));
   });
-  const alone = bytes.toString(alphabet);
   // A short piece of a short secret is in any text.
-  return [alone, alone.replace(/=+$/, ''), ...within.filter((piece) => piece.length >= leastPiece)];
+  const pieces = within.filter((piece) => piece.length >= leastPiece);
+  return [alone, alone.replace(/=+$/, ''), ...pieces].flatMap((text) => [
+    text,
+    // base64url (RFC 4648, 5)
+    text.replaceAll('+', '-').replaceAll('/', '_'),
+  ]);
 }
 
 function dropStart(text: string, form: string): string {

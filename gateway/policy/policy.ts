@@ -218,12 +218,16 @@ export async function createPolicy(deps: {
   ): Promise<Judgement[]> => {
     const { engine, classes, limits } = loaded;
     const facts = await readFacts(db, { catalogue, budgets: limits.budgets }, questions);
+    // All that ask for results do so before the first is answered.
+    const results = new GroupCommit((runs: RunContext[]) => readResults(db, runs));
     const zoneOf = (risk: string): string | undefined => classes.get(risk)?.hours?.zone;
     return judgeAll(
       { engine, clock, catalogue, surroundings: { environment, zoneOf } },
       questions,
       facts.map(amend),
-      (question) => () => readResults(db, question.run),
+      ({ run }) =>
+        () =>
+          results.add(run),
     );
   };
   const chargesFor = (call: Charged): Charge[] => {

@@ -29,6 +29,8 @@ export interface Ready {
   digest: string;
   /** Digest of what its approval holds for now; null where none was needed. */
   binding: string | null;
+  /** Its judgement, where it is on its way. */
+  judging?: Promise<Judgement>;
 }
 
 /** How calls are carried out, each in as few transactions as its effect allows. */
@@ -140,7 +142,7 @@ export function createPerform(deps: ToolsDeps): Perform {
     const { principal, sessionKey } = call.run;
     const charged = { tool: call.tool.name, args: call.args, principal, sessionKey };
     const waits = policy.budgeted(charged) || roomOf(call.tool)?.concurrency != null;
-    const judgement = await policy.judgeTogether(call.run, call.request);
+    const judgement = await (call.judging ?? policy.judgeTogether(call.run, call.request));
     const { grant } = judgement;
     try {
       if (grant !== null) {

@@ -45,11 +45,8 @@ export async function runCall(
           tool,
           args,
           caller,
-          signal: AbortSignal.any([
-            AbortSignal.timeout(tool.timeoutSeconds * 1000),
-            // Elsewhere to break off would only mean that nobody knows what happened.
-            ...(connector.ends && call.unwanted ? [call.unwanted] : []),
-          ]),
+          // Elsewhere to break off would only mean that nobody knows what happened.
+          signal: signalOf(tool, connector.ends ? call.unwanted : undefined),
           secret,
         }),
       );
@@ -67,6 +64,11 @@ export async function runCall(
   }
   const text = 'The outcome is not known: the system stopped answering. Check it there before trying again.';
   return { status: 'unknown', reasons: [{ code: 'outcome_unknown', text }], text };
+}
+
+function signalOf({ timeoutSeconds }: Tool, unwanted: AbortSignal | undefined): AbortSignal {
+  const late = AbortSignal.timeout(timeoutSeconds * 1000);
+  return unwanted ? AbortSignal.any([late, unwanted]) : late;
 }
 
 function ended(outcome: Outcome, tool: Tool, args: Record<string, unknown>): Ending {

@@ -115,20 +115,28 @@ export function createTools(given: ToolsDeps): Tools {
     }
   };
 
+  /** Judging stores nothing, so that it need not wait for the look at what is recorded, which most calls pass. */
+  const judgeAhead = (call: Ready): void => {
+    call.judging = policy.judgeTogether(call.run, call.request);
+    // Heard where the judgement is needed, and nowhere else.
+    call.judging.catch(() => undefined);
+  };
+
   const executeOnce = async (run: RunContext, request: ExecuteRequest): Promise<Execution> => {
     const { step } = request;
     checkStep(step);
     const { digest } = callDigest(request.tool, request.args);
     const key = { messageId: run.messageId, step, digest };
     let grant = request.grant ?? null;
+    const call = readied(deps, run, request, { digest });
     // A grant that was spent says by itself that there may be a recorded outcome; without one we have to look.
     if (!grant) {
+      if (call && !request.dryRun) judgeAhead(call);
       const asked = { ...key, sessionKey: run.sessionKey, tool: request.tool };
       const { before, unused } = await lookUps.add(asked);
       if (before) return (await recorded(key, request, Promise.resolve(before))) as Execution;
       grant = unused;
     }
-    const call = readied(deps, run, request, { digest });
     if (!call) {
       if (grant) return (await recorded(key, request)) ?? denied([unknownTool]);
       return withheld(await policy.decide(run, request));

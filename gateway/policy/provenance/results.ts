@@ -5,15 +5,41 @@ import type { ToolResult } from './evidence.ts';
 /** More is not searched; a value out of an older result is then simply not explained, and vouches for nothing either way. */
 const most = 50;
 
-/** What tools returned in the session of a run, newest first, as long as its retention lasts. */
-export async function readResults(db: Queryable, run: RunContext): Promise<ToolResult[]> {
-  const { rows } = await db.query<Omit<ToolResult, 'ofThisRequest'> & { message: string }>({
-    name: 'results-of-session',
-    // Its arguments one by one: a join would read all decisions while the table is small, and that plan is kept.
-    text: `select id as attempt, tool, message_id as message, result -> 'result' as result, started_at as since,
-        finished_at as at, (select args from decisions d where d.id = decision_id) as args
-      from attempts where session_key = $1 and state = 'succeeded' order by finished_at desc limit ${most}`,
-    values: [run.sessionKey],
+interface Row extends Pick<ToolResult, 'attempt' | 'tool' | 'result' | 'args'> {
+  asked: number;
+  message: string;
+  since: number;
+  at: number;
+}
+
+/** A time that comes as one costs more to read than all else of its row. */
+const milliseconds = (column: string): string => `(extract(epoch from ${column}) * 1000)::float8`;
+
+/**
+ * What tools returned in the sessions of these runs, newest first, as long as its retention lasts.
+ * @returns one list a run, in their order
+ */
+export async function readResults(db: Queryable, runs: readonly RunContext[]): Promise<ToolResult[][]> {
+  const { rows } = await db.query<Row>({
+    name: 'results-of-sessions',
+    // Session by session, and its arguments one by one: a join would read all there are while the tables are small, and that
+    // plan is kept.
+    text: `select asked::int, found.* from unnest($1::text[]) with ordinality as run (session_key, asked)
+      cross join lateral (
+        select id as attempt, tool, message_id as message, result -> 'result' as result,
+          ${milliseconds('started_at')} as since, ${milliseconds('finished_at')} as at,
+          (select args from decisions d where d.id = decision_id) as args
+        from attempts where session_key = run.session_key and state = 'succeeded' order by finished_at desc limit ${most}
+      ) as found order by asked, at desc`,
+    values: [runs.map(({ sessionKey }) => sessionKey)],
   });
-  return rows.map(({ message, ...row }) => ({ ...row, ofThisRequest: message === run.messageId }));
+  const found = Map.groupBy(rows, ({ asked }) => asked - 1);
+  return runs.map(({ messageId }, index) =>
+    (found.get(index) ?? []).map(({ asked: _asked, message, since, at, ...row }) => ({
+      ...row,
+      since: new Date(since),
+      at: new Date(at),
+      ofThisRequest: message === messageId,
+    })),
+  );
 }

@@ -2,7 +2,7 @@ import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Agent, request } from 'undici';
-import { transaction } from '../../../gateway/db/index.ts';
+import { shareTransactions, transaction } from '../../../gateway/db/index.ts';
 import { createTools } from '../../../gateway/tools/index.ts';
 import { policiesDir, runOf } from '../../unit/policy/support.ts';
 import { bench as toolBench } from '../../unit/tools/support.ts';
@@ -20,11 +20,14 @@ const token = 'canary-of-the-bench';
 interface Round {
   perSecond: number;
   p50Ms: number;
+  /** Of this process, a call. */
+  cpuMs: number;
 }
 
 /** Keeps so many calls in flight for some seconds. */
 async function load(call: () => Promise<void>): Promise<Round> {
   const times: number[] = [];
+  const used = process.cpuUsage();
   const began = performance.now();
   const end = began + secondsPerRound * 1000;
   const caller = async (): Promise<void> => {
@@ -35,7 +38,12 @@ async function load(call: () => Promise<void>): Promise<Round> {
     }
   };
   await Promise.all(Array.from({ length: inFlight }, caller));
-  return { perSecond: (times.length * 1000) / (performance.now() - began), p50Ms: median(times) };
+  const { user, system } = process.cpuUsage(used);
+  return {
+    perSecond: (times.length * 1000) / (performance.now() - began),
+    p50Ms: median(times),
+    cpuMs: (user + system) / 1000 / times.length,
+  };
 }
 
 const tool = (url: string): object => ({
@@ -97,36 +105,61 @@ export const bench: Bench = async (say) => {
       if (status !== 'succeeded') throw new Error(`${status}: ${text}`);
     };
     const row = { name: 'bench-call', text: 'insert into bench_calls (about) values ($1)' };
-    const bare = async (): Promise<void> => {
+    const ask = async (): Promise<string> => {
       const { body } = await request(`${vendor.ready.url}/records/17`, {
         dispatcher: agent,
         headers: { authorization: `Bearer ${token}` },
       });
-      const answer = await body.text();
+      return body.text();
+    };
+    const bare = async (): Promise<void> => {
+      const answer = await ask();
       await transaction(pool, (tx) => {
         tx.send({ ...row, values: ['asked'] });
         tx.send({ ...row, values: [answer] });
       });
     };
-    const found: { ours: Round[]; bare: Round[] } = { ours: [], bare: [] };
+    // What remains of ours without what it decides and attests: a shared commit before the request, and one after it.
+    const [before, after] = [shareTransactions(pool), shareTransactions(pool)];
+    const rows = {
+      name: 'bench-calls',
+      text: 'insert into bench_calls (about) select about from json_to_recordset($1) as t (about text)',
+    };
+    const floor = async (): Promise<void> => {
+      await before((tx) => tx.gather(rows, { about: 'asked' }));
+      const about = await ask();
+      await after((tx) => tx.gather(rows, { about }));
+    };
+    const found: Record<'ours' | 'bare' | 'floor', Round[]> = { ours: [], bare: [], floor: [] };
     // The first round warms up and is not counted.
     for (let round = 0; round <= rounds; round += 1) {
-      const pair = { bare: await load(bare), ours: await load(ours) };
+      const all = { bare: await load(bare), ours: await load(ours), floor: await load(floor) };
       say(
-        `execute, round ${round}: ${Math.round(pair.ours.perSecond)} of ${Math.round(pair.bare.perSecond)} calls/s`,
+        `execute, round ${round}: ${Math.round(all.ours.perSecond)} of ${Math.round(all.bare.perSecond)} calls/s`,
       );
       if (round === 0) continue;
-      found.bare.push(pair.bare);
-      found.ours.push(pair.ours);
+      found.bare.push(all.bare);
+      found.ours.push(all.ours);
+      found.floor.push(all.floor);
     }
     const rate = (list: Round[]): number[] => list.map(({ perSecond }) => perSecond);
     const p50 = (list: Round[]): number[] => list.map(({ p50Ms }) => p50Ms);
+    const cpu = (list: Round[]): number => median(list.map(({ cpuMs }) => cpuMs));
     return {
       results: [
         { what: 'decided and executed calls, 32 in flight', value: median(rate(found.ours)), unit: '/s' },
         { what: 'the same, p50', value: median(p50(found.ours)), unit: 'ms' },
+        { what: 'the same, processor time of the gateway a call', value: cpu(found.ours), unit: 'ms' },
         { what: 'bare requests with two rows, 32 in flight', value: median(rate(found.bare)), unit: '/s' },
         { what: 'the same, p50', value: median(p50(found.bare)), unit: 'ms' },
+        { what: 'the same, processor time of the process a call', value: cpu(found.bare), unit: 'ms' },
+        {
+          what: 'requests between two shared commits of a row, 32 in flight',
+          value: median(rate(found.floor)),
+          unit: '/s',
+        },
+        { what: 'the same, p50', value: median(p50(found.floor)), unit: 'ms' },
+        { what: 'the same, processor time of the process a call', value: cpu(found.floor), unit: 'ms' },
       ],
       bars: [
         atLeast(

@@ -61,3 +61,47 @@ test('the same call twice in one burst runs once, and both get its outcome', asy
   assert.equal(answers[0].receipt, answers[2].receipt);
   assert.equal((await rowsOf('attempts', 'web:local:twin:0')).length, 1);
 });
+
+test('calls are judged while it is looked up what is recorded of them, and each is judged once', async () => {
+  const order: string[] = [];
+  const policy = {
+    ...at.policy,
+    judgeTogether(...asked: Parameters<typeof at.policy.judgeTogether>) {
+      order.push('judged');
+      return at.policy.judgeTogether(...asked);
+    },
+  };
+  const pool = new Proxy(at.db.pool, {
+    get(target, name) {
+      const value: unknown = Reflect.get(target, name);
+      if (typeof value !== 'function') return value;
+      return async (...given: { name?: string }[]): Promise<unknown> => {
+        const answer: unknown = await Reflect.apply(value, target, given);
+        if (given[0]?.name === 'look-up-calls') order.push('looked up');
+        return answer;
+      };
+    },
+  });
+  const own = createTools({ ...at.deps, pool, policy });
+  const call = { tool: 'ledger.balance', args: {}, step: 'x:0:0' };
+  const run = runOf({ messageId: 'web:local:ahead:0', sessionKey: 'session ahead' });
+  assert.equal((await own.execute(run, call)).status, 'succeeded');
+  assert.deepEqual(order, ['judged', 'looked up']);
+});
+
+test('a recorded outcome is told without its judgement', async () => {
+  const first = await read('recorded');
+  let asked = 0;
+  const policy = {
+    ...at.policy,
+    judgeTogether() {
+      asked += 1;
+      return Promise.reject(new Error('no rules'));
+    },
+  };
+  const own = createTools({ ...at.deps, policy });
+  const run = runOf({ messageId: 'web:local:recorded:0', sessionKey: 'session of recorded' });
+  const again = await own.execute(run, { tool: 'ledger.balance', args: {}, step: 'x:0:0' });
+  assert.deepEqual([again.status, again.receipt, again.replayed], ['succeeded', first.receipt, true]);
+  assert.equal(asked, 1);
+});

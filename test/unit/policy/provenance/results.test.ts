@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
+import type { ToolResult } from '../../../../gateway/policy/provenance/index.ts';
 import { readResults } from '../../../../gateway/policy/provenance/results.ts';
 import { testDatabase, type TestDatabase } from '../../../support/postgres.ts';
 import { runOf } from '../support.ts';
@@ -48,11 +49,12 @@ async function returned({
   );
 }
 
-const read = async () => (await readResults(database.pool, run)).map(({ attempt }) => attempt);
+const results = async (): Promise<ToolResult[]> => (await readResults(database.pool, [run]))[0] ?? [];
+const read = async () => (await results()).map(({ attempt }) => attempt);
 
 test('a result says which call it is of, what was asked and returned, and when', async () => {
   await returned({ id: 'one', minutesAgo: 5 });
-  assert.deepEqual(await readResults(database.pool, run), [
+  assert.deepEqual(await results(), [
     {
       attempt: 'att_one',
       tool: 'ledger.balance',
@@ -69,7 +71,7 @@ test('only a result of the very message is one of this request', async () => {
   await returned({ id: 'now' });
   await returned({ id: 'before', minutesAgo: 5, message: 'web:local:p1:before:0' });
   assert.deepEqual(
-    (await readResults(database.pool, run)).map(({ attempt, ofThisRequest }) => [attempt, ofThisRequest]),
+    (await results()).map(({ attempt, ofThisRequest }) => [attempt, ofThisRequest]),
     [
       ['att_now', true],
       ['att_before', false],
@@ -90,4 +92,19 @@ test('the fifty newest results are searched, the newest first', async () => {
     await read(),
     Array.from({ length: 50 }, (_, minutesAgo) => `att_${minutesAgo}`),
   );
+});
+
+test('runs that are asked about together get the results of their own sessions, each as many as alone', async () => {
+  const other = runOf({ messageId: 'web:local:p2:now:0', sessionKey: 'of another' });
+  const none = runOf({ messageId: 'web:local:p3:now:0', sessionKey: 'of a third' });
+  for (let minutesAgo = 50; minutesAgo >= 0; minutesAgo -= 1)
+    await returned({ id: `${minutesAgo}`, minutesAgo });
+  const theirs = { session: other.sessionKey, message: other.messageId };
+  await returned({ id: 'early', minutesAgo: 70, ...theirs });
+  await returned({ id: 'late', minutesAgo: 60, ...theirs });
+  const lists = await readResults(database.pool, [other, none, run, other]);
+  const attempts = lists.map((list) => list.map(({ attempt }) => attempt));
+  const ours = Array.from({ length: 50 }, (_, minutesAgo) => `att_${minutesAgo}`);
+  assert.deepEqual(attempts, [['att_late', 'att_early'], [], ours, ['att_late', 'att_early']]);
+  assert.ok(lists.flat().every(({ ofThisRequest }) => ofThisRequest));
 });
