@@ -1,6 +1,6 @@
 import { createHash, type KeyObject } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { Pool } from 'undici';
+import type { Pool } from 'undici';
 import type { z } from 'zod';
 import {
   LimitsSchema,
@@ -14,6 +14,7 @@ import {
 import type { EgressSchema } from './egress/contract.ts';
 import { seal } from './egress/sealed.ts';
 import { packFiles } from './files.ts';
+import { connect } from './identity.ts';
 import { orderKey, signOrder } from './order.ts';
 import { asText, type OutputName } from './output.ts';
 
@@ -61,13 +62,6 @@ export function createSandbox(options: {
       return withOutput(await call(pool, key, job, signal, collect), output);
     },
   };
-}
-
-function connect(runnerUrl: string): Pool {
-  const url = new URL(runnerUrl);
-  const options = { headersTimeout: 0, bodyTimeout: 0 };
-  if (url.protocol !== 'unix:') return new Pool(url.origin, options);
-  return new Pool('http://runner', { ...options, socketPath: decodeURIComponent(url.pathname) });
 }
 
 async function call(
