@@ -13,7 +13,7 @@ import { canReach } from './egress/setup.ts';
 import { Engine, type Warmth } from './engine.ts';
 import { Images } from './images.ts';
 import { open, type Listen } from './listen.ts';
-import { orderKey, Orders, type RunOrder } from './order.ts';
+import { orderKey, Orders, sealOf, type RunOrder } from './order.ts';
 import type { OutputName } from './output.ts';
 import { Turns } from './turns.ts';
 import { defaultUids, type UidRange } from './uids.ts';
@@ -97,7 +97,8 @@ export async function startRunner(options: RunnerOptions): Promise<Runner> {
   });
   app.post('/runs', async (request, response) => {
     // Before the body is read: who may not order is not listened to.
-    const order = await orders.take(request.get('gatehouse-order') ?? '');
+    const signed = request.get('gatehouse-order') ?? '';
+    const order = orders.take(signed);
     permit(order, images, options.egress !== undefined);
     const gone = new AbortController();
     response.on('close', () => gone.abort());
@@ -105,7 +106,7 @@ export async function startRunner(options: RunnerOptions): Promise<Runner> {
     const send = (event: z.input<typeof EventSchema>): void =>
       void response.write(`${JSON.stringify(event)}\n`);
     response.type('application/x-ndjson');
-    const job = { ...order, body: receive(request, order) };
+    const job = { ...order, body: receive(request, order, sealOf(key, signed)) };
     const pass = (name: OutputName, chunk: Buffer): void => {
       const data = chunk.toString('base64');
       send(name === 'stdout' ? { stdout: data } : { stderr: data });
