@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { Command, InvalidArgumentError } from 'commander';
 import { createLogger } from '../config/index.ts';
-import { defaultImages, Language, startRunner } from '../sandbox/index.ts';
+import { defaultImages, Language, startRunner, type UidRange } from '../sandbox/index.ts';
 import { settingOrFile } from './setting-or-file.ts';
 
 /** `gatehouse runner`: runs code in containers for the gateway; the one process that may talk to Docker. */
@@ -22,11 +22,12 @@ export function runnerCommand(): Command {
     .option('--runtime <name>', 'runtime of the Docker engine for the containers, such as runsc or kata')
     .option('--parallel <number>', 'runs at once', readCount, 2)
     .option('--warm <number>', 'containers that wait for a run, at most, for each language', readWarm, 4)
+    .option('--uids <from-to>', 'user ids of the containers, one each (default: 60578-61183)', readUids)
     .option('--egress', 'let runs reach the hosts of their orders through the egress proxy')
     .addHelpText('after', tokenHelp)
     .action(async (options: Options) => {
       const log = createLogger('info', 'runner');
-      const { host, port, socket, image, runtime, parallel, warm, egress } = options;
+      const { host, port, socket, image, runtime, parallel, warm, uids, egress } = options;
       const runner = await startRunner({
         listen: socket === undefined ? { host, port } : { socket },
         token: settingOrFile('GATEHOUSE_RUNNER_TOKEN') ?? '',
@@ -34,6 +35,7 @@ export function runnerCommand(): Command {
         runtime,
         parallel,
         warmth: { max: warm, idleMs: 300_000 },
+        uids,
         egress: egress ? {} : undefined,
         log,
       });
@@ -52,6 +54,7 @@ interface Options {
   runtime?: string;
   parallel: number;
   warm: number;
+  uids?: UidRange;
   egress?: true;
 }
 
@@ -79,6 +82,20 @@ function readWarm(text: string): number {
   if (!Number.isInteger(count) || count < 0 || count > 64)
     throw new InvalidArgumentError('Not a number from 0 to 64.');
   return count;
+}
+
+function readUids(text: string): UidRange {
+  const [, from, to] = (/^(\d{1,10})-(\d{1,10})$/.exec(text) ?? []).map(Number);
+  if (
+    from === undefined ||
+    to === undefined ||
+    from < 1 ||
+    to < from ||
+    to - from > 65_535 ||
+    to > 4_294_967_294
+  )
+    throw new InvalidArgumentError('Not a range of up to 65536 user ids, such as 60578-61183, without root.');
+  return { from, to };
 }
 
 function readCount(text: string): number {

@@ -1,6 +1,6 @@
-import { createHash, type KeyObject } from 'node:crypto';
+import type { Hmac, KeyObject } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { Pool } from 'undici';
+import type { Pool } from 'undici';
 import type { z } from 'zod';
 import {
   LimitsSchema,
@@ -14,7 +14,8 @@ import {
 import type { EgressSchema } from './egress/contract.ts';
 import { seal } from './egress/sealed.ts';
 import { packFiles } from './files.ts';
-import { orderKey, signOrder } from './order.ts';
+import { connect } from './identity.ts';
+import { orderKey, sealBytes, sealOf, signOrder } from './order.ts';
 import { asText, type OutputName } from './output.ts';
 
 /** The gateway's side of the sandbox. */
@@ -32,6 +33,8 @@ export interface Sandbox {
 
 /** What Docker may need besides the run itself: a queue of others, a container to make and to remove. */
 const overheadMs = 60_000;
+/** What is sealed and sent at once. */
+const pieceBytes = 65_536;
 /** Nothing that a runner sends is larger: output and artefacts, in base64. */
 const mostBytes = 16 * 1024 * 1024;
 
@@ -63,13 +66,6 @@ export function createSandbox(options: {
   };
 }
 
-function connect(runnerUrl: string): Pool {
-  const url = new URL(runnerUrl);
-  const options = { headersTimeout: 0, bodyTimeout: 0 };
-  if (url.protocol !== 'unix:') return new Pool(url.origin, options);
-  return new Pool('http://runner', { ...options, socketPath: decodeURIComponent(url.pathname) });
-}
-
 async function call(
   pool: Pool,
   key: KeyObject,
@@ -87,15 +83,17 @@ async function call(
   }
   const limit = AbortSignal.timeout(limits.data.timeoutMs + overheadMs);
   try {
-    const [code, stdin] = [Buffer.from(job.code), Buffer.from(job.stdin ?? '')];
     const files = await packFiles(job.files ?? []);
-    const order = await signOrder(key, {
+    const parts = [files, [Buffer.from(job.stdin ?? '')], [Buffer.from(job.code)]];
+    const [filesBytes = 0, stdinBytes = 0, codeBytes = 0] = parts.map((some) =>
+      some.reduce((sum, { byteLength }) => sum + byteLength, 0),
+    );
+    const order = signOrder(key, {
       language: job.language,
       ...(job.egress ? { network: 'egress', egress: await sealed(key, job.egress) } : { network: 'none' }),
       limits: limits.data,
       artefacts: job.artefacts ?? [],
-      bytes: { files: files.byteLength, stdin: stdin.length, code: code.length },
-      sha256: createHash('sha256').update(files).update(stdin).update(code).digest('hex'),
+      bytes: { files: filesBytes, stdin: stdinBytes, code: codeBytes },
     });
     const answer = await pool.request({
       method: 'POST',
@@ -103,9 +101,9 @@ async function call(
       headers: {
         'gatehouse-order': order,
         'content-type': 'application/octet-stream',
-        'content-length': String(files.byteLength + stdin.length + code.length),
+        'content-length': String(filesBytes + stdinBytes + codeBytes + sealBytes),
       },
-      body: Readable.from([files, stdin, code].filter((part) => part.byteLength > 0)),
+      body: Readable.from(withSeal(parts.flat(), sealOf(key, order)), { objectMode: false }),
       signal: signal ? AbortSignal.any([signal, limit]) : limit,
     });
     if (answer.statusCode !== 200) return refusal(answer.statusCode, await answer.body.json());
@@ -119,6 +117,18 @@ async function call(
   } catch {
     return unavailable('runner_unreachable', 'The sandbox runner does not answer.');
   }
+}
+
+/** The body as it is sent, and sealed meanwhile. */
+function* withSeal(parts: readonly Uint8Array[], seal: Hmac): Generator<Uint8Array> {
+  for (const part of parts) {
+    for (let at = 0; at < part.byteLength; at += pieceBytes) {
+      const piece = part.subarray(at, at + pieceBytes);
+      seal.update(piece);
+      yield piece;
+    }
+  }
+  yield seal.digest();
 }
 
 /** The rules as they travel: with their secrets closed. */

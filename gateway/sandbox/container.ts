@@ -2,11 +2,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ContainerCreateOptions, HostConfig } from 'dockerode';
 import { LimitsSchema, type Language, type Limits } from './contract.ts';
+import { labelsOf, type Identity } from './identity.ts';
 
-/** Marks the containers of one runner, so that the next start of that runner finds what a kill left behind. */
-export const runnerLabel = 'dev.gatehouse.runner';
-
-const nobody = '65534:65534';
+/** No file of an image is this group's. */
+const noGroup = 65_534;
 const launcher = (name: string): string => readFileSync(join(import.meta.dirname, 'launchers', name), 'utf8');
 
 /** What waits in a container for its one job, as an argument of the language's interpreter. */
@@ -27,16 +26,18 @@ const mostCpuSeconds = 121;
  * The container of one run. Every line takes something away: the network, the file system, privileges, resources.
  * Docker's default seccomp profile and masked paths stay in force, because no others are named. docs/sandbox.md explains
  * each line.
+ * @param uid the user of this container alone
  * @param runtime of the engine, such as runsc; its default one where undefined
  */
 export function containerOf(options: {
   image: string;
-  runner: string;
+  runner: Identity;
+  uid: number;
   language: Language;
   limits: ContainerLimits;
   runtime?: string | undefined;
 }): ContainerCreateOptions {
-  const { image, runner, language, limits, runtime } = options;
+  const { image, runner, uid, language, limits, runtime } = options;
   const memory = limits.memoryMb * 1024 * 1024;
   // The types lack this field of API 1.41.
   const own: HostConfig & { CgroupnsMode: string } = {
@@ -55,7 +56,6 @@ export function containerOf(options: {
     Ulimits: [
       { Name: 'core', Soft: 0, Hard: 0 },
       { Name: 'nofile', Soft: 256, Hard: 256 },
-      // Counted for the user, whom all containers share: no message queues at all.
       { Name: 'msgqueue', Soft: 0, Hard: 0 },
       // Ends a busy loop even when the runner is killed and no longer counts the time.
       { Name: 'cpu', Soft: mostCpuSeconds, Hard: mostCpuSeconds },
@@ -69,11 +69,11 @@ export function containerOf(options: {
     Image: image,
     Entrypoint: launchers[language],
     Cmd: [],
-    User: nobody,
+    User: `${uid}:${noGroup}`,
     WorkingDir: '/tmp',
     Hostname: 'sandbox',
     Env: ['HOME=/tmp', 'LANG=C.UTF-8'],
-    Labels: { [runnerLabel]: runner },
+    Labels: labelsOf(runner),
     NetworkDisabled: true,
     AttachStdin: true,
     AttachStdout: true,

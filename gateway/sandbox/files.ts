@@ -1,4 +1,4 @@
-import { packTar, unpackTar } from 'modern-tar';
+import { createTarPacker, unpackTar } from 'modern-tar';
 import { GatehouseError } from '../config/index.ts';
 import { bounds, WorkPath, type Artefact } from './contract.ts';
 
@@ -7,15 +7,23 @@ const tarBytes = (content: number, entries: number): number => content + entries
 export const mostTarBytes = tarBytes(bounds.filesBytes, bounds.files);
 export const mostArtefactTarBytes = tarBytes(bounds.artefactsBytes, bounds.artefacts);
 
-/** The files as one tar; nothing at all where there are none. */
-export async function packFiles(files: { path: string; content: Uint8Array }[]): Promise<Uint8Array> {
-  if (files.length === 0) return new Uint8Array();
-  return packTar(
-    files.map(({ path, content }) => ({
-      header: { name: path, size: content.byteLength, type: 'file', mode: 0o644, mtime: new Date(0) },
-      body: content,
-    })),
-  );
+/** The files as the parts of one tar, their content not copied; nothing at all where there are none. */
+export async function packFiles(files: { path: string; content: Uint8Array }[]): Promise<Uint8Array[]> {
+  if (files.length === 0) return [];
+  const { readable, controller } = createTarPacker();
+  const parts: Uint8Array[] = [];
+  const packed = (async () => {
+    for await (const part of readable) parts.push(part);
+  })();
+  for (const { path, content } of files) {
+    const header = { type: 'file', mode: 0o644, mtime: new Date(0) } as const;
+    const entry = controller.add({ name: path, size: content.byteLength, ...header }).getWriter();
+    if (content.byteLength > 0) await entry.write(content);
+    await entry.close();
+  }
+  controller.finalize();
+  await packed;
+  return parts;
 }
 
 /**

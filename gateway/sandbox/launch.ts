@@ -7,18 +7,24 @@ import type { Link } from './egress/attach.ts';
 import type { OutputName } from './output.ts';
 
 /** A container that was started ahead: its launcher waits on the attached stream for the one job it will run. */
-export interface Waiting {
+export interface Waiting extends Launched {
+  /** The user that it alone has. */
+  uid: number;
+  /** Its way to a proxy; undefined without a network. */
+  link?: Link;
+}
+
+/** A container, its launcher and the stream between. */
+interface Launched {
   container: Docker.Container;
   /** From now on the output goes to `sink`. */
-  open(sink: (name: OutputName, chunk: Buffer) => void): void;
+  open: (sink: (name: OutputName, chunk: Buffer) => void) => void;
   /** Writes a part of the job. */
-  write(part: Uint8Array): void;
+  write: (part: Uint8Array) => void;
   /** Resolves when the container's output has ended. */
   ended: Promise<void>;
   /** Whether it has. */
-  isOver(): boolean;
-  /** Its way to a proxy; undefined without a network. */
-  link?: Link;
+  isOver: () => boolean;
 }
 
 /** What the types of dockerode leave open. Docker sends both outputs in one stream. */
@@ -41,7 +47,7 @@ export async function launch(
   docker: Docker,
   options: ContainerCreateOptions,
   created: (container: Docker.Container) => void,
-): Promise<Waiting> {
+): Promise<Launched> {
   const container = await docker.createContainer(options);
   created(container);
   const stream = (await container.attach({

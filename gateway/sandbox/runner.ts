@@ -1,19 +1,22 @@
-import { chmodSync, rmSync, statSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
+import { randomUUID } from 'node:crypto';
+import { createServer } from 'node:http';
 import Docker from 'dockerode';
 import express, { type NextFunction, type Request, type Response } from 'express';
+import { register } from 'prom-client';
 import type { z } from 'zod';
 import { GatehouseError, toProblem, type Logger } from '../config/index.ts';
 import type { Names } from '../egress/index.ts';
-import { hashToken } from '../envelope/index.ts';
 import { receive } from './body.ts';
+import { Containers } from './containers.ts';
 import { unavailable, type EventSchema, type Language } from './contract.ts';
 import { canReach } from './egress/setup.ts';
 import { Engine, type Warmth } from './engine.ts';
 import { Images } from './images.ts';
-import { orderKey, Orders, type RunOrder } from './order.ts';
+import { open, type Listen } from './listen.ts';
+import { orderKey, Orders, sealOf, type RunOrder } from './order.ts';
 import type { OutputName } from './output.ts';
 import { Turns } from './turns.ts';
+import { defaultUids, type UidRange } from './uids.ts';
 
 /** A runner that listens. */
 export interface Runner {
@@ -24,8 +27,8 @@ export interface Runner {
 
 export interface RunnerOptions {
   /** Where to listen: an address, or the path of a Unix socket that only this user may open. */
-  listen: { host: string; port: number } | { socket: string };
-  /** What the gateway signs its orders with; its hash also names this runner's containers. */
+  listen: Listen;
+  /** What the gateway signs its orders with. */
   token: string;
   images: Record<Language, string>;
   /** A runtime of the engine, such as runsc or kata, for every container. */
@@ -36,6 +39,8 @@ export interface RunnerOptions {
   parallel?: number;
   queue?: number;
   warmth?: Warmth;
+  /** The users of the containers, one each. */
+  uids?: UidRange | undefined;
   /** Lets runs use the egress proxy, as their orders say; `names` finds the addresses of a name. Without it none has a network. */
   egress?: { names?: Names } | undefined;
 }
@@ -43,8 +48,8 @@ export interface RunnerOptions {
 /**
  * Starts the runner: a small HTTP server, the only part of Gatehouse that talks to Docker.
  * `POST /runs` takes a signed order in `Gatehouse-Order` and its body, and answers lines of JSON: output as it comes, at last
- * the ending. `GET /healthz` says whether Docker answers.
- * @throws GatehouseError `GH-SANDBOX-001` without a usable token, `-009` where the socket's path is taken, `-017` where the engine
+ * the ending. `GET /healthz` says whether Docker answers, `GET /metrics` what Prometheus reads.
+ * @throws GatehouseError `GH-SANDBOX-001` without a usable token, `-009` where it cannot listen, `-017` where the engine
  * lacks the runtime
  */
 export async function startRunner(options: RunnerOptions): Promise<Runner> {
@@ -58,11 +63,15 @@ export async function startRunner(options: RunnerOptions): Promise<Runner> {
   const docker = options.docker ?? new Docker();
   const pinned = new Images(docker, images, log);
   const key = orderKey(token);
+  if (runtime !== undefined) await checkRuntime(docker, runtime);
+  const server = createServer();
+  const url = await open(server, options.listen);
+  const identity = { id: randomUUID(), url };
+  const uids = options.uids ?? defaultUids;
+  const containers = new Containers({ docker, images: pinned, runner: identity, runtime, uids, log });
   const engine = new Engine({
-    docker,
+    containers,
     images: pinned,
-    runner: hashToken(token).toString('hex').slice(0, 16),
-    runtime,
     warmth: options.warmth ?? { max: 4, idleMs: 300_000 },
     key,
     egress: options.egress,
@@ -80,11 +89,16 @@ export async function startRunner(options: RunnerOptions): Promise<Runner> {
       () => true,
       () => false,
     );
-    response.status(ok ? 200 : 503).json({ docker: ok, images, waiting: engine.waiting() });
+    const waiting = engine.waiting();
+    response.status(ok ? 200 : 503).json({ docker: ok, runner: identity.id, images, waiting });
+  });
+  app.get('/metrics', async (_request, response) => {
+    response.type(register.contentType).send(await register.metrics());
   });
   app.post('/runs', async (request, response) => {
     // Before the body is read: who may not order is not listened to.
-    const order = await orders.take(request.get('gatehouse-order') ?? '');
+    const signed = request.get('gatehouse-order') ?? '';
+    const order = orders.take(signed);
     permit(order, images, options.egress !== undefined);
     const gone = new AbortController();
     response.on('close', () => gone.abort());
@@ -92,7 +106,7 @@ export async function startRunner(options: RunnerOptions): Promise<Runner> {
     const send = (event: z.input<typeof EventSchema>): void =>
       void response.write(`${JSON.stringify(event)}\n`);
     response.type('application/x-ndjson');
-    const job = { ...order, body: receive(request, order) };
+    const job = { ...order, body: receive(request, order, sealOf(key, signed)) };
     const pass = (name: OutputName, chunk: Buffer): void => {
       const data = chunk.toString('base64');
       send(name === 'stdout' ? { stdout: data } : { stderr: data });
@@ -123,24 +137,16 @@ export async function startRunner(options: RunnerOptions): Promise<Runner> {
     response.status(problem.status).type('application/problem+json').json(problem);
   });
 
-  await engine.removeOrphans().then(
-    (count) => count > 0 && log.warn({ count }, 'removed containers that an earlier runner left'),
+  server.on('request', (request, response) => void app(request, response));
+
+  await containers.removeOrphans().then(
+    (count) => count > 0 && log.warn({ count }, 'removed containers of runners that are gone'),
     (error: unknown) => log.warn({ err: error }, 'Docker does not answer; runs are refused until it does'),
   );
-  if (runtime !== undefined) await checkRuntime(docker, runtime);
   // A pull may take minutes; until it is done, runs are answered image_missing.
   const prepared = pinned.prepare().then(() => engine.warm());
-
-  const { listen } = options;
-  if ('socket' in listen) freeSocket(listen.socket);
-  const server = 'socket' in listen ? app.listen(listen.socket) : app.listen(listen.port, listen.host);
-  await new Promise<void>((resolve, reject) => {
-    server.once('listening', resolve);
-    server.once('error', reject);
-  });
-  if ('socket' in listen) chmodSync(listen.socket, 0o600);
   return {
-    url: 'socket' in listen ? `unix:${listen.socket}` : urlOf(listen.host, server.address() as AddressInfo),
+    url,
     async stop() {
       const closed = new Promise((resolve) => server.close(resolve));
       stopping.abort();
@@ -163,21 +169,6 @@ async function checkRuntime(docker: Docker, runtime: string): Promise<void> {
     status: 500,
     next: `Install it and name it in /etc/docker/daemon.json, or use one that is there: ${known.join(', ')}.`,
   });
-}
-
-const urlOf = (host: string, { port }: AddressInfo): string =>
-  `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
-
-/** Removes the socket of a runner that is gone; anything else at that path stays. */
-function freeSocket(path: string): void {
-  const found = statSync(path, { throwIfNoEntry: false });
-  if (!found) return;
-  if (!found.isSocket()) {
-    throw new GatehouseError('GH-SANDBOX-009', `${path} is there and is no socket.`, {
-      next: 'Name another path with --socket.',
-    });
-  }
-  rmSync(path);
 }
 
 /** Whatever the configuration does not list is refused; that no mount or capability can be asked for is the order's schema. */

@@ -4,6 +4,7 @@ import type { TLSSocket } from 'node:tls';
 import { ownHeaders } from '../../catalogue/index.ts';
 import { scrubber, type Allowed, type EgressClient, type Opened } from '../../egress/index.ts';
 import type { EgressRule, EgressUse } from './contract.ts';
+import { isCredential } from './credentials.ts';
 import { denial, EgressDenied, ruleOf } from './denied.ts';
 import { holdsPlaceholder, type Lent, type Placeholders } from './placeholders.ts';
 import { refuse, type Uses } from './uses.ts';
@@ -15,11 +16,10 @@ const mostSearched = 8_388_608;
 /** What all requests of one run hold at once. */
 const mostHeld = 16_777_216;
 
-/** Headers that prove who asks; what the code inside sets there is another account's. */
-const credentialHeader =
-  /(^|-)(authori[sz]ation|auth|cookie2?|api-?key|key|token|jwt|secret|signature|password|credentials?|session)(-|$)/;
 const credentialQuery =
   /^((access|auth|id|refresh)_?token|token|jwt|api[_-]?key|client_secret|secret|password|sig|signature|x-(amz|goog)-.*)$/i;
+/** A call through the gateway is given its key; code that makes its own requests makes its own. */
+const closed = (name: string): boolean => name !== 'idempotency-key' && ownHeaders.test(name);
 /** They are the connection's, or lead the client to QUIC. */
 const hopHeaders = /^(connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|alt-svc)$/;
 
@@ -134,12 +134,7 @@ function split(
     )
       credentials[name] = secret.prefix + lent.value;
     else if (holdsPlaceholder(text)) throw new EgressDenied('placeholder');
-    else if (
-      !ownHeaders.test(name) &&
-      !hopHeaders.test(name) &&
-      !credentialHeader.test(name) &&
-      name !== secret?.header
-    )
+    else if (!closed(name) && !hopHeaders.test(name) && !isCredential(name) && name !== secret?.header)
       plain[name] = text;
   }
   return { plain, credentials };

@@ -1,5 +1,5 @@
 # Waits in a warm container for one job on stdin, in a child that is made ahead and runs it. Fed by gateway/sandbox/launch.ts.
-import fcntl, os, signal, subprocess, sys, traceback
+import fcntl, io, os, signal, subprocess, sys, traceback
 
 told, tell = os.pipe()
 child = os.fork()
@@ -27,16 +27,27 @@ if child:
     os._exit(code if code >= 0 else 128 - code)
 
 
-def unpack(files):
-    # The runner packs plain ustar: regular files only, with names of at most 100 bytes.
-    at = 0
-    while at < len(files) and files[at]:
-        name = bytes(files[at : at + 100]).split(b"\0")[0]
-        size = int(bytes(files[at + 124 : at + 135]), 8)
+def unpack(frame, size):
+    # As it comes. The runner packs plain ustar: regular files only, with names of at most 100 bytes.
+    while size > 0:
+        head = frame.read(512)
+        size -= 512
+        if head[0] == 0:
+            frame.read(size)
+            return
+        name = head[:100].split(b"\0")[0]
+        left = int(head[124:135], 8)
+        padding = -left % 512
+        size -= left + padding
         os.makedirs(os.path.dirname(name) or b".", exist_ok=True)
-        with open(name, "wb") as file:
-            file.write(files[at + 512 : at + 512 + size])
-        at += 512 + -(-size // 512) * 512
+        with open(name, "wb", buffering=0) as file:
+            while left > 0:
+                got = frame.readinto1(piece[:left])
+                if got == 0:
+                    os._exit(0)
+                file.write(piece[:got])
+                left -= got
+        frame.read(padding)
 
 
 def serve_stdin(given):
@@ -59,7 +70,8 @@ try:
 except OSError:
     pass
 # A rehearsal: what a job needs is in memory before it comes.
-unpack(memoryview(b"x".ljust(124, b"\0") + b"00000000001\0".ljust(388, b"\0") + bytes(512)))
+piece = memoryview(bytearray(1 << 17))
+unpack(io.BytesIO(b"x".ljust(124, b"\0") + b"00000000001\0".ljust(388, b"\0") + bytes(512)), 1024)
 os.remove("x")
 os.close(os.memfd_create("stdin"))
 exec(compile(b"pass", "<code>", "exec", dont_inherit=True), {})
@@ -68,12 +80,17 @@ with os.fdopen(0, "rb", closefd=False) as frame:
     head = frame.readline().split()
     if len(head) != 6:
         os._exit(0)
-    wanted, setup, files, given, code = (frame.read(int(size)) for size in head[:5])
-os.write(tell, head[5] + b"\n" + wanted)
-os.close(tell)
-unpack(memoryview(files))
+    wanted, setup, files, given, code = map(int, head[:5])
+    os.write(tell, head[5] + b"\n" + frame.read(wanted))
+    os.close(tell)
+    setup = frame.read(setup)
+    unpack(frame, files)
+    given = frame.read(given)
+    text = frame.read(code)
+    if len(text) < code:
+        os._exit(0)
 serve_stdin(given)
 if setup:
     exec(setup, {})
 sys.modules["__main__"] = main
-exec(compile(code, "<code>", "exec", dont_inherit=True), main.__dict__)
+exec(compile(text, "<code>", "exec", dont_inherit=True), main.__dict__)

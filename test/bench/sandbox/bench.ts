@@ -5,18 +5,19 @@ import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import Docker from 'dockerode';
-import { containerOf, defaultLimits, runnerLabel } from '../../../gateway/sandbox/container.ts';
+import { labels } from '../../../gateway/sandbox/identity.ts';
 import { createSandbox, defaultImages, type Sandbox } from '../../../gateway/sandbox/index.ts';
-import { launch } from '../../../gateway/sandbox/launch.ts';
 import type { Bench } from '../main.ts';
 import { atLeast, atMost, median } from '../report.ts';
+import { carried, waitingMemory } from './engine.ts';
 
 const warmRuns = 110;
 const otherRuns = 25;
 const atOnce = 20;
 const image = defaultImages.python;
 const docker = new Docker();
-const files = [{ path: 'in/data.bin', content: randomBytes(1 << 20) }];
+const content = randomBytes(1 << 20);
+const files = [{ path: 'in/data.bin', content }];
 const job = { language: 'python', code: 'print("first byte")', files } as const;
 /** Between two runs, so that each is measured alone: the container before it is removed, the next one waits. */
 const settle = 100;
@@ -55,9 +56,13 @@ const posture = [
 ].flatMap((line) => line.split(' '));
 const print = ['python3', '-I', '-c', 'print("first byte")'];
 
-async function startRunner(
-  warm: number,
-): Promise<{ sandbox: Sandbox; url: string; stop: () => Promise<void> }> {
+interface Runner {
+  sandbox: Sandbox;
+  url: string;
+  stop: () => Promise<void>;
+}
+
+async function startRunner(warm: number): Promise<Runner> {
   const token = randomBytes(32).toString('hex');
   const env = { ...process.env, GATEHOUSE_BENCH_TOKEN: token, GATEHOUSE_BENCH_WARM: String(warm) };
   const child: ChildProcess = fork(join(import.meta.dirname, 'runner.ts'), { env });
@@ -70,34 +75,57 @@ async function startRunner(
   return { sandbox: createSandbox({ runnerUrl: url, token }), url, stop };
 }
 
-/** Waits until a container waits and no other of ours is there. */
+interface Health {
+  runner: string;
+  waiting: Record<string, number>;
+}
+const healthOf = async (url: string): Promise<Health> =>
+  (await (await fetch(`${url}/healthz`)).json()) as Health;
+
+const containersOf = ({ runner }: Health): Promise<Docker.ContainerInfo[]> =>
+  docker.listContainers({ all: true, filters: { label: [`${labels.runner}=${runner}`] } });
+
+/** Waits until a container waits and no other of the runner is there. */
 async function quiet(url: string): Promise<void> {
   for (;;) {
-    const health = (await (await fetch(`${url}/healthz`)).json()) as { waiting: Record<string, number> };
+    const health = await healthOf(url);
     const waiting = Object.values(health.waiting).reduce((sum, one) => sum + one, 0);
-    const all = await docker.listContainers({ all: true, filters: { label: [runnerLabel] } });
-    if ((health.waiting.python ?? 0) > 0 && all.length === waiting) return void (await sleep(settle));
+    if ((health.waiting.python ?? 0) > 0 && (await containersOf(health)).length === waiting)
+      return void (await sleep(settle));
     await sleep(20);
   }
 }
 
-/** What one container that waits takes, in MB, as its control group counts it. */
-async function waitingMemory(language: keyof typeof defaultImages): Promise<number> {
-  const options = { image: defaultImages[language], runner: 'bench', language, limits: defaultLimits };
-  const { container } = await launch(docker, containerOf(options), () => undefined);
-  try {
-    await sleep(500);
-    const stats = await container.stats({ stream: false });
-    const shared = (stats.memory_stats.stats as { total_inactive_file?: number }).total_inactive_file ?? 0;
-    return (stats.memory_stats.usage - shared) / 2 ** 20;
-  } finally {
-    await container.remove({ force: true });
-  }
+/** From cancelling a run until the engine knows its container no more. */
+async function cancelled({ sandbox, url }: Runner): Promise<number> {
+  const health = await healthOf(url);
+  while ((await containersOf(health)).length > 0) await sleep(20);
+  const caller = new AbortController();
+  const endless = { language: 'python', code: 'print(1)\nwhile True: pass' } as const;
+  await new Promise<void>((resolve) => void sandbox.run(endless, caller.signal, () => resolve()));
+  const [one] = await containersOf(health);
+  if (!one) throw new Error('the run has no container');
+  const began = performance.now();
+  caller.abort();
+  const gone = (): Promise<boolean> =>
+    docker
+      .getContainer(one.Id)
+      .inspect()
+      .then(
+        () => false,
+        () => true,
+      );
+  while (!(await gone())) await sleep(5);
+  return performance.now() - began;
 }
 
 /** What waiting costs, from an allowed run to the first byte of the tool's output, beside the docker command. */
 export const bench: Bench = async (say) => {
-  const times = { warm: [] as number[], cold: [] as number[], exec: [] as number[], run: [] as number[] };
+  const names = ['warm', 'cold', 'exec', 'run', 'line', 'megabyte', 'cancelled'] as const;
+  const times = Object.fromEntries(names.map((name) => [name, [] as number[]])) as Record<
+    (typeof names)[number],
+    number[]
+  >;
 
   say(`${warmRuns} runs in containers that wait, each beside a docker exec now and then`);
   const warm = await startRunner(1);
@@ -120,6 +148,10 @@ export const bench: Bench = async (say) => {
       times.exec.push(await command(['exec', target.id, 'echo', 'first byte']));
       await quiet(warm.url);
       times.run.push(await command(['run', '--rm', ...posture, image, ...print]));
+      await quiet(warm.url);
+      times.line.push(await carried(Buffer.from('\n'), settle));
+      await quiet(warm.url);
+      times.megabyte.push(await carried(content, settle));
     }
   } finally {
     await target.remove({ force: true });
@@ -133,6 +165,7 @@ export const bench: Bench = async (say) => {
   try {
     await firstByte(cold.sandbox);
     for (let run = 0; run < otherRuns; run += 1) times.cold.push(await firstByte(cold.sandbox));
+    for (let run = 0; run < otherRuns; run += 1) times.cancelled.push(await cancelled(cold));
     const began = performance.now();
     const all = await Promise.allSettled(Array.from({ length: atOnce }, () => firstByte(cold.sandbox)));
     together = performance.now() - began;
@@ -140,9 +173,10 @@ export const bench: Bench = async (say) => {
   } finally {
     await cold.stop();
   }
-  const [exec, run, p50, p99] = [
+  const [exec, run, megabyte, p50, p99] = [
     median(times.exec),
     median(times.run),
+    median(times.megabyte),
     median(times.warm),
     quantile(times.warm, 0.99),
   ];
@@ -152,9 +186,25 @@ export const bench: Bench = async (say) => {
     results: [
       { what: 'waiting container: order, 1 MB of files, first byte of output; p50', value: p50, unit: 'ms' },
       { what: 'the same, p99', value: p99, unit: 'ms' },
-      { what: 'new container, the same; p50', value: median(times.cold), unit: 'ms' },
+      {
+        what: 'the engine alone: one line into such a container and one back; p50',
+        value: median(times.line),
+        unit: 'ms',
+      },
+      { what: 'the same, 1 MB and one line back; p50', value: megabyte, unit: 'ms' },
+      { what: 'share of the engine alone in the run above', value: (100 * megabyte) / p50, unit: '%' },
+      {
+        what: 'new container: order, 1 MB of files, first byte of output; p50',
+        value: median(times.cold),
+        unit: 'ms',
+      },
       { what: '`docker exec` of echo, no files; p50', value: exec, unit: 'ms' },
       { what: '`docker run --rm` of the same posture, no files; p50', value: run, unit: 'ms' },
+      {
+        what: 'from cancel until the engine knows the container no more; p50',
+        value: median(times.cancelled),
+        unit: 'ms',
+      },
       { what: `${atOnce} runs at once, none waiting: until the last is done`, value: together, unit: 'ms' },
       { what: 'memory of a waiting container: Python', value: memory.python, unit: 'MB' },
       { what: 'the same, Node', value: memory.node, unit: 'MB' },
@@ -166,6 +216,7 @@ export const bench: Bench = async (say) => {
       atMost('waiting container ÷ docker run, p50', p50 / run, 0.03),
       atMost('waiting container: p99 ÷ p50', p99 / p50, 5),
       atMost('new container ÷ docker run, p50', median(times.cold) / run, 1.5),
+      atMost('from cancel until the container is gone, longest; ms', Math.max(...times.cancelled), 1000),
       atMost(`failures of ${atOnce} runs at once on ${cpus().length} processors`, failures, 0),
     ],
   };

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -103,14 +103,24 @@ test('a Unix socket serves as an address, for its user alone, and a stale one is
   } finally {
     await one.stop();
   }
-  const dead = createServer().listen(socket);
+  // A second name of the socket stays where its server is gone.
+  const dead = createServer().listen(`${socket}.first`);
   await once(dead, 'listening');
+  linkSync(`${socket}.first`, socket);
+  const another = startRunner({ ...options, docker });
+  await assert.rejects(another, { code: 'GH-SANDBOX-009' }, 'the socket of a program that runs');
+  dead.close();
+  await once(dead, 'close');
+  assert.ok(statSync(socket).isSocket());
   const two = await startRunner({ ...options, docker });
   await two.stop();
-  dead.close();
   writeFileSync(socket, 'a file of somebody');
   await assert.rejects(startRunner({ ...options, docker }), { code: 'GH-SANDBOX-009' });
   rmSync(folder, { recursive: true });
+  const gone = startRunner({ ...options, docker });
+  await assert.rejects(gone, { code: 'GH-SANDBOX-009' }, 'a folder that is not there');
+  const taken = { host: '127.0.0.1', port: Number(new URL(runner.url).port) };
+  await assert.rejects(startRunner({ ...options, docker, listen: taken }), { code: 'GH-SANDBOX-009' });
 });
 
 test('a runner without a token does not start', async () => {
@@ -153,7 +163,8 @@ test('turns: a few run, a few wait, the rest are told', async () => {
 
 test('a run is given no file of this machine, so it can write neither policies nor keys', () => {
   const limits = { memoryMb: 64, cpus: 1, pids: 16 };
-  const posture = { image: 'image', runner: 'runner', language: 'shell', limits } as const;
+  const runner = { id: 'runner', url: 'http://127.0.0.1:1' };
+  const posture = { image: 'image', runner, uid: 60_578, language: 'shell', limits } as const;
   const { HostConfig, Volumes } = containerOf(posture);
   assert.deepEqual(
     [HostConfig?.Binds, HostConfig?.Mounts, HostConfig?.VolumesFrom, Volumes],

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { after, before, test } from 'node:test';
 import Docker from 'dockerode';
@@ -10,7 +9,7 @@ import { receive } from '../../../gateway/sandbox/body.ts';
 import { defaultLimits } from '../../../gateway/sandbox/container.ts';
 import { checkFiles, packFiles } from '../../../gateway/sandbox/files.ts';
 import { defaultImages, startRunner, type Runner } from '../../../gateway/sandbox/index.ts';
-import { orderKey, Orders, signOrder, type RunOrder } from '../../../gateway/sandbox/order.ts';
+import { orderKey, Orders, sealOf, signOrder } from '../../../gateway/sandbox/order.ts';
 import { WarmPool } from '../../../gateway/sandbox/pool.ts';
 import type { Waiting } from '../../../gateway/sandbox/launch.ts';
 
@@ -23,7 +22,6 @@ const run = {
   limits: defaultLimits,
   artefacts: [] as string[],
   bytes: { files: 0, stdin: 0, code: code.length },
-  sha256: createHash('sha256').update(code).digest('hex'),
 } as const;
 let runner: Runner;
 
@@ -41,32 +39,36 @@ after(() => runner.stop());
 /** What the runner answers: the code of its problem, or of the ending. */
 async function answerTo(order: string): Promise<[number, string]> {
   const headers = { 'gatehouse-order': order };
-  const response = await fetch(`${runner.url}/runs`, { method: 'POST', headers, body: code });
+  const body = Buffer.concat([Buffer.from(code), sealOf(key, order).update(code).digest()]);
+  const response = await fetch(`${runner.url}/runs`, { method: 'POST', headers, body });
   const answer = (await response.json()) as { code?: string; ending?: { reason: { code: string } } };
   return [response.status, answer.code ?? answer.ending?.reason.code ?? ''];
 }
 /** A run with one thing changed that the types do not let through. */
-const odd = (change: object): Parameters<typeof signOrder>[1] & Pick<RunOrder, 'limits' | 'artefacts'> => ({
+const odd = (change: object): Parameters<typeof signOrder>[1] => ({
   ...run,
   ...change,
 });
 
 test('an order as the gateway signs it is taken, once', async () => {
-  const order = await signOrder(key, run);
+  const order = signOrder(key, run);
   assert.deepEqual(await answerTo(order), [200, 'docker_unreachable']);
   assert.deepEqual(await answerTo(order), [409, 'GH-SANDBOX-007']);
 });
 
 test('attack: an order that is not signed by the gateway is refused', async () => {
-  const good = await signOrder(key, run);
+  const good = signOrder(key, run);
   const [head, payload, signature] = good.split('.') as [string, string, string];
   const claims = { ...(JSON.parse(Buffer.from(payload, 'base64url').toString()) as object), jti: 'x' };
   const forged = [
     '',
     token,
     'x.y.z',
-    await signOrder(orderKey('another-token-that-is-long-enough-too'), run),
+    signOrder(orderKey('another-token-that-is-long-enough-too'), run),
     `${head}.${payload}.`,
+    `${Buffer.from('{"alg":"none"}').toString('base64url')}.${payload}.${signature}`,
+    `.${payload}.${signature}`,
+    `${good}.`,
     `${head}.${payload}.${signature.slice(0, -3)}AAA`,
     `${head}.${Buffer.from(JSON.stringify(claims)).toString('base64url')}.${signature}`,
     new UnsecuredJWT({ run }).setAudience('gatehouse-runner').setIssuedAt().setExpirationTime('10s').encode(),
@@ -79,11 +81,18 @@ test('attack: an order that is not signed by the gateway is refused', async () =
 test('attack: an order that is late, early, long-lived or from before the start is refused', async () => {
   const now = Date.now();
   for (const at of [now - 60_000, now + 60_000, now - 10_000]) {
-    assert.deepEqual(
-      await answerTo(await signOrder(key, run, at)),
-      [403, 'GH-SANDBOX-006'],
-      String(at - now),
-    );
+    assert.deepEqual(await answerTo(signOrder(key, run, at)), [403, 'GH-SANDBOX-006'], String(at - now));
+  }
+  for (const [after, taken] of [
+    [24_000, true],
+    [26_000, false],
+  ] as const) {
+    let clock = now;
+    const orders = new Orders(key, () => clock);
+    const order = signOrder(key, run, clock);
+    clock += after;
+    if (taken) assert.equal(orders.take(order).language, 'shell');
+    else assert.throws(() => orders.take(order), { code: 'GH-SANDBOX-006' });
   }
   const long = new SignJWT({ run })
     .setProtectedHeader({ alg: 'HS256' })
@@ -97,55 +106,74 @@ test('attack: an order that is late, early, long-lived or from before the start 
 test('attack: an order is not forgotten as used while it is still good', async () => {
   let now = Date.now();
   const orders = new Orders(key, () => now);
-  const order = await signOrder(key, run, now + 4000);
-  await orders.take(order);
+  const order = signOrder(key, run, now + 4000);
+  orders.take(order);
   for (let second = 0; second < 60; second += 1) {
     now += 1000;
-    await assert.rejects(orders.take(order), { name: 'GatehouseError' });
-    await orders.take(await signOrder(key, run, now));
+    assert.throws(() => orders.take(order), { name: 'GatehouseError' });
+    orders.take(signOrder(key, run, now));
   }
 });
 
 test('attack: of another body than was signed, no code reaches a container', async () => {
-  const signed = await packFiles([{ path: 'a', content: Buffer.from('hello') }]);
+  const signed = Buffer.concat(await packFiles([{ path: 'a', content: Buffer.from('hello') }]));
   const stdin = 'given';
-  const order = (files: Uint8Array, run: string): RunOrder => ({
-    ...odd({}),
-    limits: defaultLimits,
-    bytes: { files: files.byteLength, stdin: stdin.length, code: run.length },
-    sha256: createHash('sha256').update(files).update(stdin).update(run).digest('hex'),
-  });
-  const passed = async (body: Buffer, signedOrder: RunOrder): Promise<string> => {
+  const seal = (body: Buffer, order = 'order', by = key): Buffer => sealOf(by, order).update(body).digest();
+  const bodyOf = (files: Uint8Array, run: string, given = stdin): Buffer =>
+    Buffer.concat([files, Buffer.from(given + run)]);
+  const passed = async (
+    body: Buffer,
+    sealed: Buffer,
+    code = 'CODE',
+    pieces = 700,
+    files = signed,
+  ): Promise<string> => {
     const parts: Buffer[] = [];
-    const pieces = [body.subarray(0, 700), body.subarray(700)];
+    const all = Buffer.concat([body, sealed]);
+    const sent = Array.from({ length: Math.ceil(all.length / pieces) }, (_, at) =>
+      all.subarray(at * pieces, (at + 1) * pieces),
+    );
+    const bytes = { files: files.length, stdin: stdin.length, code: code.length };
     try {
-      for await (const part of receive(Readable.from(pieces), signedOrder)) parts.push(part);
+      for await (const part of receive(Readable.from(sent), { bytes }, sealOf(key, 'order')))
+        parts.push(part);
     } catch (error) {
       assert.doesNotMatch(Buffer.concat(parts).toString(), /CODE/);
       return (error as { code: string }).code;
     }
     return Buffer.concat(parts).toString();
   };
-  const body = (files: Uint8Array, run: string, given = stdin): Buffer =>
-    Buffer.concat([files, Buffer.from(given + run)]);
-  const good = order(signed, 'CODE');
-  assert.equal(await passed(body(signed, 'CODE'), good), body(signed, 'CODE').toString());
+  const good = bodyOf(signed, 'CODE');
+  // However it is cut on its way.
+  for (const pieces of [1, 7, 700, signed.length, signed.length + 5, 10_000])
+    assert.equal(await passed(good, seal(good), 'CODE', pieces), good.toString(), String(pieces));
   for (const other of [
-    body(signed, 'CODe'),
-    body(signed, 'CODE;'),
-    body(signed, 'COD'),
-    body(signed, 'CODE', 'Given'),
-    body(
+    bodyOf(signed, 'CODe'),
+    bodyOf(signed, 'CODE;'),
+    bodyOf(signed, 'COD'),
+    bodyOf(signed, 'CODE', 'Given'),
+    bodyOf(
       Uint8Array.from(signed, (byte, at) => (at === 520 ? 1 : byte)),
       'CODE',
     ),
     Buffer.alloc(0),
   ]) {
-    assert.equal(await passed(other, good), 'GH-SANDBOX-015');
+    for (const pieces of [1, 700, 10_000])
+      assert.equal(await passed(other, seal(good), 'CODE', pieces), 'GH-SANDBOX-015');
   }
-  const link = await entry({ type: 'symlink', linkname: '/etc' });
-  assert.equal(await passed(body(link, 'CODE'), order(link, 'CODE')), 'GH-SANDBOX-011');
-  assert.equal(await passed(body(signed, 'CODE\0'), order(signed, 'CODE\0')), 'GH-SANDBOX-003');
+  const another = orderKey('another-token-that-is-long-enough-too');
+  for (const forged of [
+    seal(good, 'another order'),
+    seal(good, 'order', another),
+    Buffer.alloc(32),
+    Buffer.alloc(0),
+  ])
+    assert.equal(await passed(good, forged), 'GH-SANDBOX-015');
+  const link = Buffer.from(await entry({ type: 'symlink', linkname: '/etc' }));
+  const withLink = bodyOf(link, 'CODE');
+  assert.equal(await passed(withLink, seal(withLink), 'CODE', 700, link), 'GH-SANDBOX-011');
+  const nul = bodyOf(signed, 'CODE\0');
+  assert.equal(await passed(nul, seal(nul), 'CODE\0'), 'GH-SANDBOX-003');
 });
 
 test('attack: an image, network, mount or capability that the runner does not list is refused', async () => {
@@ -163,18 +191,17 @@ test('attack: an image, network, mount or capability that the runner does not li
     [{ bytes: { files: 1e9, stdin: 0, code: 8 } }, 400, 'GH-SANDBOX-003'],
   ];
   for (const [change, status, problem] of beyond) {
-    assert.deepEqual(
-      await answerTo(await signOrder(key, odd(change))),
-      [status, problem],
-      JSON.stringify(change),
-    );
+    assert.deepEqual(await answerTo(signOrder(key, odd(change))), [status, problem], JSON.stringify(change));
   }
-  const listed = await signOrder(key, { ...run, image: defaultImages.shell });
+  const listed = signOrder(key, { ...run, image: defaultImages.shell });
   assert.deepEqual(await answerTo(listed), [200, 'docker_unreachable']);
 });
 
 const entry = (header: Partial<TarHeader>, body = ''): Promise<Uint8Array> =>
   packTar([{ header: { name: 'a', size: body.length, type: 'file', ...header }, body }]);
+
+const packed = async (files: Parameters<typeof packFiles>[0]): Promise<Buffer> =>
+  Buffer.concat(await packFiles(files));
 
 test('attack: files that leave the work folder, that are no files, or too much are refused, each by its code', async () => {
   const bad: [Uint8Array, string][] = [
@@ -193,19 +220,17 @@ test('attack: files that leave the work folder, that are no files, or too much a
     [await entry({ type: 'fifo' }), '011'],
     [await entry({ name: 'a/', type: 'directory' }), '011'],
     [
-      await packFiles(
-        Array.from({ length: 257 }, (_, at) => ({ path: `f${at}`, content: new Uint8Array() })),
-      ),
+      await packed(Array.from({ length: 257 }, (_, at) => ({ path: `f${at}`, content: new Uint8Array() }))),
       '012',
     ],
-    [await packFiles([{ path: 'a', content: new Uint8Array(4_194_305) }]), '013'],
+    [await packed([{ path: 'a', content: new Uint8Array(4_194_305) }]), '013'],
     [new Uint8Array(700).fill(65), '014'],
     [(await entry({}, 'hello')).subarray(0, 515), '014'],
   ];
   for (const [tar, number] of bad) {
     await assert.rejects(checkFiles(tar), { code: `GH-SANDBOX-${number}` });
   }
-  await checkFiles(await packFiles([{ path: 'folder/é.csv', content: Buffer.from('a,b') }]));
+  await checkFiles(await packed([{ path: 'folder/é.csv', content: Buffer.from('a,b') }]));
 });
 
 test('the pool grows by what it could not give, never above its maximum, and shrinks when idle', async () => {

@@ -63,12 +63,13 @@ live('attack: a placeholder anywhere else is refused, and the next call works', 
 
 live('attack: credentials that the code brings along are taken away', async (at) => {
   const own =
-    ', headers={"Authorization": "Bearer mine", "Cookie": "session=mine", "X-Api-Key": "mine", "X-Auth-Token": "mine", "Private-Token": "mine", "X-S3-Token": "mine", "X-Access-Key": "mine", "X-Password": "mine", "X-Page": "kept"}';
+    ', headers={"Authorization": "Bearer mine", "Cookie": "session=mine", "X-Api-Key": "mine", "X-Auth-Token": "mine", "Private-Token": "mine", "X-S3-Token": "mine", "X-Access-Key": "mine", "X-Password": "mine", "X-Page": "kept", "Idempotency-Key": "order-1"}';
   const result = await at.python(get(url(at), own), bound(at));
   assert.match(result.stdout, /^200 /);
   const { headers } = at.vendor.seen.at(-1) ?? {};
   assert.ok(!JSON.stringify(headers).includes('mine'), JSON.stringify(headers));
   assert.equal(headers?.['x-page'], 'kept');
+  assert.equal(headers['idempotency-key'], 'order-1', 'it proves nothing');
   const before = at.vendor.seen.length;
   for (const name of ['access_token', '%61ccess_token', 'token', 'client_secret', 'X-Amz-Signature'])
     refused(at, await at.python(get(`${url(at)}?${name}=mine`), bound(at)), 'credential', before);
@@ -155,9 +156,9 @@ live('an order that opens an address, an unknown field or the network alone is r
     const result = await at.python('print("RAN")', egress);
     assert.equal(result.reason?.code, 'bad_request', JSON.stringify(result));
   }
-  const order = await signOrder(orderKey(at.token), {
+  const order = signOrder(orderKey(at.token), {
     ...{ language: 'python', network: 'egress', limits: defaultLimits, artefacts: [] },
-    ...{ bytes: { files: 0, stdin: 0, code: 1 }, sha256: '0'.repeat(64) },
+    ...{ bytes: { files: 0, stdin: 0, code: 1 } },
   });
   const headers = { 'gatehouse-order': order };
   const answer = await fetch(`${at.runner.url}/runs`, { method: 'POST', headers, body: '1' });
