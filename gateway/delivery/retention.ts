@@ -42,13 +42,14 @@ export async function sweepRetention(
     `update messages set raw = null where raw is not null and received_at < now() - $1 * interval '1 hour'`,
     [settings.rawRetentionHours],
   );
-  const envelopes = await pool.query(
-    `update messages set envelope = null where envelope is not null and state in ${finished}
-     and received_at < now() - $1 * interval '1 hour'`,
+  // The files go with the text that they came with.
+  const envelopes = await pool.query<{ texts: number }>(
+    `with gone as (
+       update messages set envelope = null where envelope is not null and state in ${finished}
+       and received_at < now() - $1 * interval '1 hour' returning id
+     ), files as (delete from attachments a using gone where a.message_id = gone.id)
+     select count(*)::int as texts from gone`,
     [settings.textRetentionHours],
-  );
-  await pool.query(
-    `delete from attachments a using messages m where m.id = a.message_id and m.envelope is null`,
   );
   const bodies = await pool.query(
     `update outbox set body = null where body is not null and state <> 'queued'
@@ -78,7 +79,7 @@ export async function sweepRetention(
   );
   return {
     raw: raw.rowCount ?? 0,
-    text: (envelopes.rowCount ?? 0) + (bodies.rowCount ?? 0),
+    text: (envelopes.rows[0]?.texts ?? 0) + (bodies.rowCount ?? 0),
     messages: messages.rowCount ?? 0,
   };
 }
