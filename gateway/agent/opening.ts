@@ -1,3 +1,4 @@
+import { attachmentFlaws } from '../channels/index.ts';
 import { GatehouseError } from '../config/index.ts';
 import type { Attached } from '../delivery/index.ts';
 import type { RunContext } from '../policy/index.ts';
@@ -31,7 +32,8 @@ export async function openingOf(
   const tools = await toolsFor(deps, context, request);
   const system = renderPrompt(prompt, { task, tools, structured: schema !== null });
   const { name, version, digest } = prompt;
-  return { system, user: userTurn(id, context, request, attached), prompt: { name, version, digest }, tools };
+  const user = userTurn(createFence(id), context, request, attached);
+  return { system, user, prompt: { name, version, digest }, tools };
 }
 
 async function toolsFor(
@@ -49,25 +51,25 @@ async function toolsFor(
 /** Names files that came with messages, with what `code.run` needs to read them. Their names are anybody's words. */
 export function attachmentsBlock(fence: Fence, attached: readonly Attached[]): string[] {
   if (attached.length === 0) return [];
-  const lines = attached.map(({ id, name, mime, bytes, ofThisMessage }) =>
+  const lines = attached.map(({ id, name, mime, bytes, flaw, ofThisMessage }) =>
     JSON.stringify({
       attachment: id,
       name,
       mime,
       bytes,
       with: ofThisMessage ? 'this message' : 'an earlier one',
+      ...(flaw !== null && { cannotBeRead: attachmentFlaws[flaw] }),
     }),
   );
   return [fence.block('data', 'attachments', storable(lines.join('\n')))];
 }
 
 function userTurn(
-  id: string,
+  fence: Fence,
   context: RunContext,
   { prompt, input, bare }: AgentRequest,
   attached: readonly Attached[],
 ): string {
-  const fence = createFence(id);
   const { actor, channel } = context;
   const facts = `${actor.display}, known as ${actor.standing}, asks from ${channel.kind} (${channel.visibility}).`;
   return [

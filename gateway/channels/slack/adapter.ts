@@ -1,6 +1,7 @@
 import type { WebClient } from '@slack/web-api';
 import type { AdapterContext, ChannelAdapter, Inbound, RawDelivery } from '../adapter.ts';
 import { boundBody, malformed, refusedSecret, unauthenticated } from '../failures.ts';
+import { fetchVendorFile, readable } from '../files.ts';
 import { decodeUtf8, notUtf8, parseJsonText, storable } from '../json.ts';
 import { requiredSecret } from '../secrets.ts';
 import { unusable } from '../unusable.ts';
@@ -97,6 +98,16 @@ class SlackAdapter implements ChannelAdapter {
   ): Promise<{ nativeId: string }> {
     if (!this.#introduced) await this.#introduce();
     return { nativeId: await sendToSlack(await this.#web(), route, message, previous) };
+  }
+
+  async fetchFile(
+    ...[source, most]: Parameters<NonNullable<ChannelAdapter['fetchFile']>>
+  ): ReturnType<NonNullable<ChannelAdapter['fetchFile']>> {
+    const { apiUrl, egress } = this.#options;
+    const credentials = { authorization: `Bearer ${await this.#botToken()}` };
+    // https://docs.slack.dev/reference/objects/file-object: files lie beside the Web API, at files.slack.com.
+    const allowed = readable(apiUrl, '/files-pri', `files.${new URL(apiUrl).host}`);
+    return fetchVendorFile(egress, { vendor: 'Slack', url: source.url ?? '', credentials, allowed, most });
   }
 
   directRoute(nativeUserId: string): { user: string; channel: null; thread: null } | null {
