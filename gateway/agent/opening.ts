@@ -2,6 +2,7 @@ import { attachmentFlaws } from '../channels/index.ts';
 import { GatehouseError } from '../config/index.ts';
 import type { Attached } from '../delivery/index.ts';
 import type { RunContext } from '../policy/index.ts';
+import { earlierOf } from './earlier.ts';
 import { createFence, renderPrompt, type Fence } from './prompts/index.ts';
 import type { AgentDeps, AgentRequest, Opening } from './types.ts';
 import { shortened, storable } from './text.ts';
@@ -16,7 +17,7 @@ const mostCharacters = 200_000;
  * @throws GatehouseError `GH-AGENT-004` for a template, `GH-AGENT-006` for a tool that is not there
  */
 export async function openingOf(
-  deps: Pick<AgentDeps, 'policy' | 'prompts'>,
+  deps: Pick<AgentDeps, 'policy' | 'prompts' | 'pool'>,
   id: string,
   context: RunContext,
   request: AgentRequest,
@@ -32,8 +33,11 @@ export async function openingOf(
   const tools = await toolsFor(deps, context, request);
   const system = renderPrompt(prompt, { task, tools, structured: schema !== null });
   const { name, version, digest } = prompt;
-  const user = userTurn(createFence(id), context, request, attached);
-  return { system, user, prompt: { name, version, digest }, tools };
+  const fence = createFence(id);
+  // Without tools it is a question about its own material, and answered alike whatever was asked before.
+  const earlier = request.bare || tools.length === 0 ? undefined : await earlierOf(deps.pool, context, fence);
+  const user = userTurn(fence, context, request, attached);
+  return { system, user, prompt: { name, version, digest }, tools, earlier };
 }
 
 async function toolsFor(

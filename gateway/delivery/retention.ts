@@ -21,6 +21,9 @@ const callTexts = [
    and ${agentEnd} < now() - $1 * interval '1 hour'`,
   `update agent_runs set request = null, opening = null, result = null where opening is not null
    and ${agentEnd} < now() - $1 * interval '1 hour'`,
+  // A run holds what earlier ones came to no longer than these do.
+  `update agent_runs set opening = opening - 'earlier' where opening ? 'earlier'
+   and (opening #>> '{earlier,since}')::timestamptz < now() - $1 * interval '1 hour'`,
   // The name of a tool that does not exist, and of an argument that no tool has, are words of whoever asked.
   `update decisions set tool = '' where effect = 'deny' and tool <> '' and reasons @> '[{"code":"tool_unknown"}]'
    and created_at < now() - $1 * interval '1 hour'`,

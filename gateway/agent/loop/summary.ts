@@ -81,8 +81,9 @@ function summaryDue(held: Held, view: View): number | null {
   const { upTo, keep } = limitsOf(held);
   const sent = turnsToSend(view, held.fence).slice(openingTurns);
   if (tokensOf(sent) <= upTo) return null;
-  // The newest answer with its results was not read yet.
-  let from = view.turns.findLastIndex(({ role }) => role === 'assistant');
+  // The newest answer with its results was not read yet; before the first one, there is only what earlier runs came to.
+  const newest = view.turns.findLastIndex(({ role }) => role === 'assistant');
+  let from = newest === -1 ? openingTurns + (held.run.opening.earlier ? 1 : 0) : newest;
   for (let index = from - 1; index >= openingTurns && tokensOf(view.turns.slice(index)) <= keep; index -= 1)
     if (view.turns[index]?.role === 'assistant') from = index;
   // In steps: each one changes all that follows the opening, so that no vendor's prompt cache has it.
