@@ -93,29 +93,36 @@ export interface ToldFile {
  */
 export function nameAttachments(files: readonly ToldFile[]): InboundAttachment[] {
   const names = new Set<string>();
+  let taken = 0;
   let size = 0;
-  return files.map(({ name: given, mime: told, bytes, source }, index) => {
-    const name = (given ?? '').normalize('NFC');
+  const flawIn = (
+    plain: boolean,
+    kind: object | undefined,
+    { bytes, source }: ToldFile,
+  ): AttachmentFlaw | null => {
+    if (!plain) return 'name';
+    if (!kind) return 'type';
+    if (typeof source === 'string') return source;
+    if (taken === attachmentBounds.files) return 'too_many';
+    if (size + bytes > attachmentBounds.bytes) return 'too_large';
+    taken += 1;
+    size += bytes;
+    return null;
+  };
+  return files.map((file, index) => {
+    const name = (file.name ?? '').normalize('NFC');
     const plain = isPlainName(name);
     const kind = plain ? kindOf(name) : undefined;
-    size += bytes;
-    const flaw: AttachmentFlaw | null =
-      (index >= attachmentBounds.files ? 'too_many' : null) ??
-      (plain ? null : 'name') ??
-      (kind ? null : 'type') ??
-      (size > attachmentBounds.bytes ? 'too_large' : null) ??
-      (typeof source === 'string' ? source : null);
+    const flaw = flawIn(plain, kind, file);
     // Vendors take several of one name, a work folder does not.
     const own = names.has(name) ? `${index + 1}-${name}` : name;
     names.add(name);
     return {
-      ...{
-        id: uuidv7(),
-        ...(plain && { name: own }),
-        mime: kind?.mime ?? (told || 'application/octet-stream'),
-      },
-      ...{ bytes, sha256: null, ref: null },
-      ...(flaw === null ? { source: source as FileSource } : { flaw }),
+      id: uuidv7(),
+      ...(plain && { name: own }),
+      mime: kind?.mime ?? (file.mime || 'application/octet-stream'),
+      ...{ bytes: file.bytes, sha256: null, ref: null },
+      ...(flaw === null ? { source: file.source as FileSource } : { flaw }),
     };
   });
 }

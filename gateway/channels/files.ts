@@ -1,4 +1,4 @@
-import { createEgress, EgressRefused, type Allowed, type EgressClient } from '../egress/index.ts';
+import { EgressRefused, type Allowed, type EgressClient } from '../egress/index.ts';
 import type { AttachmentFlaw } from './adapter.ts';
 import { busy } from './failures.ts';
 
@@ -30,7 +30,7 @@ export function readable(root: string, path: string, host?: string): Allowed {
  * @throws GatehouseError `GH-CHANNEL-005` where another try helps
  */
 export async function fetchVendorFile(
-  egress: Pick<EgressClient, 'send'> = createEgress(),
+  egress: Pick<EgressClient, 'send'>,
   { vendor, url, credentials, allowed, most }: VendorFile,
 ): Promise<{ content: Buffer } | { flaw: AttachmentFlaw }> {
   const outgoing = { method: 'GET', url, headers: {}, signal: AbortSignal.timeout(fetchMs), maxBytes: most };

@@ -103,19 +103,21 @@ export function createAttachments(
     },
     async read(messageId, ids) {
       for (const until = Date.now() + waitMs; ; await sleep(lookMs)) {
+        // No bytes are read before all of them are there.
         const { rows } = await pool.query<{
           id: string;
           content: Buffer | null;
           flaw: AttachmentFlaw | null;
+          ready: boolean;
         }>({
           name: 'read-attachments',
-          text: `select a.id, a.content, a.flaw from messages m
-            join attachments a on a.session_key = m.session_key and a.principal = m.principal
-            where m.id = $1 and a.id::text = any($2)`,
+          text: `select id, flaw, ready, case when ready then content end as content from (
+              select a.id, a.content, a.flaw, bool_and(a.content is not null or a.flaw is not null) over () as ready
+              from messages m join attachments a on a.session_key = m.session_key and a.principal = m.principal
+              where m.id = $1 and a.id::text = any($2)) as asked`,
           values: [messageId, ids],
         });
-        const ready = rows.every(({ content, flaw }) => content !== null || flaw !== null);
-        if (ready || Date.now() >= until)
+        if (rows.every(({ ready }) => ready) || Date.now() >= until)
           return new Map(rows.map(({ id, content, flaw }) => [id, content ?? unreadable(flaw)]));
       }
     },

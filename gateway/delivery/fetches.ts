@@ -28,7 +28,8 @@ interface Claimed {
 
 const pollMs = 5000;
 const atOnce = 4;
-const maxAttempts = 6;
+/** The pauses between them double, so that the last is a quarter of an hour after the first. */
+const maxAttempts = 10;
 
 /**
  * Fetches the files of vendors' messages, after these are stored and acknowledged. Postgres says what is due, so that a gateway that
@@ -110,6 +111,7 @@ export class Fetches {
     { id, name, session, principal, channel, route }: Claimed,
     flaw: AttachmentFlaw,
   ): Promise<void> {
+    this.#deps.log.warn({ channel, attachment: id, flaw }, 'a file cannot be had');
     await transaction(this.#deps.pool, async (tx) => {
       const { rowCount } = await tx.query(
         'update attachments set flaw = $2, source = null, due_at = null where id = $1 and due_at is not null',

@@ -18,7 +18,7 @@ const FileSchema = z.looseObject({
   size: z.number().int().min(0).nullish(),
   name: z.string().max(1000).nullish(),
   mode: z.string().max(64).nullish(),
-  url_private: z.string().max(2000).nullish(),
+  url_private: z.string().max(10_000).nullish(),
 });
 
 const BodySchema = z.looseObject({

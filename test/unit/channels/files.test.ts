@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { after, afterEach, before, describe, it } from 'node:test';
+import { after, afterEach, before, describe, it, test } from 'node:test';
 import { nameAttachments } from '../../../gateway/channels/attachments.ts';
 import { createSlack, createTelegram, type ChannelAdapter } from '../../../gateway/channels/index.ts';
 import { createLogger } from '../../../gateway/config/index.ts';
@@ -13,7 +13,7 @@ const flawOf = async (got: ReturnType<NonNullable<ChannelAdapter['fetchFile']>>)
   return 'flaw' in one ? one.flaw : one.content.toString();
 };
 
-it('files that a vendor tells of are held to what is uploaded here, each by itself', () => {
+test('files that a vendor tells of are held to what is uploaded here, each by itself', () => {
   const told = (name: string | null, bytes = 10) => ({ name, mime: 'x/y', bytes, source: { url: 'u' } });
   const flaws = (...files: Parameters<typeof nameAttachments>[0]): (string | undefined)[] =>
     nameAttachments(files).map(({ flaw }) => flaw);
@@ -25,6 +25,8 @@ it('files that a vendor tells of are held to what is uploaded here, each by itse
     ...[undefined, 'too_many'],
   ]);
   assert.deepEqual(flaws({ ...told('a.csv'), source: 'gone' }), ['gone']);
+  const film = told('film.csv', 9_000_000);
+  assert.deepEqual(flaws(film, told('a.csv')), ['too_large', undefined], 'what is not taken takes no room');
 });
 
 describe('a file in Slack', () => {
@@ -61,8 +63,9 @@ describe('a file in Slack', () => {
     });
   });
 
-  it('attack: the token goes to no other host and to nothing else of Slack', async () => {
+  it('attack: the token goes to no other host and to nothing else of Slack', async (context) => {
     const thief = await new FakeSlack().start();
+    context.after(() => thief.stop());
     thief.files.set('a.csv', { content: Buffer.from('a') });
     const calls = fake.calls.length;
     for (const url of [
@@ -78,7 +81,6 @@ describe('a file in Slack', () => {
     ])
       assert.equal(await fetchFrom(url), 'elsewhere', url);
     assert.deepEqual([thief.calls, fake.calls.length], [[], calls]);
-    await thief.stop();
   });
 
   it('attack: of Slack itself only files.slack.com is asked', async () => {
