@@ -88,9 +88,16 @@ test('models.yaml says what one run may use, a caller lowers it, and where nobod
 
 test('each default is said where the file is documented, and the file may say more than any of them', async () => {
   const usual = allowanceOf({ budgets: [] }, {});
-  const words = (await readFile(new URL('../../../docs/agent.md', import.meta.url), 'utf8')).replace(/\s+/g, ' ');
+  const words = (await readFile(new URL('../../../docs/agent.md', import.meta.url), 'utf8')).replace(
+    /\s+/g,
+    ' ',
+  );
   const { steps, calls: most, tokens, seconds } = usual;
-  assert.ok(words.includes(`it is ${steps} steps, ${most} calls, ${tokens} tokens and ${seconds} seconds, and no bound`));
+  assert.ok(
+    words.includes(
+      `it is ${steps} steps, ${most} calls, ${tokens} tokens and ${seconds} seconds, and no bound`,
+    ),
+  );
   assert.equal(usual.spend, undefined);
   for (const unit of ['steps', 'calls', 'tokens', 'seconds'] as const) {
     const more = (usual[unit] ?? 0) * 10;

@@ -91,7 +91,7 @@ describe('files that come with messages', () => {
     assert.deepEqual(await read(id, file), ['SECRET,1']);
     const { pool } = stage.database;
     await pool.query(`update messages set received_at = now() - interval '2 hours' where id = $1`, [id]);
-    await sweepRetention({ pool, settings: { ...stage.settings, textRetentionHours: 1 } as never });
+    await sweepRetention({ pool, settings: { ...stage.settings, textRetentionHours: 1 } });
     assert.deepEqual(await read(id, file), []);
     const { rows } = await stage.database.pool.query('select from attachments where id = $1', [file]);
     assert.deepEqual(rows, []);

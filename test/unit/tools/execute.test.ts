@@ -244,7 +244,10 @@ test('attack: a file of another conversation or person is refused as one that do
   const answerTo = async (attachment: string): Promise<unknown> => {
     const args = { language: 'python', code: 'print(1)', files: [{ path: 'a.csv', attachment }] };
     const call = { tool: 'code.run', args };
-    const grant = await approve(at, (await at.policy.decide(own, { ...call, step: `check:${attachment}` })).id);
+    const grant = await approve(
+      at,
+      (await at.policy.decide(own, { ...call, step: `check:${attachment}` })).id,
+    );
     const answer = await tools.execute(own, { ...call, grant, step: `x:${attachment}` });
     return [answer.status, answer.result, answer.reasons, answer.text];
   };
