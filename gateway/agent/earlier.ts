@@ -7,8 +7,11 @@ import type { Opening } from './types.ts';
 
 /** Of the latest runs of a conversation. */
 const mostRuns = 12;
+/** Characters. */
 const mostAsked = 1000;
 const mostAnswered = 4000;
+/** For each token of room that a model has: about a sixth of the room. */
+const charactersPerToken = 0.5;
 
 interface Row {
   task: string;
@@ -22,12 +25,14 @@ interface Row {
 /**
  * What earlier runs of a conversation were asked and came to, the latest last: a digest of their outcomes, which a model summarises
  * only where it is long, like the older turns of a run. It is data, whoever wrote what stands in it.
+ * @param room tokens that the model with the most of it has for a conversation
  * @returns nothing for whoever has none of their own: who has an account now is told nothing of who had it before
  */
 export async function earlierOf(
   db: Queryable,
   { sessionKey, principal, messageId }: Pick<RunContext, 'sessionKey' | 'principal' | 'messageId'>,
   fence: Fence,
+  room: number,
 ): Promise<Opening['earlier']> {
   if (principal === null) return undefined;
   const { rows } = await db.query<Row>({
@@ -42,10 +47,17 @@ export async function earlierOf(
       order by r.finished_at desc limit $4`,
     values: [sessionKey, principal, messageId, mostRuns],
   });
-  const oldest = rows.at(-1);
-  if (!oldest) return undefined;
-  const text = fence.block('data', 'earlier', storable(rows.reverse().map(inWords).join('\n\n')));
-  return { text, since: oldest.finishedAt.toISOString() };
+  const most = Math.floor(room * charactersPerToken);
+  const told: string[] = [];
+  let since = new Date();
+  for (const row of rows) {
+    const words = told.length === 0 ? shortened(inWords(row), most) : inWords(row);
+    if (told.length > 0 && told.join().length + words.length > most) break;
+    told.unshift(words);
+    since = row.finishedAt;
+  }
+  if (told.length === 0) return undefined;
+  return { text: fence.block('data', 'earlier', storable(told.join('\n\n'))), since: since.toISOString() };
 }
 
 function inWords({ task, state, finishedAt, asked, answer, called }: Row): string {

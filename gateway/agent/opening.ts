@@ -3,6 +3,7 @@ import { GatehouseError } from '../config/index.ts';
 import type { Attached } from '../delivery/index.ts';
 import type { RunContext } from '../policy/index.ts';
 import { earlierOf } from './earlier.ts';
+import { isOfClass, roomOf } from './models/index.ts';
 import { createFence, renderPrompt, type Fence } from './prompts/index.ts';
 import type { AgentDeps, AgentRequest, Opening } from './types.ts';
 import { shortened, storable } from './text.ts';
@@ -17,7 +18,7 @@ const mostCharacters = 200_000;
  * @throws GatehouseError `GH-AGENT-004` for a template, `GH-AGENT-006` for a tool that is not there
  */
 export async function openingOf(
-  deps: Pick<AgentDeps, 'policy' | 'prompts' | 'pool'>,
+  deps: Pick<AgentDeps, 'policy' | 'prompts' | 'pool' | 'models'>,
   id: string,
   context: RunContext,
   request: AgentRequest,
@@ -35,7 +36,9 @@ export async function openingOf(
   const { name, version, digest } = prompt;
   const fence = createFence(id);
   // Without tools it is a question about its own material, and answered alike whatever was asked before.
-  const earlier = request.bare || tools.length === 0 ? undefined : await earlierOf(deps.pool, context, fence);
+  const able = deps.models.of(task).filter((model) => isOfClass(model, request.modelClass));
+  const earlier =
+    request.bare || tools.length === 0 ? undefined : await earlierOf(deps.pool, context, fence, roomOf(able));
   const user = userTurn(fence, context, request, attached);
   return { system, user, prompt: { name, version, digest }, tools, earlier };
 }

@@ -1,6 +1,6 @@
 import { transaction } from '../../db/index.ts';
 import { keepAnswer } from '../journal/index.ts';
-import { estimateTokens, isOfClass, scrubbed, type Turn } from '../models/index.ts';
+import { estimateTokens, isOfClass, roomOf, scrubbed, type Turn } from '../models/index.ts';
 import { renderPrompt, type Fence } from '../prompts/index.ts';
 import type { Held } from './held.ts';
 import { answerFrom, summaryKey } from './known.ts';
@@ -94,9 +94,8 @@ function summaryDue(held: Held, view: View): number | null {
 /** How long a conversation of this run may grow before it is shortened, and how much of it stays, in tokens. */
 function limitsOf({ deps, run, file, offer }: Held): { upTo: number; keep: number } {
   const able = deps.models.of(run.task).filter((model) => isOfClass(model, run.request.modelClass));
-  const room = Math.max(0, ...able.map(({ context, output }) => context - output));
   const fixed = estimateTokens(`${offer.text}${run.opening.system}${run.opening.user}`);
-  const upTo = Math.min(file.history.upTo, Math.max(0, room - fixed) * shareOfRoom);
+  const upTo = Math.min(file.history.upTo, Math.max(0, roomOf(able) - fixed) * shareOfRoom);
   return { upTo, keep: Math.min(file.history.keep, upTo / 4) };
 }
 

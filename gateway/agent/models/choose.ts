@@ -18,6 +18,10 @@ export interface Need {
 export const isOfClass = (model: Pick<Model, 'class'>, wished: string | null): boolean =>
   wished === null || model.class === wished;
 
+/** Tokens that a conversation can have at most with one of these models. */
+export const roomOf = (models: readonly Pick<Model, 'context' | 'output'>[]): number =>
+  Math.max(0, ...models.map(({ context, output }) => context - output));
+
 /** Why a model was not asked. */
 export interface PassedOver {
   model: string;

@@ -92,6 +92,20 @@ history: { upTo: 2000, keep: 500 }
   assert.doesNotMatch(text, /LONG/);
 });
 
+test('what a model has no room for is left out, the oldest first', async (context) => {
+  const narrow = (url: string): string =>
+    plainModels(url).replace('output: 1000', 'context: 20000, output: 1000');
+  const { at, ask } = await talking(context, narrow);
+  const answers = ['FIRST', 'SECOND', 'THIRD'].map((word) => ({ text: `${word} ${'words '.repeat(650)}` }));
+  at.model.script = says(...answers, { text: 'Fine.' });
+  for (const { text } of answers) await ask({ sessionKey, text });
+  const { sent } = await ask({ sessionKey, text: 'And now?' });
+  const told = earlierIn(sent[0]) ?? '';
+  assert.ok(told.length > 4000 && told.length < 10_000, String(told.length));
+  assert.match(told, /THIRD/);
+  assert.doesNotMatch(told, /FIRST/);
+});
+
 test('it goes with the text that it is made of, also where the run that was told of it goes on', async (context) => {
   const { at, house, ask } = await talking(context);
   at.model.script = () => ({ text: 'Words.' });
