@@ -6,7 +6,7 @@ import { digest, digestOfText, uuidv7 } from '../envelope/index.ts';
 import { taint, type RunContext } from '../policy/index.ts';
 import { notify, readRun, storeRun, type RunRow } from './journal/index.ts';
 import { compileOutput, createWorker } from './loop/index.ts';
-import { createBreakers } from './models/index.ts';
+import { createBreakers, isOfClass } from './models/index.ts';
 import { attachmentsBlock, openingOf } from './opening.ts';
 import { createFence } from './prompts/index.ts';
 import { readShown, type ShownRun } from './shown.ts';
@@ -101,9 +101,8 @@ export function createAgent(deps: AgentDeps): Agent {
     context: RunContext,
     request: AgentRequest,
   ): Promise<(tx: Transaction) => Promise<string>> => {
-    const able = models.of(request.task);
     if (models.file() === null) throw refusals.noModel();
-    if (!able.some((model) => request.modelClass === null || model.class === request.modelClass))
+    if (!models.of(request.task).some((model) => isOfClass(model, request.modelClass)))
       throw refusals.noModelOfTask(request.task, request.modelClass);
     checkSchema(request.schema);
     const id = uuidv7();

@@ -3,7 +3,7 @@ import type { Queryable } from '../db/index.ts';
 import { inWords, micros, type Allowance, type ModelsFile } from './models/index.ts';
 import type { Claimed } from './types.ts';
 
-/** What a run may use where models.yaml says nothing: no run is without an end. */
+/** What a run may use where models.yaml says nothing: no run is without an end. A default, as docs/agent.md says, and no ceiling. */
 const standard: Required<Omit<Allowance, 'spend'>> = { steps: 30, tokens: 300_000, seconds: 900, calls: 50 };
 
 /** What is taken, by its unit. Money is in millionths of the currency. */

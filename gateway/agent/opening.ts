@@ -1,6 +1,9 @@
+import { attachmentFlaws } from '../channels/index.ts';
 import { GatehouseError } from '../config/index.ts';
 import type { Attached } from '../delivery/index.ts';
 import type { RunContext } from '../policy/index.ts';
+import { earlierOf } from './earlier.ts';
+import { isOfClass, roomOf } from './models/index.ts';
 import { createFence, renderPrompt, type Fence } from './prompts/index.ts';
 import type { AgentDeps, AgentRequest, Opening } from './types.ts';
 import { shortened, storable } from './text.ts';
@@ -15,7 +18,7 @@ const mostCharacters = 200_000;
  * @throws GatehouseError `GH-AGENT-004` for a template, `GH-AGENT-006` for a tool that is not there
  */
 export async function openingOf(
-  deps: Pick<AgentDeps, 'policy' | 'prompts'>,
+  deps: Pick<AgentDeps, 'policy' | 'prompts' | 'pool' | 'models'>,
   id: string,
   context: RunContext,
   request: AgentRequest,
@@ -31,7 +34,13 @@ export async function openingOf(
   const tools = await toolsFor(deps, context, request);
   const system = renderPrompt(prompt, { task, tools, structured: schema !== null });
   const { name, version, digest } = prompt;
-  return { system, user: userTurn(id, context, request, attached), prompt: { name, version, digest }, tools };
+  const fence = createFence(id);
+  // Without tools it is a question about its own material, and answered alike whatever was asked before.
+  const able = deps.models.of(task).filter((model) => isOfClass(model, request.modelClass));
+  const earlier =
+    request.bare || tools.length === 0 ? undefined : await earlierOf(deps.pool, context, fence, roomOf(able));
+  const user = userTurn(fence, context, request, attached);
+  return { system, user, prompt: { name, version, digest }, tools, earlier };
 }
 
 async function toolsFor(
@@ -49,25 +58,25 @@ async function toolsFor(
 /** Names files that came with messages, with what `code.run` needs to read them. Their names are anybody's words. */
 export function attachmentsBlock(fence: Fence, attached: readonly Attached[]): string[] {
   if (attached.length === 0) return [];
-  const lines = attached.map(({ id, name, mime, bytes, ofThisMessage }) =>
+  const lines = attached.map(({ id, name, mime, bytes, flaw, ofThisMessage }) =>
     JSON.stringify({
       attachment: id,
       name,
       mime,
       bytes,
       with: ofThisMessage ? 'this message' : 'an earlier one',
+      ...(flaw !== null && { cannotBeRead: attachmentFlaws[flaw] }),
     }),
   );
   return [fence.block('data', 'attachments', storable(lines.join('\n')))];
 }
 
 function userTurn(
-  id: string,
+  fence: Fence,
   context: RunContext,
   { prompt, input, bare }: AgentRequest,
   attached: readonly Attached[],
 ): string {
-  const fence = createFence(id);
   const { actor, channel } = context;
   const facts = `${actor.display}, known as ${actor.standing}, asks from ${channel.kind} (${channel.visibility}).`;
   return [

@@ -57,6 +57,8 @@ export interface Opening {
   prompt: { name: string; version: number; digest: string };
   /** Catalogue names of the tools on offer. */
   tools: string[];
+  /** What earlier runs of the conversation came to, in a block of its own, and when the oldest of them ended. */
+  earlier?: { text: string; since: string } | undefined;
 }
 
 /** How a run ended, in words and, where a schema was given, as data. */

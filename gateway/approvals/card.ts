@@ -1,4 +1,5 @@
 import { amountOf, renderSentence, type Tool } from '../catalogue/index.ts';
+import { readable } from './attached.ts';
 import { eligible, mayAsk, mayEdit } from './eligible.ts';
 import { endedAs } from './refusals.ts';
 import type { TracedLeaf } from '../policy/index.ts';
@@ -162,8 +163,8 @@ function editedOf(
   row: ApprovalRow,
 ): Card['edited'] {
   if (!row.first) return null;
-  const before = row.first.args ?? {};
-  const after = row.args ?? {};
+  const before = readable(row, row.first.args ?? {});
+  const after = readable(row, row.args ?? {});
   const names = [...new Set([...Object.keys(tool?.args.properties ?? {}), ...Object.keys(after)])];
   const text = (args: Record<string, unknown>, name: string): string | null => {
     if (!Object.hasOwn(args, name)) return null;
@@ -177,7 +178,7 @@ function editedOf(
 
 function askedFor(tool: Tool | undefined, row: ApprovalRow): string {
   if (!tool) return `run ${row.tool}`;
-  return visible(renderSentence(tool.sentence, row.args ?? {}));
+  return visible(renderSentence(tool.sentence, readable(row, row.args ?? {})));
 }
 
 function effectOf(tool: Tool | undefined, args: Record<string, unknown> | null): string | null {
@@ -201,7 +202,7 @@ function valuesOf(
   const quoted: string[] = [];
   for (const name of names) {
     const label = labelOf(name);
-    const value = row.args[name];
+    const value = readable(row, row.args[name]);
     const text =
       (name === tool?.money?.amount ? effectOf(tool, row.args) : null) ??
       (typeof value === 'string' ? value : JSON.stringify(value));
@@ -246,7 +247,7 @@ function notTyped(catalogue: Readers['catalogue'], row: ApprovalRow, leaf: Trace
   const [, ...steps] = leaf.at.split('/');
   const value = steps.reduce<unknown>(
     (held, step) => (held as Record<string, unknown> | undefined)?.[step],
-    row.args,
+    readable(row, row.args),
   );
   const text = typeof value === 'string' ? value : JSON.stringify(value);
   return [{ label: labelOf(leaf.arg), value: visible(text ?? leaf.at), source: sourceOf(catalogue, leaf) }];

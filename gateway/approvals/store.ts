@@ -74,6 +74,8 @@ export interface ApprovalRow {
   void: { changes: string[] } | null;
   tool: string;
   args: Record<string, unknown> | null;
+  /** The files of the requester's conversation whose ids stand in `args`, now or at first, by id. */
+  attachments: Record<string, { name: string; mime: string; bytes: number }>;
   digest: string;
   reasons: Reason[];
   provenance: TracedLeaf[];
@@ -122,6 +124,10 @@ export const columns = `
   d.message_id as "messageId", d.session_key as "sessionKey", d.policy_version as "policyVersion", d.epoch,
   a.preview, a.binding, a.void, d.tool, d.args,
   d.digest, d.reasons, d.provenance,
+  (select coalesce(jsonb_object_agg(f.id, jsonb_build_object('name', f.name, 'mime', f.mime, 'bytes', f.bytes)), '{}')
+    from attachments f where f.session_key = d.session_key and f.principal = d.principal
+      and strpos(concat(d.args, (select o.args from decisions o where o.id = a.root and a.edition > 0)), f.id::text) > 0)
+    as attachments,
   (select r.actor ->> 'display' from runs r where r.id = d.run_id) as "requesterDisplay",
   (select g.id from grants g where g.decision_id = d.id) as "grant",
   (select coalesce(jsonb_agg(jsonb_build_object('principal', v.principal, 'verdict', v.verdict, 'comment', v.comment,

@@ -1,4 +1,5 @@
 import type { Logger } from '../config/index.ts';
+import type { EgressClient } from '../egress/index.ts';
 import type { Command } from '../envelope/index.ts';
 
 /** One HTTP call of a vendor, before anything of it is believed. */
@@ -14,7 +15,25 @@ export interface RawDelivery {
 /** How to answer: opaque to all but the adapter that made it. */
 export type Route = Record<string, string | null>;
 
-/** A file that came with a message. The adapter names it; it does not fetch it. */
+/** Where a vendor's file is, for the adapter that made it alone. It is stored until the file was fetched, and never logged. */
+export type FileSource = Record<string, string>;
+
+/** Why a file cannot be had. */
+export type AttachmentFlaw =
+  | 'too_many'
+  | 'too_large'
+  | 'empty'
+  | 'name'
+  | 'type'
+  /** It lies with somebody else than the vendor. */
+  | 'elsewhere'
+  | 'gone'
+  | 'refused'
+  | 'unreachable'
+  /** More would be kept of its person than may be. */
+  | 'quota';
+
+/** A file that came with a message. The adapter names it; it fetches it only later, by `fetchFile`. */
 export interface InboundAttachment {
   id: string;
   /** As its sender called it, where the channel vouches that it is a plain name. */
@@ -25,6 +44,10 @@ export interface InboundAttachment {
   ref: string | null;
   /** The bytes, where they came with the message. They are stored beside the envelope, and never in it. */
   content?: Uint8Array;
+  /** Where they are fetched from, where they did not. */
+  source?: FileSource;
+  /** Why nobody will have them. */
+  flaw?: AttachmentFlaw;
 }
 
 /** A verified message in the common shape. Whoever stores it adds principal, session and trust of the sender. */
@@ -115,6 +138,12 @@ export interface ChannelAdapter {
    *   (the vendor refuses it for good)
    */
   send(route: Route, message: Outgoing, previousNativeId: string | null): Promise<{ nativeId: string }>;
+  /**
+   * Fetches a file that it named, through the egress rules and from the vendor's own host alone.
+   * @param most bytes that are read
+   * @throws GatehouseError `GH-CHANNEL-005`: try again, after `retryAfter` seconds where given
+   */
+  fetchFile?(source: FileSource, most: number): Promise<{ content: Buffer } | { flaw: AttachmentFlaw }>;
   /** @returns the route of a private conversation with a person, or null where there is none */
   directRoute(nativeUserId: string): Route | null;
   /** @returns the route of a channel or group that we are a member of; null for what is no id of one */
@@ -126,5 +155,7 @@ export interface AdapterContext {
   /** Reads the secret store, for example `slack/bot-token`. */
   secrets: (name: string) => Promise<string | undefined>;
   clock?: () => Date;
+  /** How files are fetched; the gateway's own way out where left out. */
+  egress?: Pick<EgressClient, 'send'>;
   log: Logger;
 }

@@ -1,10 +1,15 @@
-import type { InboundAttachment } from '../channels/index.ts';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { attachmentFlaws, type AttachmentFlaw, type InboundAttachment } from '../channels/index.ts';
 import { GatehouseError } from '../config/index.ts';
 import type { Pool, Queryable, Transaction } from '../db/index.ts';
 import type { DeliveryDeps } from './types.ts';
 
 /** What may be kept of one person at once, bytes. */
-const mostKept = 128 * 1024 * 1024;
+export const mostKept = 128 * 1024 * 1024;
+
+/** How long a call waits for files that are on their way. */
+const waitMs = 20_000;
+const lookMs = 200;
 
 /** A file that came with a message, without its bytes. */
 export interface Attached {
@@ -12,9 +17,18 @@ export interface Attached {
   name: string;
   mime: string;
   bytes: number;
-  sha256: string;
+  /** Null until it was fetched. */
+  sha256: string | null;
+  /** Why it cannot be had; null where it can. */
+  flaw: AttachmentFlaw | null;
   /** Whether it came with the message that is served. */
   ofThisMessage: boolean;
+}
+
+/** A file of which there are no bytes. */
+export interface Unreadable {
+  code: 'attachment_pending' | 'attachment_unavailable';
+  text: string;
 }
 
 /** The files that came with messages. They are kept as long as the text of their message. */
@@ -22,13 +36,14 @@ export interface Attachments {
   /** @throws GatehouseError 413 `GH-DELIVERY-012` where more would be kept of this person than may be */
   makeSure(principal: string, added: readonly InboundAttachment[]): Promise<void>;
   /**
-   * The bytes of files of the conversation and the person that a message is of, by their ids.
-   * @returns what is not theirs, not known or not kept any more is left out, and which of these it is, is not told
+   * The bytes of files of the conversation and the person that a message is of, by their ids. Those that are being fetched are waited
+   * for, for some seconds.
+   * @returns what cannot be had says why; what is not theirs, not known or not kept any more is left out, and which of these it is, is not told
    */
-  read(messageId: string, ids: readonly string[]): Promise<Map<string, Buffer>>;
+  read(messageId: string, ids: readonly string[]): Promise<Map<string, Buffer | Unreadable>>;
 }
 
-/** Stores the bytes that came with messages, in the transaction that stores these. */
+/** Stores the files that came with messages, in the transaction that stores these: their bytes, or where those are. */
 export function storeAttachments(
   tx: Transaction,
   messages: readonly {
@@ -39,13 +54,16 @@ export function storeAttachments(
   }[],
 ): void {
   for (const { id, session, principal, attachments } of messages)
-    for (const { id: file, name, mime, bytes, sha256, content } of attachments)
-      if (content !== undefined && principal !== null)
+    for (const { id: file, name, mime, bytes, sha256, content, source, flaw } of attachments)
+      if ((content ?? source ?? flaw) !== undefined && principal !== null)
         tx.send({
           name: 'store-attachment',
-          text: `insert into attachments (id, message_id, session_key, principal, name, mime, bytes, sha256, content)
-            values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-          values: [file, id, session, principal, name, mime, bytes, sha256, content],
+          text: `insert into attachments (id, message_id, session_key, principal, name, mime, bytes, sha256, content, source, flaw, due_at)
+            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, case when $10::jsonb is not null then now() end)`,
+          values: [
+            ...[file, id, session, principal, name ?? '', mime, bytes, sha256, content ?? null],
+            ...[source ? JSON.stringify(source) : null, flaw ?? null],
+          ],
         });
 }
 
@@ -56,7 +74,7 @@ export async function attachedIn(
 ): Promise<Attached[]> {
   const { rows } = await db.query<Attached>({
     name: 'attachments-of-session',
-    text: `select id, name, mime, bytes, sha256, message_id = $3 as "ofThisMessage" from attachments
+    text: `select id, name, mime, bytes, sha256, flaw, message_id = $3 as "ofThisMessage" from attachments
       where session_key = $1 and principal = $2 order by created_at desc, id limit 16`,
     values: [sessionKey, principal, messageId],
   });
@@ -71,12 +89,8 @@ export function createAttachments(
   return {
     async makeSure(principal, added) {
       if (added.length === 0) return;
-      const { rows } = await pool.query<{ kept: string }>(
-        'select coalesce(sum(bytes), 0) as kept from attachments where principal = $1',
-        [principal],
-      );
       const size = added.reduce((sum, { bytes }) => sum + bytes, 0);
-      if (Number(rows[0]?.kept ?? 0) + size <= mostKept) return;
+      if ((await keptOf(pool, principal)) + size <= mostKept) return;
       throw new GatehouseError(
         'GH-DELIVERY-012',
         'Too many of your files are kept already, so this was not taken.',
@@ -88,14 +102,38 @@ export function createAttachments(
       );
     },
     async read(messageId, ids) {
-      const { rows } = await pool.query<{ id: string; content: Buffer }>({
-        name: 'read-attachments',
-        text: `select a.id, a.content from messages m
-          join attachments a on a.session_key = m.session_key and a.principal = m.principal
-          where m.id = $1 and a.id::text = any($2)`,
-        values: [messageId, ids],
-      });
-      return new Map(rows.map(({ id, content }) => [id, content]));
+      for (const until = Date.now() + waitMs; ; await sleep(lookMs)) {
+        // No bytes are read before all of them are there.
+        const { rows } = await pool.query<{
+          id: string;
+          content: Buffer | null;
+          flaw: AttachmentFlaw | null;
+          ready: boolean;
+        }>({
+          name: 'read-attachments',
+          text: `select id, flaw, ready, case when ready then content end as content from (
+              select a.id, a.content, a.flaw, bool_and(a.content is not null or a.flaw is not null) over () as ready
+              from messages m join attachments a on a.session_key = m.session_key and a.principal = m.principal
+              where m.id = $1 and a.id::text = any($2)) as asked`,
+          values: [messageId, ids],
+        });
+        if (rows.every(({ ready }) => ready) || Date.now() >= until)
+          return new Map(rows.map(({ id, content, flaw }) => [id, content ?? unreadable(flaw)]));
+      }
     },
   };
 }
+
+/** What is kept of a person, bytes. */
+export async function keptOf(db: Queryable, principal: string): Promise<number> {
+  const { rows } = await db.query<{ kept: string }>(
+    'select coalesce(sum(bytes), 0) as kept from attachments where principal = $1 and content is not null',
+    [principal],
+  );
+  return Number(rows[0]?.kept ?? 0);
+}
+
+const unreadable = (flaw: AttachmentFlaw | null): Unreadable =>
+  flaw === null
+    ? { code: 'attachment_pending', text: 'The file is still being fetched. Try again in a minute.' }
+    : { code: 'attachment_unavailable', text: `The file cannot be had: ${attachmentFlaws[flaw]}.` };

@@ -6,6 +6,7 @@ import type { Identity } from '../sessions/index.ts';
 import { Actions } from './actions.ts';
 import { actorOf, Dispatcher } from './dispatcher.ts';
 import { triggerEnvelope } from './envelope.ts';
+import { Fetches } from './fetches.ts';
 import { Inbox } from './inbox.ts';
 import { Linking } from './linking.ts';
 import { runContext, runOver } from './live-runs.ts';
@@ -31,6 +32,7 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
   const dispatcher = new Dispatcher(deps, queue, runs, n8n);
   const outbox = new Outbox(deps);
   const actions = new Actions(deps, queue);
+  const fetches = new Fetches(deps);
   const linking = new Linking(deps, (tx, notice) => sendNotice(tx, deps, notice));
   const inbox = new Inbox(deps, queue, (stored) => {
     if (stored === 'turn') dispatcher.loop.wake();
@@ -46,7 +48,11 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
   let counted: { at: number; queue: Promise<DeliveryHealth['queue']> } | undefined;
 
   return {
-    ingest: (messages) => inbox.ingest(messages),
+    async ingest(messages) {
+      const ingested = await inbox.ingest(messages);
+      if (messages.some(({ attachments }) => attachments.some(({ source }) => source))) fetches.loop.wake();
+      return ingested;
+    },
     deadLetter: (channel, unusable) => inbox.deadLetter(channel, unusable),
     openRun: (from) => openRun(deps, runs, from),
     authenticateRun: (token) => runs.live.authenticate(token),
@@ -91,6 +97,7 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
       outbox.loop.start();
       actions.loop.start();
       linking.loop.start();
+      fetches.loop.start();
       const sweep = (): void =>
         void sweepRetention(deps).catch((error: unknown) =>
           deps.log.warn({ err: error }, 'the retention sweep failed'),
@@ -103,7 +110,8 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
     async stop() {
       clearInterval(sweeper);
       for (const end of silence.splice(0)) end();
-      await Promise.all([dispatcher.stop(), outbox.stop(), actions.loop.stop(), linking.loop.stop()]);
+      await Promise.all([dispatcher.stop(), outbox.stop()]);
+      await Promise.all([actions, linking, fetches].map(({ loop }) => loop.stop()));
       await runs.live.stop();
       await n8n.close();
     },

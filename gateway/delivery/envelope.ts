@@ -41,7 +41,9 @@ export function toEnvelope(
       sender: { ...message.sender, principal: sender.person?.principal ?? null },
       trust: { ingress: message.ingress, sender: sender.standing, evidence },
       content: message.content,
-      attachments: message.attachments.map(({ content: _bytes, ...named }) => named),
+      attachments: message.attachments.map(
+        ({ content: _bytes, source: _where, flaw: _why, ...named }) => named,
+      ),
       email: null,
       calendar: null,
       session: { key: session, scope: 'per-sender' },

@@ -162,6 +162,10 @@ export class Inbox {
       return close(entry, 'dead', 'GH-DELIVERY-002', `The envelope cannot hold ${made.field}.`);
     }
     await this.#admit(entry, message, person !== null);
+    const missing = message.attachments.flatMap(({ name, flaw }) =>
+      flaw === undefined ? [] : { name, flaw },
+    );
+    if (missing.length > 0 && entry.job !== null) entry.says ??= texts.files(missing);
     return entry;
   }
 

@@ -21,6 +21,9 @@ const callTexts = [
    and ${agentEnd} < now() - $1 * interval '1 hour'`,
   `update agent_runs set request = null, opening = null, result = null where opening is not null
    and ${agentEnd} < now() - $1 * interval '1 hour'`,
+  // A run holds what earlier ones came to no longer than these do.
+  `update agent_runs set opening = opening - 'earlier' where opening ? 'earlier'
+   and (opening #>> '{earlier,since}')::timestamptz < now() - $1 * interval '1 hour'`,
   // The name of a tool that does not exist, and of an argument that no tool has, are words of whoever asked.
   `update decisions set tool = '' where effect = 'deny' and tool <> '' and reasons @> '[{"code":"tool_unknown"}]'
    and created_at < now() - $1 * interval '1 hour'`,
@@ -42,13 +45,14 @@ export async function sweepRetention(
     `update messages set raw = null where raw is not null and received_at < now() - $1 * interval '1 hour'`,
     [settings.rawRetentionHours],
   );
-  const envelopes = await pool.query(
-    `update messages set envelope = null where envelope is not null and state in ${finished}
-     and received_at < now() - $1 * interval '1 hour'`,
+  // The files go with the text that they came with.
+  const envelopes = await pool.query<{ texts: number }>(
+    `with gone as (
+       update messages set envelope = null where envelope is not null and state in ${finished}
+       and received_at < now() - $1 * interval '1 hour' returning id
+     ), files as (delete from attachments a using gone where a.message_id = gone.id)
+     select count(*)::int as texts from gone`,
     [settings.textRetentionHours],
-  );
-  await pool.query(
-    `delete from attachments a using messages m where m.id = a.message_id and m.envelope is null`,
   );
   const bodies = await pool.query(
     `update outbox set body = null where body is not null and state <> 'queued'
@@ -78,7 +82,7 @@ export async function sweepRetention(
   );
   return {
     raw: raw.rowCount ?? 0,
-    text: (envelopes.rowCount ?? 0) + (bodies.rowCount ?? 0),
+    text: (envelopes.rows[0]?.texts ?? 0) + (bodies.rowCount ?? 0),
     messages: messages.rowCount ?? 0,
   };
 }

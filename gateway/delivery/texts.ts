@@ -1,4 +1,4 @@
-import type { Outgoing } from '../channels/index.ts';
+import { attachmentFlaws, type AttachmentFlaw, type Outgoing } from '../channels/index.ts';
 import type { FactorNews } from '../factors/index.ts';
 import type { PendingPairing } from '../sessions/index.ts';
 
@@ -62,6 +62,17 @@ export const texts = {
   unusable: (field: string): Outgoing => ({
     text: `I could not read that message (its ${field} is not usable). Please send it in another form.`,
     tone: 'refused',
+  }),
+  files: (missing: readonly { name?: string | undefined; flaw: AttachmentFlaw }[]): Outgoing => ({
+    text: [
+      missing.length === 1
+        ? 'I do not have a file of yours.'
+        : `I do not have ${missing.length} of your files.`,
+      ...missing.map(
+        ({ name, flaw }) => `${name === undefined ? 'A file' : `“${name}”`}: ${attachmentFlaws[flaw]}.`,
+      ),
+    ].join('\n'),
+    tone: 'info',
   }),
   undeliverable: (): Outgoing => ({
     text: 'Your message could not be handled, although I tried several times. The operators can see why and can retry it.',

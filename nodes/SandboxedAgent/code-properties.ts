@@ -46,6 +46,17 @@ export const codeFields: INodeProperties[] = [
     displayOptions: forCode,
   },
   {
+    displayName: 'Message Attachments',
+    name: 'attachments',
+    type: 'string',
+    default: '',
+    placeholder: "e.g. {{ $('Envelope Normaliser').item.json.envelope.data.attachments }}",
+    hint: 'What is in them was not checked by anybody, so the conversation counts as tainted from then on',
+    description:
+      'Files that came with messages of this person in this conversation: the attachments of an envelope, each under its file name, or their IDs with commas between them, each under its ID',
+    displayOptions: forCode,
+  },
+  {
     displayName: 'Files as Text',
     name: 'files',
     type: 'json',

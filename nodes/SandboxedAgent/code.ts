@@ -1,7 +1,7 @@
 import type { IDataObject, IExecuteFunctions, INodeExecutionData } from 'n8n-workflow';
 import { runCall } from '../shared/execution';
 import { stepOf, type Leaving } from '../shared/items';
-import { namesOf, objectOf, runOf, textOf } from '../shared/parameters';
+import { attachmentsOf, namesOf, objectOf, runOf, textOf } from '../shared/parameters';
 
 /** Runs the code of an item in the sandbox, with its files. */
 export async function runCode(
@@ -27,7 +27,10 @@ export async function runCode(
   return await runCall(context, '/v1/code/runs', call, { tool: 'code.run', run: { token: run } });
 }
 
-/** Files of the item's binary properties, by their file names, and those that the node names with their text. */
+/**
+ * Files of the item's binary properties, by their file names, those that came with messages, whose bytes the gateway has, and
+ * those that the node names with their text.
+ */
 async function filesOf(
   context: IExecuteFunctions,
   item: INodeExecutionData,
@@ -41,5 +44,5 @@ async function filesOf(
     path,
     text: typeof value === 'string' ? value : JSON.stringify(value),
   }));
-  return [...(await Promise.all(binaries)), ...texts];
+  return [...(await Promise.all(binaries)), ...attachmentsOf(context, 'attachments', index), ...texts];
 }

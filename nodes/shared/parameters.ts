@@ -117,6 +117,27 @@ export function namesOf(context: IExecuteFunctions, parameter: string, index: nu
     .filter((name) => name !== '');
 }
 
+/**
+ * The files that came with messages: the attachments of an envelope, by an expression, or ids that are written with commas.
+ * @returns for each where it lies in the work folder, and its id; whose they are, the gateway decides
+ * @throws NodeOperationError where something else was given
+ */
+export function attachmentsOf(context: IExecuteFunctions, parameter: string, index: number): IDataObject[] {
+  const given = valueOf(context, parameter, index);
+  if (typeof given === 'string') return namesOf(context, parameter, index).map((id) => named(id, id));
+  const list = Array.isArray(given) ? (given as unknown[]) : [given];
+  return list.map((one) => {
+    if (typeof one === 'string' && one !== '') return named(one, one);
+    const { id, name } = isObject(one) ? one : {};
+    if (typeof id === 'string') return named(id, typeof name === 'string' ? name : id);
+    const text =
+      'The field Message Attachments takes the attachments of an envelope, or their IDs with commas between them';
+    throw new NodeOperationError(context.getNode(), text, { itemIndex: index });
+  });
+}
+
+const named = (attachment: string, path: string): IDataObject => ({ path, attachment });
+
 /** Tells a plain JSON object from everything else. */
 export function isObject(value: unknown): value is IDataObject {
   return value !== null && typeof value === 'object' && !Array.isArray(value);

@@ -12,8 +12,8 @@ import type { View } from './view.ts';
 const neverKnown = 'draft';
 
 /**
- * What an answer is found by: the whole question, with its prompt, its material and its model; the class of its data; and whose
- * it is. The material alone is its person's in any conversation, all else is of one conversation, and only what is public is
+ * What an answer is found by: the whole question, with its prompt, its material and its model; the class of its data; what must
+ * never leave; and whose it is. The material alone is its person's in any conversation, all else is of one conversation, and only what is public is
  * everybody's.
  * @returns null where an answer must not serve again
  */
@@ -35,7 +35,7 @@ export const summaryKey = (held: Held, model: Model, dataClass: string, parts: u
   keyFor(held, model, dataClass, ['summary', null], parts);
 
 function keyFor(
-  { run: { principal } }: Held,
+  { run: { principal }, file: { never } }: Held,
   model: Model,
   dataClass: string,
   [kind, of]: [kind: string, of: string | null],
@@ -43,7 +43,8 @@ function keyFor(
 ): string | null {
   if (principal === null && dataClass !== 'public') return null;
   const whose = dataClass === 'public' ? [] : [principal, of];
-  return digest([kind, whose, dataClass, model.name, model.model ?? null, model.at.url, ...parts]);
+  // An answer from before a canary was set could hold it.
+  return digest([kind, whose, dataClass, model.name, model.model ?? null, model.at.url, never, ...parts]);
 }
 
 /**

@@ -1,6 +1,6 @@
 import { transaction } from '../../db/index.ts';
 import { keepAnswer } from '../journal/index.ts';
-import { estimateTokens, scrubbed, type Turn } from '../models/index.ts';
+import { estimateTokens, isOfClass, roomOf, scrubbed, type Turn } from '../models/index.ts';
 import { renderPrompt, type Fence } from '../prompts/index.ts';
 import type { Held } from './held.ts';
 import { answerFrom, summaryKey } from './known.ts';
@@ -81,8 +81,9 @@ function summaryDue(held: Held, view: View): number | null {
   const { upTo, keep } = limitsOf(held);
   const sent = turnsToSend(view, held.fence).slice(openingTurns);
   if (tokensOf(sent) <= upTo) return null;
-  // The newest answer with its results was not read yet.
-  let from = view.turns.findLastIndex(({ role }) => role === 'assistant');
+  // The newest answer with its results was not read yet; before the first one, there is only what earlier runs came to.
+  const newest = view.turns.findLastIndex(({ role }) => role === 'assistant');
+  let from = newest === -1 ? openingTurns + (held.run.opening.earlier ? 1 : 0) : newest;
   for (let index = from - 1; index >= openingTurns && tokensOf(view.turns.slice(index)) <= keep; index -= 1)
     if (view.turns[index]?.role === 'assistant') from = index;
   // In steps: each one changes all that follows the opening, so that no vendor's prompt cache has it.
@@ -92,12 +93,9 @@ function summaryDue(held: Held, view: View): number | null {
 
 /** How long a conversation of this run may grow before it is shortened, and how much of it stays, in tokens. */
 function limitsOf({ deps, run, file, offer }: Held): { upTo: number; keep: number } {
-  const able = deps.models
-    .of(run.task)
-    .filter((model) => run.request.modelClass === null || model.class === run.request.modelClass);
-  const room = Math.max(0, ...able.map(({ context, output }) => context - output));
+  const able = deps.models.of(run.task).filter((model) => isOfClass(model, run.request.modelClass));
   const fixed = estimateTokens(`${offer.text}${run.opening.system}${run.opening.user}`);
-  const upTo = Math.min(file.history.upTo, Math.max(0, room - fixed) * shareOfRoom);
+  const upTo = Math.min(file.history.upTo, Math.max(0, roomOf(able) - fixed) * shareOfRoom);
   return { upTo, keep: Math.min(file.history.keep, upTo / 4) };
 }
 

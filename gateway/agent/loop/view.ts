@@ -50,6 +50,7 @@ export function viewOf(opening: Opening, steps: readonly Step[]): View {
   const turns: Turn[] = [
     { role: 'system', text: opening.system },
     { role: 'user', text: opening.user },
+    ...(opening.earlier ? [{ role: 'user' as const, text: opening.earlier.text }] : []),
   ];
   const alike = new Map<string, number>();
   const called: View['called'] = [];

@@ -14,6 +14,14 @@ export interface Need {
   language: Language | null;
 }
 
+/** Whether a model is of the class that a caller wished for, where they wished for one. */
+export const isOfClass = (model: Pick<Model, 'class'>, wished: string | null): boolean =>
+  wished === null || model.class === wished;
+
+/** Tokens that a conversation can have at most with one of these models. */
+export const roomOf = (models: readonly Pick<Model, 'context' | 'output'>[]): number =>
+  Math.max(0, ...models.map(({ context, output }) => context - output));
+
 /** Why a model was not asked. */
 export interface PassedOver {
   model: string;
@@ -43,7 +51,7 @@ export function choose(models: readonly Model[], need: Need, isResting: (model: 
 }
 
 function whyNot(model: Model, need: Need, isResting: (model: Model) => boolean): PassedOver['why'] | null {
-  if (need.modelClass !== null && model.class !== need.modelClass) return 'class';
+  if (!isOfClass(model, need.modelClass)) return 'class';
   if (rank(need.dataClass) > rank(model.at.highest)) return 'data_class';
   const { languages, upTo } = model.when ?? {};
   if (languages && (need.language === null || !languages.includes(need.language))) return 'language';

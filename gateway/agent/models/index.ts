@@ -1,5 +1,5 @@
 export { createBreakers, type Breakers } from './breakers.ts';
-export { choose, highestOf, type Choice, type PassedOver } from './choose.ts';
+export { choose, highestOf, isOfClass, roomOf, type Choice, type PassedOver } from './choose.ts';
 export { ask, targetOf } from './client.ts';
 export type { Answer, OfferedTool, Question, Turn, WantedCall } from './conversation.ts';
 export { ModelFailed } from './failed.ts';

@@ -1,6 +1,8 @@
 import type { WebClient } from '@slack/web-api';
+import { createEgress, type EgressClient } from '../../egress/index.ts';
 import type { AdapterContext, ChannelAdapter, Inbound, RawDelivery } from '../adapter.ts';
 import { boundBody, malformed, refusedSecret, unauthenticated } from '../failures.ts';
+import { fetchVendorFile, readable } from '../files.ts';
 import { decodeUtf8, notUtf8, parseJsonText, storable } from '../json.ts';
 import { requiredSecret } from '../secrets.ts';
 import { unusable } from '../unusable.ts';
@@ -30,6 +32,7 @@ class SlackAdapter implements ChannelAdapter {
   readonly #botToken: () => Promise<string>;
   readonly #appToken: () => Promise<string>;
   readonly #clock: () => Date;
+  readonly #egress: Pick<EgressClient, 'send'>;
   #client: { token: string; client: WebClient } | undefined;
   #socket: SocketMode | undefined;
   #team = '';
@@ -39,6 +42,7 @@ class SlackAdapter implements ChannelAdapter {
   constructor(options: SlackOptions) {
     this.#options = options;
     this.#clock = options.clock ?? (() => new Date());
+    this.#egress = options.egress ?? createEgress();
     this.#signingSecret = requiredSecret(options, 'slack/signing-secret');
     this.#botToken = requiredSecret(options, 'slack/bot-token');
     this.#appToken = requiredSecret(options, 'slack/app-token');
@@ -97,6 +101,22 @@ class SlackAdapter implements ChannelAdapter {
   ): Promise<{ nativeId: string }> {
     if (!this.#introduced) await this.#introduce();
     return { nativeId: await sendToSlack(await this.#web(), route, message, previous) };
+  }
+
+  async fetchFile(
+    ...[source, most]: Parameters<NonNullable<ChannelAdapter['fetchFile']>>
+  ): ReturnType<NonNullable<ChannelAdapter['fetchFile']>> {
+    const { apiUrl } = this.#options;
+    const credentials = { authorization: `Bearer ${await this.#botToken()}` };
+    // https://docs.slack.dev/reference/objects/file-object: files lie beside the Web API, at files.slack.com.
+    const allowed = readable(apiUrl, '/files-pri', `files.${new URL(apiUrl).host}`);
+    return fetchVendorFile(this.#egress, {
+      vendor: 'Slack',
+      url: source.url ?? '',
+      credentials,
+      allowed,
+      most,
+    });
   }
 
   directRoute(nativeUserId: string): { user: string; channel: null; thread: null } | null {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { compiled, parseCommand } from '../../envelope/index.ts';
-import type { Inbound, InboundAttachment, InboundMessage, Route } from '../adapter.ts';
+import type { Inbound, InboundMessage, Route } from '../adapter.ts';
+import { nameAttachments, type ToldFile } from '../attachments.ts';
 import type { JsonFlaw } from '../json.ts';
 import { flawOf, unusable } from '../unusable.ts';
 import { undoMarkup } from './markup.ts';
@@ -15,6 +16,9 @@ const FileSchema = z.looseObject({
   id: slackId,
   mimetype: z.string().max(128).nullish(),
   size: z.number().int().min(0).nullish(),
+  name: z.string().max(1000).nullish(),
+  mode: z.string().max(64).nullish(),
+  url_private: z.string().max(10_000).nullish(),
 });
 
 const BodySchema = z.looseObject({
@@ -121,18 +125,19 @@ function build(
     sender: { nativeId: sender, display: message.user, isBot: false },
     ingress: 'signature',
     content: { text, mentions, command, action: null, reaction: null },
-    attachments: (message.files ?? []).map((file): InboundAttachment => ({
-      id: file.id,
-      mime: file.mimetype || 'application/octet-stream',
-      bytes: file.size ?? 0,
-      sha256: null,
-      ref: null,
-    })),
+    attachments: nameAttachments((message.files ?? []).map(toldFile)),
     time: new Date(Number(message.ts) * 1000).toISOString(),
     route,
     raw,
   };
   return { kind: 'messages', messages: [result] };
+}
+
+/** https://docs.slack.dev/reference/objects/file-object */
+function toldFile({ name, mimetype, size, mode, url_private: url }: z.output<typeof FileSchema>): ToldFile {
+  const isGone = mode === 'tombstone' || mode === 'hidden_by_limit';
+  const source = isGone ? 'gone' : mode === 'external' || !url ? 'elsewhere' : { url };
+  return { name: name ?? null, mime: mimetype ?? null, bytes: size ?? 0, source };
 }
 
 /** What an envelope cannot hold, named before it is built. */

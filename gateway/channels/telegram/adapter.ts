@@ -1,6 +1,8 @@
 import { Api } from 'grammy';
+import { createEgress, type EgressClient } from '../../egress/index.ts';
 import type { AdapterContext, ChannelAdapter, Inbound, RawDelivery } from '../adapter.ts';
 import { boundBody, refusedSecret, sameSecret, unauthenticated } from '../failures.ts';
+import { fetchVendorFile, readable } from '../files.ts';
 import { parseJson, storable } from '../json.ts';
 import { requiredSecret } from '../secrets.ts';
 import { unusable } from '../unusable.ts';
@@ -30,6 +32,7 @@ class TelegramAdapter implements ChannelAdapter {
   #client: { token: string; api: Api } | undefined;
   #bot: Bot = { id: '', username: null };
   readonly #clock: () => Date;
+  readonly #egress: Pick<EgressClient, 'send'>;
   readonly #stopping = new AbortController();
   #polling: Polling | undefined;
   #registration: Promise<void> = Promise.resolve();
@@ -37,6 +40,7 @@ class TelegramAdapter implements ChannelAdapter {
   constructor(options: TelegramOptions) {
     this.#options = options;
     this.#clock = options.clock ?? (() => new Date());
+    this.#egress = options.egress ?? createEgress();
     this.#botToken = requiredSecret(options, 'telegram/bot-token');
     this.#webhookSecret = requiredSecret(options, 'telegram/webhook-secret');
   }
@@ -100,6 +104,23 @@ class TelegramAdapter implements ChannelAdapter {
     ...[route, message, previous]: Parameters<ChannelAdapter['send']>
   ): Promise<{ nativeId: string }> {
     return { nativeId: await sendToTelegram(await this.#api(), route, message, previous) };
+  }
+
+  async fetchFile(
+    ...[source, most]: Parameters<NonNullable<ChannelAdapter['fetchFile']>>
+  ): ReturnType<NonNullable<ChannelAdapter['fetchFile']>> {
+    const api = await this.#api();
+    const file = await api.raw.getFile({ file_id: source.file ?? '' }).catch((error: unknown) => {
+      const failure = asFailure(error);
+      if (failure.code === 'GH-CHANNEL-005') throw failure;
+      return /too big/i.test(failure.message) ? ('too_large' as const) : ('gone' as const);
+    });
+    if (typeof file === 'string') return { flaw: file };
+    const { apiRoot } = this.#options;
+    // https://core.telegram.org/bots/api#getfile: the token is part of the address.
+    const root = `${new URL(apiRoot).pathname.replace(/\/+$/, '')}/file/bot${await this.#botToken()}`;
+    const url = new URL(`${root}/${file.file_path ?? ''}`, apiRoot).href;
+    return fetchVendorFile(this.#egress, { vendor: 'Telegram', url, allowed: readable(apiRoot, root), most });
   }
 
   directRoute(nativeUserId: string): { chat: string; thread: null; replyTo: null } | null {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { parseCommand } from '../../envelope/index.ts';
 import type { Inbound, InboundAttachment, InboundMessage, Route } from '../adapter.ts';
+import { nameAttachments } from '../attachments.ts';
 import { flawOf, unusable } from '../unusable.ts';
 
 /** The bot that a token belongs to. */
@@ -31,7 +32,8 @@ const EntitySchema = z.looseObject({
 });
 const entities = z.array(EntitySchema).max(20_000).optional();
 const FileSchema = z.looseObject({
-  file_unique_id: z.string().min(1).max(256),
+  file_id: z.string().min(1).max(256),
+  file_name: z.string().max(1000).optional(),
   file_size: z.number().int().min(0).optional(),
   mime_type: z.string().max(128).optional(),
 });
@@ -225,17 +227,19 @@ function withQuotes(text: string, quoted: readonly { from: number; to: number }[
 }
 
 function attachmentsOf(data: Message): InboundAttachment[] {
-  // Telegram lists a photo in several sizes, the largest last.
-  const files = [data.photo?.at(-1), data.document, data.audio, data.video, data.voice];
-  return files
-    .filter((file) => file !== undefined)
-    .map((file) => ({
-      id: file.file_unique_id,
-      mime: file.mime_type || (file === data.photo?.at(-1) ? 'image/jpeg' : 'application/octet-stream'),
-      bytes: file.file_size ?? 0,
-      sha256: null,
-      ref: null,
-    }));
+  // Telegram lists a photo in several sizes, the largest last, and makes a JPEG of each.
+  const photo = data.photo?.at(-1);
+  const files = [
+    photo && { ...photo, file_name: 'photo.jpg', mime_type: 'image/jpeg' },
+    ...[data.document, data.audio, data.video, data.voice],
+  ];
+  return nameAttachments(
+    files
+      .filter((file) => file !== undefined)
+      .map(({ file_id: file, file_name: name, mime_type: mime, file_size: bytes }) => ({
+        ...{ name: name ?? null, mime: mime ?? null, bytes: bytes ?? 0, source: { file } },
+      })),
+  );
 }
 
 function visibilityOf(chat: z.output<typeof ChatSchema>): InboundMessage['channel']['visibility'] {

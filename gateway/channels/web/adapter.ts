@@ -1,7 +1,7 @@
 import { parseCommand, uuidv7 } from '../../envelope/index.ts';
 import type { ChannelAdapter, InboundMessage } from '../adapter.ts';
+import { takeAttachments, type OfferedFile } from '../attachments.ts';
 import { unauthenticated } from '../failures.ts';
-import { takeAttachments, type OfferedFile } from './attachments.ts';
 
 /** The web channel: people signed in on our own pages. */
 export interface WebChannel extends ChannelAdapter {

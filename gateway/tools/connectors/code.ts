@@ -20,12 +20,15 @@ function contentOf(file: GivenFile, attached: Attached): Buffer | Outcome {
   if ([text, base64, attachment].filter((said) => said !== undefined).length !== 1)
     return refused('args_invalid', 'A file needs exactly one of its text, its base64 and an attachment.');
   if (text !== undefined) return Buffer.from(text);
-  if (attachment !== undefined) return attached.get(attachment) ?? refused('attachment_unknown', unknown);
+  if (attachment !== undefined) {
+    const found = attached.get(attachment) ?? { code: 'attachment_unknown', text: unknown };
+    return Buffer.isBuffer(found) ? found : refused(found.code, found.text);
+  }
   const content = Buffer.from(base64 ?? '', 'base64');
   return content.toString('base64') === base64 ? content : refused('args_invalid', 'A file is no base64.');
 }
 
-type Attached = ReadonlyMap<string, Buffer>;
+type Attached = ReadonlyMap<string, Buffer | { code: string; text: string }>;
 
 const unknown =
   'No file of this id came with a message of this person in this conversation, or it was deleted with its message. Ask them to attach it again.';
@@ -54,7 +57,8 @@ export function createCodeConnector({
       // The catalogue's schema was checked before the decision; the runner checks paths and sizes again.
       const { language, code, artefacts, files = [] } = args as Args;
       const asked = files.flatMap(({ attachment }) => attachment ?? []);
-      const attached = asked.length === 0 ? new Map() : await attachments.read(caller.messageId, asked);
+      const attached: Attached =
+        asked.length === 0 ? new Map() : await attachments.read(caller.messageId, asked);
       const given: { path: string; content: Buffer }[] = [];
       for (const file of files) {
         const content = contentOf(file, attached);

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { allowanceOf } from '../../../gateway/agent/budgets.ts';
 import { asked, openRun } from './house.ts';
@@ -83,4 +84,26 @@ test('models.yaml says what one run may use, a caller lowers it, and where nobod
   assert.equal(allowanceOf(file, { steps: 5 }).steps, 5);
   assert.equal(allowanceOf({ budgets: [] }, { steps: 500 }).steps, 30);
   assert.equal(allowanceOf({ budgets: [] }, {}).calls, 50);
+});
+
+test('each default is said where the file is documented, and the file may say more than any of them', async () => {
+  const usual = allowanceOf({ budgets: [] }, {});
+  const words = (await readFile(new URL('../../../docs/agent.md', import.meta.url), 'utf8')).replace(
+    /\s+/g,
+    ' ',
+  );
+  const { steps, calls: most, tokens, seconds } = usual;
+  assert.ok(
+    words.includes(
+      `it is ${steps} steps, ${most} calls, ${tokens} tokens and ${seconds} seconds, and no bound`,
+    ),
+  );
+  assert.equal(usual.spend, undefined);
+  for (const unit of ['steps', 'calls', 'tokens', 'seconds'] as const) {
+    const more = (usual[unit] ?? 0) * 10;
+    const file = { budgets: [{ per: 'run' as const, [unit]: more }] };
+    const said = allowanceOf(file, {});
+    assert.deepEqual(said, { ...usual, [unit]: more });
+    assert.deepEqual(allowanceOf(file, { [unit]: more + 1 }), said, 'a caller raises nothing');
+  }
 });

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { countWays, sumCosts } from '../../../gateway/agent/index.ts';
 import type { TextRequest } from '../../../gateway/agent/texts.ts';
@@ -71,6 +73,21 @@ test('another text, wish, task, prompt, class of data or model is another questi
   ]);
   const higher = await house.agent.text(run, text());
   assert.equal(higher.status === 'done' && higher.cached, false);
+});
+
+test('attack: what was answered before a canary was set is not served afterwards', async (context) => {
+  const { at, house, ask } = await counting(context);
+  at.model.script = () => ({ text: 'It says canary-7f3a9b.' });
+  await ask({});
+  assert.equal((await ask({})).cached, true);
+  await writeFile(
+    join(at.ground.policiesDir, 'models.yaml'),
+    `never: ['canary-7f3a9b']\n${textModels(at.model.url)}`,
+  );
+  await house.deps.models.reload();
+  const after = await ask({});
+  assert.equal(after.cached, false);
+  assert.equal((await ask({})).cached, true, 'the list as it is now keeps answers again');
 });
 
 test('an answer that did not fit is not kept, the one that mended it is', async (context) => {

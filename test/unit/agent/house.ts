@@ -162,7 +162,12 @@ export async function openRun(pool: Pool, change: Partial<RunContext> = {}): Pro
   await pool.query(
     `insert into messages (id, channel, session_key, principal, event, state, envelope)
      values ($1, 'web', $2, $3, 'created', 'running', $4)`,
-    [run.messageId, run.sessionKey, run.principal, JSON.stringify({ ofTheTest: run })],
+    [
+      run.messageId,
+      run.sessionKey,
+      run.principal,
+      JSON.stringify({ ofTheTest: run, data: { content: { text: run.text } } }),
+    ],
   );
   await pool.query(
     `insert into runs (id, message_id, token_hash, session_key, principal, actor, calls_left, lease_until)

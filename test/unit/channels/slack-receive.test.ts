@@ -169,10 +169,26 @@ test('a form that says something twice, or nothing, is named by its field', asyn
   assert.equal(await field(form('interactions', { payload: '{' })), 'body');
 });
 
-test('files are named with their kind and size, and are not fetched', async () => {
-  const extra = { subtype: 'file_share', files: [{ id: 'F0FILE', mimetype: 'application/pdf', size: 1234 }] };
-  const message = only(await event(messageEvent({ user: 'U0ANN', text: '', extra })));
-  assert.deepEqual(message.attachments, [
-    { id: 'F0FILE', mime: 'application/pdf', bytes: 1234, sha256: null, ref: null },
-  ]);
+test('files are named with their kind and size, and where they are is for the gateway alone', async () => {
+  const url = 'https://files.slack.com/files-pri/T1-F1/report.pdf';
+  const file = { id: 'F0FILE', mimetype: 'application/pdf', size: 1234 };
+  const files = [
+    { ...file, name: 'report.pdf', url_private: url },
+    { ...file, name: 'report.pdf', mode: 'external', url_private: 'https://evil.example/report.pdf' },
+    { ...file, name: 'report.pdf', mode: 'tombstone' },
+    file,
+  ];
+  const message = only(
+    await event(messageEvent({ user: 'U0ANN', text: '', extra: { subtype: 'file_share', files } })),
+  );
+  const named = { mime: 'application/pdf', bytes: 1234, sha256: null, ref: null };
+  assert.deepEqual(
+    message.attachments.map(({ id: _id, ...rest }) => rest),
+    [
+      { ...named, name: 'report.pdf', source: { url } },
+      { ...named, name: '2-report.pdf', flaw: 'elsewhere' },
+      { ...named, name: '3-report.pdf', flaw: 'gone' },
+      { ...named, flaw: 'name' },
+    ],
+  );
 });

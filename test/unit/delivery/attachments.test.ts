@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import type { InboundMessage } from '../../../gateway/channels/index.ts';
 import { attachedIn, createAttachments, type Attachments } from '../../../gateway/delivery/index.ts';
+import { sweepRetention } from '../../../gateway/delivery/retention.ts';
 import { digestOfText, uuidv7 } from '../../../gateway/envelope/index.ts';
 import { message, Stage, until } from './support.ts';
 
@@ -88,11 +89,9 @@ describe('files that come with messages', () => {
     await until('the end', async () => (await stage.stateOf(id)) === 'done');
     await stage.delivery.sweep();
     assert.deepEqual(await read(id, file), ['SECRET,1']);
-    await stage.database.pool.query(
-      `update messages set received_at = now() - interval '31 days' where id = $1`,
-      [id],
-    );
-    await stage.delivery.sweep();
+    const { pool } = stage.database;
+    await pool.query(`update messages set received_at = now() - interval '2 hours' where id = $1`, [id]);
+    await sweepRetention({ pool, settings: { ...stage.settings, textRetentionHours: 1 } });
     assert.deepEqual(await read(id, file), []);
     const { rows } = await stage.database.pool.query('select from attachments where id = $1', [file]);
     assert.deepEqual(rows, []);

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { PgBoss } from 'pg-boss';
 import { Webhook } from 'standardwebhooks';
 import type { ChannelAdapter, InboundMessage, Outgoing } from '../../../gateway/channels/index.ts';
-import { createLogger } from '../../../gateway/config/index.ts';
+import { createLogger, GatehouseError } from '../../../gateway/config/index.ts';
 import { Signals } from '../../../gateway/db/index.ts';
 import { createDelivery, type Delivery, type DeliveryDeps } from '../../../gateway/delivery/index.ts';
 import { EnvelopeSchema, type Envelope } from '../../../gateway/envelope/index.ts';
@@ -72,6 +72,15 @@ export class FakeChannel implements ChannelAdapter {
   readonly sent: { route: Record<string, string | null>; message: Outgoing; previous: string | null }[] = [];
   failing: ((message: Outgoing) => Error | undefined) | undefined;
   account = (): string => 'T1';
+  /** Files by the `url` of their source; a function answers itself. Without one they are away for now. */
+  readonly files = new Map<string, () => ReturnType<NonNullable<ChannelAdapter['fetchFile']>>>();
+  readonly fetched: string[] = [];
+  fetchFile: NonNullable<ChannelAdapter['fetchFile']> = async ({ url = '' }) => {
+    this.fetched.push(url);
+    const answer = this.files.get(url);
+    if (!answer) throw new GatehouseError('GH-CHANNEL-005', `Away: ${url}`, { status: 503, retryAfter: 1 });
+    return answer();
+  };
   receive = (): never => {
     throw new Error('not used');
   };

@@ -288,4 +288,37 @@ describe('Sandboxed Agent', () => {
     const [notDone] = outputs(await bench(code).run([item()]));
     assert.equal((notDone?.[0]?.blocked as IDataObject).code, 'sandbox_unavailable');
   });
+
+  it('names files that came with messages by their ids, and the gateway says whose they are', async () => {
+    gateway.on('POST /v1/code/runs', { body: { status: 'succeeded', result: { stdout: '1' } } });
+    const envelope = {
+      data: { attachments: [{ id: 'a1', name: 'in.csv', mime: 'text/csv', bytes: 3 }, { id: 'a2' }] },
+    };
+    const filesFor = async (attachments: string): Promise<unknown> => {
+      gateway.calls.length = 0;
+      await bench({ ...code, attachments }).run([{ json: { ...item().json, envelope } }]);
+      return gateway.calls[0]?.body.files;
+    };
+    const named = [
+      { path: 'in.csv', attachment: 'a1' },
+      { path: 'a2', attachment: 'a2' },
+    ];
+    assert.deepEqual(await filesFor('={{ $json.envelope.data.attachments }}'), named);
+    assert.deepEqual(await filesFor('={{ $json.envelope.data.attachments[0] }}'), named.slice(0, 1));
+    assert.deepEqual(await filesFor('a2, a3'), [named[1], { path: 'a3', attachment: 'a3' }]);
+    assert.equal(await filesFor(''), undefined);
+
+    const reasons = [{ code: 'attachment_unknown', text: 'No file of this id.' }];
+    gateway.on('POST /v1/code/runs', { body: { status: 'failed', reasons } });
+    const [notDone] = outputs(await bench({ ...code, attachments: 'a1' }).run([item()]));
+    assert.equal((notDone?.[0]?.blocked as IDataObject).code, 'attachment_unknown');
+  });
+
+  it('runs nothing where its attachments are none', async () => {
+    for (const attachments of ['={{ 7 }}', '={{ [{ name: "in.csv" }] }}', '={{ $json.absent }}']) {
+      const [notDone] = outputs(await bench({ ...code, attachments }).run([item()]));
+      assert.match(JSON.stringify(notDone), /Message Attachments/, attachments);
+    }
+    assert.equal(gateway.calls.length, 0);
+  });
 });

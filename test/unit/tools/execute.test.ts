@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import { createTools, type Tools } from '../../../gateway/tools/index.ts';
+import { uuidv7 } from '../../../gateway/envelope/index.ts';
 import { runOf } from '../policy/support.ts';
 import { approve, bench, type Bench } from './support.ts';
 
@@ -218,6 +219,45 @@ test('code without a sandbox never runs', async () => {
   const grant = await approve(at, decision.id);
   const answer = await tools.execute(run(), { ...call, grant, step: 'x:0:0' });
   assert.equal(answer.reasons?.[0]?.code, 'sandbox_unavailable');
+});
+
+test('attack: a file of another conversation or person is refused as one that does not exist, before anything runs', async () => {
+  const own = run();
+  const others = [
+    { ...run(), messageId: 'web:local:c9:1:0', sessionKey: 'another' },
+    { ...run(), messageId: 'web:local:c9:2:0', principal: 'eve' },
+  ];
+  const attach = async ({ messageId, sessionKey, principal }: typeof own): Promise<string> => {
+    const id = uuidv7();
+    await at.db.pool.query(
+      `insert into messages (id, channel, session_key, principal, event, state)
+       values ($1, 'web', $2, $3, 'message', 'running') on conflict do nothing`,
+      [messageId, sessionKey, principal],
+    );
+    await at.db.pool.query(
+      `insert into attachments (id, message_id, session_key, principal, name, mime, bytes, sha256, content)
+       values ($1, $2, $3, $4, 'a.csv', 'text/csv', 3, 'sha256:0', 'a,b')`,
+      [id, messageId, sessionKey, principal],
+    );
+    return id;
+  };
+  const answerTo = async (attachment: string): Promise<unknown> => {
+    const args = { language: 'python', code: 'print(1)', files: [{ path: 'a.csv', attachment }] };
+    const call = { tool: 'code.run', args };
+    const grant = await approve(
+      at,
+      (await at.policy.decide(own, { ...call, step: `check:${attachment}` })).id,
+    );
+    const answer = await tools.execute(own, { ...call, grant, step: `x:${attachment}` });
+    return [answer.status, answer.result, answer.reasons, answer.text];
+  };
+  const mine = await attach(own);
+  const files = await Promise.all(others.map(attach));
+  const refused = await answerTo(uuidv7());
+  assert.match(JSON.stringify(refused), /attachment_unknown/);
+  for (const file of [...files, 'no id']) assert.deepEqual(await answerTo(file), refused);
+  // One's own goes on to the sandbox, which is not there.
+  assert.match(JSON.stringify(await answerTo(mine)), /sandbox_unavailable|no_runner/);
 });
 
 test('each use of a host that was decided for code is a receipt of its call', async () => {

@@ -1,6 +1,6 @@
-import { GatehouseError } from '../../config/index.ts';
-import { digestOfText, uuidv7 } from '../../envelope/index.ts';
-import type { InboundAttachment } from '../adapter.ts';
+import { GatehouseError } from '../config/index.ts';
+import { digestOfText, uuidv7 } from '../envelope/index.ts';
+import type { AttachmentFlaw, FileSource, InboundAttachment } from './adapter.ts';
 
 /** What one message may bring: no more than one run in the sandbox takes. */
 export const attachmentBounds = { files: 8, bytes: 4 * 1024 * 1024 } as const;
@@ -61,8 +61,7 @@ export function takeAttachments(files: readonly OfferedFile[]): InboundAttachmen
     names.add(name);
     if (content.byteLength === 0)
       throw refusal('012', `${name} is empty.`, 'Attach a file that holds something.');
-    const ending = endingOf(name);
-    const kind = Object.hasOwn(kinds, ending) ? kinds[ending] : undefined;
+    const kind = kindOf(name);
     if (!kind || !isOf(kind.begins, content))
       throw refusal(
         '014',
@@ -77,6 +76,78 @@ export function takeAttachments(files: readonly OfferedFile[]): InboundAttachmen
     };
   });
 }
+
+/** A file as its vendor names it; its bytes are fetched later. */
+export interface ToldFile {
+  name: string | null;
+  mime: string | null;
+  /** 0 where the vendor does not say. */
+  bytes: number;
+  /** Where it is, or why it is nowhere. */
+  source: FileSource | AttachmentFlaw;
+}
+
+/**
+ * The files of a message that a vendor told of. The message was sent already, so that a file that is not taken does not refuse it: it
+ * says why it cannot be had. The same holds as for files that are uploaded here, first by what the vendor says of them.
+ */
+export function nameAttachments(files: readonly ToldFile[]): InboundAttachment[] {
+  const names = new Set<string>();
+  let taken = 0;
+  let size = 0;
+  const flawIn = (
+    plain: boolean,
+    kind: object | undefined,
+    { bytes, source }: ToldFile,
+  ): AttachmentFlaw | null => {
+    if (!plain) return 'name';
+    if (!kind) return 'type';
+    if (typeof source === 'string') return source;
+    if (taken === attachmentBounds.files) return 'too_many';
+    if (size + bytes > attachmentBounds.bytes) return 'too_large';
+    taken += 1;
+    size += bytes;
+    return null;
+  };
+  return files.map((file, index) => {
+    const name = (file.name ?? '').normalize('NFC');
+    const plain = isPlainName(name);
+    const kind = plain ? kindOf(name) : undefined;
+    const flaw = flawIn(plain, kind, file);
+    // Vendors take several of one name, a work folder does not.
+    const own = names.has(name) ? `${index + 1}-${name}` : name;
+    names.add(name);
+    return {
+      id: uuidv7(),
+      ...(plain && { name: own }),
+      mime: kind?.mime ?? (file.mime || 'application/octet-stream'),
+      ...{ bytes: file.bytes, sha256: null, ref: null },
+      ...(flaw === null ? { source: file.source as FileSource } : { flaw }),
+    };
+  });
+}
+
+/** @returns why a file that was fetched is not taken under its name; null where it is */
+export function contentFlaw(name: string, content: Uint8Array): AttachmentFlaw | null {
+  if (content.byteLength === 0) return 'empty';
+  if (content.byteLength > attachmentBounds.bytes) return 'too_large';
+  const kind = kindOf(name);
+  return kind && isOf(kind.begins, content) ? null : 'type';
+}
+
+/** Why a file cannot be had, for its sender and for who works with it. */
+export const attachmentFlaws: Record<AttachmentFlaw, string> = {
+  too_many: `a message can have ${attachmentBounds.files} files`,
+  too_large: `the files of a message can have ${attachmentBounds.bytes / 1024 / 1024} MB together`,
+  empty: 'it is empty',
+  name: 'its name cannot be used',
+  type: `it is none of ${attachmentEndings.join(' ')}, or not what its name says`,
+  elsewhere: 'it does not lie in this chat itself',
+  gone: 'it was deleted there',
+  refused: 'the chat does not let me read it, so tell an administrator',
+  unreachable: 'it could not be fetched, although I tried several times',
+  quota: 'too many of your files are kept already',
+};
 
 /** Files that are larger than a message may bring. */
 export const attachmentsTooLarge = (): GatehouseError =>
@@ -94,8 +165,10 @@ const isPlainName = (name: string): boolean =>
   !/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}/\\]/u.test(name) &&
   /^[^.\s].*\S$/u.test(name);
 
-const endingOf = (name: string): string =>
-  (/\.([A-Za-z]+)$/.exec(name)?.[1] ?? '').toLowerCase().replace('jpeg', 'jpg');
+function kindOf(name: string): (typeof kinds)[string] | undefined {
+  const ending = (/\.([A-Za-z]+)$/.exec(name)?.[1] ?? '').toLowerCase().replace('jpeg', 'jpg');
+  return Object.hasOwn(kinds, ending) ? kinds[ending] : undefined;
+}
 
 function isOf(begins: Buffer | 'text', content: Uint8Array): boolean {
   if (begins !== 'text') return begins.equals(content.subarray(0, begins.length));
