@@ -127,7 +127,7 @@ export interface Progress {
 export interface AgentDeps {
   pool: Pool;
   signals: Pick<Signals, 'on'>;
-  policy: Pick<Policy, 'couldBeAllowed' | 'classesRead'>;
+  policy: Pick<Policy, 'couldBeAllowed'>;
   catalogue: Pick<Catalogue, 'get'>;
   tools: Pick<Tools, 'execute'>;
   approvals: Pick<Approvals, 'register' | 'outcomes' | 'withdraw' | 'onChange'>;

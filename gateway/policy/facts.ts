@@ -173,25 +173,32 @@ export function heardFrom(
   return { tainted: foreign.length > 0, outside: foreign.some((tool) => !tool?.directory) };
 }
 
-/** The classes of what tools returned in a session. */
-export async function classesRead(
-  db: Queryable,
-  catalogue: Pick<Catalogue, 'get'>,
-  sessionKey: string,
-): Promise<DataClass[]> {
+/** The tools that have answered in a session; it only ever gets more. */
+export async function toolsHeard(db: Queryable, sessionKey: string): Promise<string[]> {
   const { rows } = await db.query<{ tool: string }>({
     name: 'tools-of-session',
     text: 'select tool from session_tools where session_key = $1',
     values: [sessionKey],
   });
-  return classesOf(
-    catalogue,
-    rows.map(({ tool }) => tool),
-  );
+  return rows.map(({ tool }) => tool);
 }
 
-/** A tool that is gone from the catalogue may have returned anything. */
-function classesOf(catalogue: Pick<Catalogue, 'get'>, names: readonly string[]): DataClass[] {
+/**
+ * Lets a transaction fail, with what `missedItsRow` knows, where another tool has answered in a session meanwhile: what it
+ * returned may be of a higher class.
+ * @param tools those that are known to have answered
+ */
+export function noOtherHeard(tx: Transaction, sessionKey: string, tools: readonly string[]): void {
+  tx.send({
+    name: 'no-other-tool-of-session',
+    text: `select 1 / (not exists (
+      select from session_tools where session_key = $1 and tool <> all ($2::text[])))::int`,
+    values: [sessionKey, tools],
+  });
+}
+
+/** The classes of what these tools return. A tool that is gone from the catalogue may have returned anything. */
+export function classesOf(catalogue: Pick<Catalogue, 'get'>, names: readonly string[]): DataClass[] {
   const known = names.filter((name) => name !== outsideInput);
   const classes = new Set(known.map((name) => catalogue.get(name)?.dataClass ?? 'personal'));
   return dataClasses.filter((name) => classes.has(name));

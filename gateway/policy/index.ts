@@ -10,7 +10,7 @@ export { readApprovalClasses, type ApprovalClass } from './approval-classes.ts';
 export { buildPolicy } from './build.ts';
 export { buildBundle } from './bundle.ts';
 export { checkOpa, loadBuiltRules, readPolicyData } from './data.ts';
-export { taint } from './facts.ts';
+export { classesOf, noOtherHeard, taint, toolsHeard } from './facts.ts';
 export { loadEngine } from './engine.ts';
 export { openCandidate } from './candidate.ts';
 export { destinationsOf } from './destinations.ts';

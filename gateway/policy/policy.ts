@@ -1,4 +1,4 @@
-import type { Catalogue, DataClass, NextCatalogue, Tool } from '../catalogue/index.ts';
+import type { Catalogue, NextCatalogue, Tool } from '../catalogue/index.ts';
 import type { Settings } from '../config/index.ts';
 import {
   GroupCommit,
@@ -34,7 +34,7 @@ import {
   type KillSwitch,
   type KillSwitchChange,
 } from './kill-switch.ts';
-import { classesRead, readFacts, type Facts } from './facts.ts';
+import { readFacts, type Facts } from './facts.ts';
 import { judgeAll } from './judge-all.ts';
 import type { Judgement } from './judge.ts';
 import type { PolicyLimits } from './limits.ts';
@@ -131,8 +131,6 @@ export interface Policy {
   overview(roles: readonly string[]): Promise<PolicyOverview>;
   /** The tools that the rules could let the actor of this run call, at once or after asking. */
   couldBeAllowed(run: RunContext): Promise<Tool[]>;
-  /** @see classesRead in facts.ts */
-  classesRead(db: Queryable, sessionKey: string): Promise<DataClass[]>;
   /** @see watchClock in clock-guard.ts */
   watchClock(): Promise<boolean>;
   /** Whether a kill switch stops a decided call that would be tried again; spending a grant asks by itself. */
@@ -346,7 +344,6 @@ export async function createPolicy(deps: {
       const rules = { ask, approvalClass: (risk: string) => classes.get(risk) };
       return couldBeAllowed(rules, catalogue, run, { environment, now: clock().toISOString() });
     },
-    classesRead: (db, sessionKey) => classesRead(db, catalogue, sessionKey),
     watchClock: () => watchClock(pool),
     killSwitchOn: (decisionId, db = pool) => killSwitchOn(db, decisionId),
     budgeted: (call) => chargesFor(call).length > 0,

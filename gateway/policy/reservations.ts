@@ -39,22 +39,28 @@ export function release(tx: Transaction, decisionId: string): void {
 }
 
 /**
- * Settles what a call took of a unit to what it used. More than it took counts up to the end of its budget: it happened, and
- * the next call finds nothing left.
+ * Settles what a call took to what it used. More than it took counts up to the end of its budget: it happened, and the next
+ * call finds nothing left.
+ * @param used by unit; what it took of others stays as it is
  */
-export function settleUsed(tx: Transaction, decisionId: string, unit: string, used: number): void {
+export function settleUsed(
+  tx: Transaction,
+  decisionId: string,
+  used: Readonly<Record<string, number>>,
+): void {
   tx.send({
     name: 'settle-used',
     text: `with locked as (
-        select budget, holder, day, least($2 - r.amount, b.allowed - b.used) as change
+        select budget, holder, day, ($2::jsonb->>r.unit)::bigint as used,
+          least(($2::jsonb->>r.unit)::bigint - r.amount, b.allowed - b.used) as change
         from budgets b join reservations r using (budget, holder, day)
-        where r.decision_id = $1 and r.unit = $3 order by budget, holder, day for update of b
+        where r.decision_id = $1 and $2::jsonb ? r.unit order by budget, holder, day for update of b
       ), settled as (
         update budgets b set used = b.used + locked.change from locked
         where (b.budget, b.holder, b.day) = (locked.budget, locked.holder, locked.day)
-      ) update reservations r set amount = $2 from locked
+      ) update reservations r set amount = locked.used from locked
       where r.decision_id = $1 and (r.budget, r.holder, r.day) = (locked.budget, locked.holder, locked.day)`,
-    values: [decisionId, used, unit],
+    values: [decisionId, JSON.stringify(used)],
   });
 }
 

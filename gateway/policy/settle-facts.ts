@@ -21,7 +21,7 @@ export function settleFacts(tx: Transaction, ended: Ended, status: 'succeeded' |
   const { sessionKey, tool } = ended;
   tx.gather(settle, { sessionKey, tool, digests: status === 'succeeded' ? ended.destinations : [] });
   if (status === 'failed') release(tx, ended.decisionId);
-  else if (ended.tokens !== null) settleUsed(tx, ended.decisionId, 'tokens', ended.tokens);
+  else if (ended.tokens !== null) settleUsed(tx, ended.decisionId, { tokens: ended.tokens });
 }
 
 // In one order, so that two transactions wait for each other and never deadlock.

@@ -1,4 +1,3 @@
-import { scrubbed } from '../models/index.ts';
 import { beginning, callId } from './begin.ts';
 import type { Held } from './held.ts';
 import { answerAsBefore } from './known.ts';
@@ -11,10 +10,10 @@ import type { View } from './view.ts';
  * @throws MovedOn
  */
 export function askModel(held: Held, view: View): Promise<Asked> {
-  const { run, file, offer, fence } = held;
+  const { run, offer, fence } = held;
   const { task, request } = run;
   const whole = { turns: turnsToSend(view, fence), tools: offer.tools, schema: request.schema };
-  const question = scrubbed(whole, file.never);
+  const question = held.scrub(whole);
   return askPaid(held, {
     ...{ task, modelClass: request.modelClass, question },
     // The tools are the same at each step, and long.

@@ -129,6 +129,7 @@ function tell(held: Held, call: OpenCall, told: Told, execution?: Execution): En
   const tool = held.offer.toolOf(call.name)?.name ?? null;
   const { status, outcome, text } = told;
   const decision = execution?.decision ?? null;
+  if (tool !== null && execution?.attempt !== undefined) held.heard.add(tool);
   const ids = {
     call: call.id,
     tool,

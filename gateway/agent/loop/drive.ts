@@ -1,7 +1,8 @@
 import type { Transaction } from '../../db/index.ts';
+import { toolsHeard } from '../../policy/index.ts';
 import { endLeasesOf } from '../../vault/index.ts';
 import { endHeld, letGo, MovedOn, readSteps, type Ending } from '../journal/index.ts';
-import type { Breakers } from '../models/index.ts';
+import { createScrub, type Breakers } from '../models/index.ts';
 import { offerOf } from '../offered.ts';
 import { createFence } from '../prompts/index.ts';
 import type { AgentDeps, Claimed, EndedBy } from '../types.ts';
@@ -74,9 +75,10 @@ async function hold(
   ends: Pick<Held, 'signal' | 'over'>,
 ): Promise<Held | Ending> {
   const { request, opening } = run;
-  const [context, steps] = await Promise.all([
+  const [context, steps, heard] = await Promise.all([
     deps.runContext(deps.pool, run.runId),
     readSteps(deps.pool, run.id),
+    toolsHeard(deps.pool, run.sessionKey),
   ]);
   const file = deps.models.file();
   if (!file) return failed('no_model_configured', 'No language model is configured any more.');
@@ -91,8 +93,10 @@ async function hold(
   return {
     ...{ deps, context, file, breakers, steps, ...ends },
     run: { ...run, request, opening },
+    heard: new Set(heard),
     offer: offerOf(deps.catalogue, opening.tools),
     fence: createFence(run.id),
+    scrub: createScrub(file.never),
     results: [],
     state: 'running',
     writing: Promise.resolve(),
@@ -108,7 +112,7 @@ async function endLostLeases(deps: AgentDeps, { id }: Claimed, last: number): Pr
   );
 }
 
-/** Reads what was written meanwhile. @returns whether the run is still this process's to go on with */
+/** Reads what was written, and heard, meanwhile. @returns whether the run is still this process's to go on with */
 async function catchUp(held: Held): Promise<boolean> {
   const { deps, run } = held;
   const { rows } = await deps.pool.query(
@@ -117,6 +121,7 @@ async function catchUp(held: Held): Promise<boolean> {
   );
   if (rows.length === 0) return false;
   held.steps = await readSteps(deps.pool, run.id);
+  held.heard = new Set(await toolsHeard(deps.pool, run.sessionKey));
   return true;
 }
 

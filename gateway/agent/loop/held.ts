@@ -1,7 +1,7 @@
 import { transaction, type Transaction } from '../../db/index.ts';
 import type { RunContext } from '../../policy/index.ts';
 import { append, orMovedOn, readSteps, type Use } from '../journal/index.ts';
-import type { Breakers, ModelsFile } from '../models/index.ts';
+import type { Breakers, ModelsFile, Question } from '../models/index.ts';
 import type { Offer } from '../offered.ts';
 import type { Fence } from '../prompts/index.ts';
 import type { AgentDeps, AgentRequest, Claimed, NewStep, Opening, RunState, Step } from '../types.ts';
@@ -14,6 +14,8 @@ export interface Held {
   file: ModelsFile;
   offer: Offer;
   fence: Fence;
+  /** What a model may be sent of a question of this run. */
+  scrub: (question: Question) => Question;
   breakers: Breakers;
   /** Ends when the run is stopped by a person or this process. */
   signal: AbortSignal;
@@ -21,6 +23,8 @@ export interface Held {
   over: AbortSignal;
   /** What is journaled. */
   steps: Step[];
+  /** The tools that have answered in its session, as far as is known here; the transaction of each question makes sure of it. */
+  heard: Set<string>;
   /**
    * Results that are journaled with whatever is written next, and always before it is acted on. One that a crash takes is told
    * again by the router, which did the call once.

@@ -1,6 +1,7 @@
 import { recordReceipts } from '../../audit/index.ts';
 import type { Transaction } from '../../db/index.ts';
 import { digest } from '../../envelope/index.ts';
+import { noOtherHeard } from '../../policy/index.ts';
 import { findAnswer, keepAnswer } from '../journal/index.ts';
 import type { Model } from '../models/index.ts';
 import type { NewStep } from '../types.ts';
@@ -90,14 +91,16 @@ export async function answerFrom(
     ],
     {
       live: true,
-      with: (tx) =>
-        void recordReceipts(tx, [
+      with(tx) {
+        noOtherHeard(tx, run.sessionKey, [...held.heard]);
+        recordReceipts(tx, [
           {
             kind: 'agent.model',
             messageId: run.messageId,
             facts: { agentRun: run.id, step, model: model.name, prompt, ...facts, ...saved },
           },
-        ]),
+        ]);
+      },
     },
   );
   return true;

@@ -1,6 +1,6 @@
 import { recordReceipts } from '../../audit/index.ts';
 import { digestOfText } from '../../envelope/index.ts';
-import { exceededBudget, release, reserve, settleUsed } from '../../policy/index.ts';
+import { classesOf, exceededBudget, noOtherHeard, release, reserve, settleUsed } from '../../policy/index.ts';
 import type { Lease } from '../../vault/index.ts';
 import { chargesFor, shortInWords } from '../budgets.ts';
 import {
@@ -63,7 +63,7 @@ export type Asked =
 export async function askPaid(held: Held, paid: Paid): Promise<Asked> {
   const { deps, run, file, breakers } = held;
   const tokens = estimateTokens(paid.text);
-  const dataClass = highestOf([file.messages, ...(await deps.policy.classesRead(deps.pool, run.sessionKey))]);
+  const dataClass = highestOf([file.messages, ...classesOf(deps.catalogue, [...held.heard])]);
   const language = languageOf(run.opening.user);
   const need = { modelClass: paid.modelClass, dataClass, tokens, language };
   const choice = choose(deps.models.of(paid.task), need, (model) => breakers.isResting(model));
@@ -116,6 +116,8 @@ async function begin(
       live: true,
       use: { steps: 1 },
       with(tx) {
+        // Its model was chosen by what the session has heard.
+        noOtherHeard(tx, run.sessionKey, [...held.heard]);
         reserve(tx, reservation, charges);
         recordReceipts(tx, [
           {
@@ -194,9 +196,11 @@ async function keep(
     write(held, [step, ...steps], {
       use: { tokensIn, tokensOut, cost, ms, calls: steps.length },
       with(tx) {
-        settleUsed(tx, reservation, 'agent.tokens', Math.max(1, tokensIn + tokensOut));
-        settleUsed(tx, reservation, 'agent.spend', Math.max(1, cost));
-        settleUsed(tx, reservation, 'agent.seconds', Math.max(1, Math.ceil(ms / 1000)));
+        settleUsed(tx, reservation, {
+          'agent.tokens': Math.max(1, tokensIn + tokensOut),
+          'agent.spend': Math.max(1, cost),
+          'agent.seconds': Math.max(1, Math.ceil(ms / 1000)),
+        });
         reserve(tx, reservation, chargesFor(file, run, { calls: steps.length }));
         if (lease !== null) deps.leases.end(tx, lease);
       },

@@ -1,6 +1,6 @@
 import { transaction } from '../../db/index.ts';
 import { keepAnswer } from '../journal/index.ts';
-import { estimateTokens, isOfClass, roomOf, scrubbed, type Turn } from '../models/index.ts';
+import { estimateTokens, isOfClass, roomOf, type Turn } from '../models/index.ts';
 import { renderPrompt, type Fence } from '../prompts/index.ts';
 import type { Held } from './held.ts';
 import { answerFrom, summaryKey } from './known.ts';
@@ -36,21 +36,18 @@ export async function summarise(held: Held, view: View): Promise<boolean> {
   const turns = summaryDue(held, view);
   const prompt = held.deps.prompts.get(promptName);
   if (turns === null || !prompt) return false;
-  const { file, fence } = held;
+  const { fence } = held;
   const material = materialOf(view, turns);
   const user = fence.block('data', 'conversation', material);
   const system = renderPrompt(prompt, { task: 'summarise', tools: [], structured: false });
-  const question = scrubbed(
-    {
-      turns: [
-        { role: 'system', text: system },
-        { role: 'user', text: user },
-      ],
-      tools: [],
-      schema: null,
-    },
-    file.never,
-  );
+  const question = held.scrub({
+    turns: [
+      { role: 'system', text: system },
+      { role: 'user', text: user },
+    ],
+    tools: [],
+    schema: null,
+  });
   const facts = { summary: turns };
   let key: string | null = null;
   const before = held.steps.length;

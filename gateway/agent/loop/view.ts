@@ -1,4 +1,3 @@
-import { digest as digestOf } from '../../envelope/index.ts';
 import type { Turn, WantedCall } from '../models/index.ts';
 import type { Opening, Step } from '../types.ts';
 import { callId } from './begin.ts';
@@ -111,7 +110,7 @@ export function viewOf(opening: Opening, steps: readonly Step[]): View {
     } else if (kind === 'result') {
       results.set(call, textOf(content));
       called.push({ tool: String(facts.tool ?? ''), status: String(facts.status) });
-      const seen = digestOf([signatures.get(call) ?? call, facts.outcome ?? null]);
+      const seen = JSON.stringify([signatures.get(call) ?? call, facts.outcome ?? null]);
       alike.set(seen, (alike.get(seen) ?? 0) + 1);
       settle();
     } else {

@@ -1,7 +1,6 @@
-import { Readable } from 'node:stream';
 import OpenAI, { APIConnectionError, APIError, APIUserAbortError } from 'openai';
 import { GatehouseError } from '../../config/index.ts';
-import type { Allowed, EgressClient } from '../../egress/index.ts';
+import type { Allowed, EgressClient, Opened } from '../../egress/index.ts';
 import type { LeaseTarget } from '../../vault/index.ts';
 import { askByChat } from './chat.ts';
 import type { Answer, Question } from './conversation.ts';
@@ -97,8 +96,40 @@ function egressFetch(
     const kept = Object.entries(got).flatMap(([name, value]) =>
       typeof value === 'string' ? [[name, value] as [string, string]] : [],
     );
-    return new Response(Readable.toWeb(body) as ReadableStream, { status, headers: kept });
+    return new Response(streamOf(body), { status, headers: kept });
   };
+}
+
+/** How long the end of an answer is waited for whose last word was read. */
+const endMs = 1000;
+
+/**
+ * A body for the SDK, which stops reading at the last word of an answer. Its end is read all the same: else the connection would be
+ * closed, and each question would have to make one.
+ */
+function streamOf(body: Opened['body']): ReadableStream<Uint8Array> {
+  const parts = body[Symbol.asyncIterator]() as AsyncIterator<Uint8Array, undefined>;
+  const readToEnd = async (): Promise<void> => {
+    const late = setTimeout(() => body.destroy(), endMs);
+    try {
+      while (!(await parts.next()).done);
+    } catch {
+      // It was broken off, and its connection with it.
+    } finally {
+      clearTimeout(late);
+    }
+  };
+  return new ReadableStream(
+    {
+      async pull(controller) {
+        const { done, value } = await parts.next();
+        if (done) controller.close();
+        else controller.enqueue(value);
+      },
+      cancel: () => void readToEnd(),
+    },
+    { highWaterMark: 0 },
+  );
 }
 
 /** What an error means; its text may quote the prompt and goes no further. */

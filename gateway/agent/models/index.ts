@@ -14,5 +14,5 @@ export {
 } from './file.ts';
 export { languageOf } from './language.ts';
 export { modelKeys } from './keys.ts';
-export { scrubbed } from './scrubbed.ts';
+export { createScrub } from './scrubbed.ts';
 export { costOf, estimateTokens, inWords, micros } from './price.ts';

@@ -7,7 +7,7 @@ import { secretsInUse } from '../../../gateway/vault/index.ts';
 import { FakeOpenAi } from '../../fixtures/openai/index.ts';
 import { policiesDir, policiesWith } from '../policy/support.ts';
 import { asked, openRun } from './house.ts';
-import { calls, runIn, site } from './support.ts';
+import { calls, plainModels, runIn, site } from './support.ts';
 
 const file = (text: string, context: Parameters<typeof policiesWith>[1]) =>
   policiesWith({ 'models.yaml': text }, context);
@@ -172,6 +172,25 @@ test('the fallback never takes what was read to an endpoint below its class', as
   const { id } = await house.agent.start(run, asked());
   await runIn(house, run, id, 'waiting');
   assert.equal(second.asked.length, 0);
+});
+
+test('what the session hears between two questions keeps the next one from an endpoint below its class', async (context) => {
+  const at = await site(context, (url) => plainModels(url).replace('highest: personal', 'highest: internal'));
+  const house = await at.house();
+  const run = await openRun(house.pool);
+  at.model.script = async () => {
+    // As if another run of the session had read what is personal while the model thinks.
+    await house.pool.query(
+      `insert into session_tools (session_key, tool) values ($1, 'crm.contacts.search')`,
+      [run.sessionKey],
+    );
+    return calls(['files.list', { folder: 'f' }]);
+  };
+  const { id } = await house.agent.start(run, asked());
+  house.agent.work();
+  const ended = await runIn(house, run, id, 'failed');
+  assert.equal(ended.endedBy, 'no_model_fits');
+  assert.equal(at.model.asked.length, 1);
 });
 
 test('neither the key nor what was said stands in a log, a receipt, an error or the journal’s facts', async (context) => {

@@ -178,9 +178,29 @@ test('tokens are settled alone: money and calls of the same decision stay taken'
       { ...charge, budget: 'c', amount: 1, unit: 'calls' },
     ]),
   );
-  await transaction(at.db.pool, (tx) => settleUsed(tx, 'dec_settled', 'tokens', 7));
+  await transaction(at.db.pool, (tx) => settleUsed(tx, 'dec_settled', { tokens: 7 }));
   assert.deepEqual([await used('t'), await used('m'), await used('c')], [7, 500, 1]);
   // What is given back afterwards is what was charged.
   await transaction(at.db.pool, (tx) => release(tx, 'dec_settled'));
   assert.deepEqual([await used('t'), await used('m'), await used('c')], [0, 0, 0]);
+});
+
+test('several units are settled at once, each up to the end of its own budget', async () => {
+  const charge = { holder: `writer-${person}`, daily: false, allowed: 1000 };
+  const settled = async (budget: string): Promise<number | undefined> => {
+    const { rows } = await at.db.pool.query<{ used: number }>(
+      'select used from budgets where budget = $1 and holder = $2',
+      [budget, charge.holder],
+    );
+    return rows[0]?.used;
+  };
+  await transaction(at.db.pool, (tx) =>
+    reserve(tx, 'dec_several', [
+      { ...charge, budget: 't', amount: 500, unit: 'tokens' },
+      { ...charge, budget: 'm', amount: 500, unit: 'EUR' },
+      { ...charge, budget: 'c', amount: 5, unit: 'calls' },
+    ]),
+  );
+  await transaction(at.db.pool, (tx) => settleUsed(tx, 'dec_several', { tokens: 8, EUR: 2000 }));
+  assert.deepEqual([await settled('t'), await settled('m'), await settled('c')], [8, 1000, 5]);
 });
