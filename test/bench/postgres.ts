@@ -1,7 +1,7 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { freePorts, startPostgres } from '../../gateway/cli/up/index.ts';
-import { prepareServer } from '../support/postgres.ts';
+import { prepareServer, type TestDatabase } from '../support/postgres.ts';
 
 /**
  * Starts a Postgres of the bench's own, as `npm start` runs it and as durable, and names it in
@@ -20,4 +20,11 @@ export async function benchPostgres(): Promise<() => Promise<void>> {
     await server.stop();
     await rm(folder, { recursive: true, force: true });
   };
+}
+
+/** @returns the URL of a database by the server's Unix socket, as `npm start` gives it to the gateway */
+export async function nearUrlOf({ url, pool }: Pick<TestDatabase, 'url' | 'pool'>): Promise<string> {
+  const { rows } = await pool.query<{ unix_socket_directories: string }>('show unix_socket_directories');
+  const folder = rows[0]?.unix_socket_directories;
+  return folder ? `${url}?host=${encodeURIComponent(folder)}` : url;
 }

@@ -6,6 +6,7 @@ import { testDatabase } from '../../support/postgres.ts';
 import { loadServer, type Load } from '../load.ts';
 import type { Bench } from '../main.ts';
 import { startInstance, type Instance } from '../n8n/instance.ts';
+import { nearUrlOf } from '../postgres.ts';
 import { atLeast, atMost, median } from '../report.ts';
 import { startServer } from '../server.ts';
 
@@ -70,7 +71,7 @@ async function loadVariant(
   const database = await testDatabase();
   try {
     const server = await startServer<{ url: string }>(join(import.meta.dirname, 'server.ts'), variant, {
-      databaseUrl: database.url,
+      databaseUrl: await nearUrlOf(database),
       policiesDir,
       slackApiUrl: slack.apiUrl,
       botToken: slack.tokens.bot,
