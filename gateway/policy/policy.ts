@@ -36,7 +36,6 @@ import {
 } from './kill-switch.ts';
 import { readFacts, type Facts } from './facts.ts';
 import { judgeAll } from './judge-all.ts';
-import type { Judgement } from './judge.ts';
 import type { PolicyLimits } from './limits.ts';
 import { readResults } from './provenance/results.ts';
 import type { Overrides } from './overrides.ts';
@@ -59,7 +58,7 @@ import {
   type StandingAsk,
   type StandingOffer,
 } from './standing.ts';
-import { storeDecisions, storeSpent, type Binding } from './store.ts';
+import { RulesChanged, storeDecisions, storeSpent, type Binding, type Judged } from './store.ts';
 import type { Call, Decision, Environment, PolicyInput, Reason, RunContext, Verdict } from './types.ts';
 
 /** What approvers allow beyond one call; see standing.ts. */
@@ -92,9 +91,9 @@ export interface Policy {
    * Canonicalises, reads the facts, evaluates and mints a grant; stores nothing.
    * @param db where the facts are read: the pool, or the transaction that the judgement will be stored in
    */
-  judge(db: Queryable, run: RunContext, call: Call): Promise<Judgement>;
+  judge(db: Queryable, run: RunContext, call: Call): Promise<Judged>;
   /** `judge` over the pool: calls that come together are judged together, with one read of their facts. */
-  judgeTogether(run: RunContext, call: Call): Promise<Judgement>;
+  judgeTogether(run: RunContext, call: Call): Promise<Judged>;
   /** Decides and stores: the same message, step and arguments get the same decision. */
   decide(run: RunContext, call: Call): Promise<Decision>;
   /**
@@ -107,8 +106,9 @@ export interface Policy {
    * Stores a judgement that allows, with its grant spent, in the caller's transaction: for a call whose effect is committed
    * with its decision. The transaction fails where the call was decided before, a budget has not enough left, or the kill
    * switch is on.
+   * @throws RulesChanged where it was judged under other rules than those of now
    */
-  storeSpent(tx: Transaction, judgement: Judgement): void;
+  storeSpent(tx: Transaction, judgement: Judged): void;
   issueGrant(tx: Queryable, decisionId: string): Promise<string | null>;
   /** @see consumeGrant in grants.ts: a grant that is refused fails the transaction */
   consumeGrant(tx: Transaction, presented: Presented): string;
@@ -202,7 +202,7 @@ export async function createPolicy(deps: {
         loaded.lifted,
         loaded.limits.version,
         loaded.classes.version,
-        catalogue.version,
+        loaded.catalogue.version,
         ...beside(),
       ]),
     );
@@ -213,13 +213,15 @@ export async function createPolicy(deps: {
     loaded: Loaded,
     questions: Question[],
     amend: (facts: Facts) => Facts = (facts) => facts,
-  ): Promise<Judgement[]> => {
+  ): Promise<Judged[]> => {
     const { engine, classes, limits } = loaded;
+    // Before anything is read: what is judged while the rules change was judged by those before.
+    const binding = stored(loaded);
     const facts = await readFacts(db, { catalogue, budgets: limits.budgets }, questions);
     // All that ask for results do so before the first is answered.
     const results = new GroupCommit((runs: RunContext[]) => readResults(db, runs));
     const zoneOf = (risk: string): string | undefined => classes.get(risk)?.hours?.zone;
-    return judgeAll(
+    const judgements = await judgeAll(
       { engine, clock, catalogue, surroundings: { environment, zoneOf } },
       questions,
       facts.map(amend),
@@ -227,6 +229,7 @@ export async function createPolicy(deps: {
         () =>
           results.add(run),
     );
+    return judgements.map((judgement) => ({ ...judgement, binding }));
   };
   const chargesFor = (call: Charged): Charge[] => {
     const tool = catalogue.get(call.tool);
@@ -241,12 +244,12 @@ export async function createPolicy(deps: {
   });
   // Lanes of their own for each version, so that a batch never mixes the rules before and after a reload.
   const openLanes = (loaded: Loaded): Lanes => {
-    const judged = (batch: Question[]): Promise<Judgement[]> => inOneGo(pool, (db) => ask(db, loaded, batch));
+    const judged = (batch: Question[]): Promise<Judged[]> => inOneGo(pool, (db) => ask(db, loaded, batch));
     return {
       judging: new GroupCommit(judged),
       deciding: new GroupCommit(async (batch) => {
         const judgements = await judged(batch);
-        const decisions = await storeDecisions(pool, judgements, stored(loaded));
+        const decisions = await storeDecisions(pool, judgements, bindingOf(judgements));
         deps.shadow?.observe(judgements.filter((judgement, index) => judgement.id === decisions[index]?.id));
         return decisions;
       }),
@@ -264,7 +267,7 @@ export async function createPolicy(deps: {
       if (standing === null) return null;
       const [judgement] = await ask(tx, loaded, [question], (facts) => ({ ...facts, standing }));
       const lifted = judgement && ['allow', 'confirm'].includes(judgement.verdict.effect);
-      const [decision] = lifted ? await storeDecisions(tx, [judgement], stored(loaded)) : [];
+      const [decision] = lifted ? await storeDecisions(tx, [judgement], judgement.binding) : [];
       if (decision && decision.id === judgement?.id) {
         deps.shadow?.observe([judgement]);
         return decision;
@@ -283,7 +286,7 @@ export async function createPolicy(deps: {
     evaluate: (input) => askPolicy(current.engine, input),
     async judge(db, run, call) {
       const [judgement] = await ask(db, current, [questionOf(catalogue, run, call)]);
-      return judgement as Judgement;
+      return judgement as Judged;
     },
     judgeTogether: async (run, call) => lanes.judging.add(questionOf(catalogue, run, call)),
     // Async, so that unusable arguments reject like every other failure.
@@ -303,7 +306,7 @@ export async function createPolicy(deps: {
         judgement.verdict = { effect: 'confirm', reasons: [mustConfirm], approvers: null };
         judgement.grant = null;
       }
-      const [decision] = await storeDecisions(tx, [judgement], stored(loaded));
+      const [decision] = await storeDecisions(tx, [judgement], judgement.binding);
       return decision as Decision;
     },
     standing: {
@@ -314,7 +317,10 @@ export async function createPolicy(deps: {
       revoke: revokeStanding,
     },
     storeSpent(tx, judgement) {
-      storeSpent(tx, judgement, stored(current));
+      const now = binding();
+      const { version: judgedUnder, epoch: judgedIn } = judgement.binding;
+      if (judgedUnder !== now.version || judgedIn !== now.epoch) throw new RulesChanged();
+      storeSpent(tx, judgement, judgement.binding);
       deps.shadow?.observe([judgement]);
     },
     issueGrant: (tx, decisionId) => issueGrant(tx, decisionId, binding(), settings.decisionSeconds),
@@ -362,9 +368,15 @@ export async function createPolicy(deps: {
   };
 }
 
+/** What is judged together is judged under the same rules. */
+function bindingOf([first]: readonly Judged[]): Binding {
+  if (!first) throw new Error('no question, no judgement');
+  return first.binding;
+}
+
 /** Calls that come together, on their way through one version of the rules. */
 interface Lanes {
-  judging: GroupCommit<Question, Judgement>;
+  judging: GroupCommit<Question, Judged>;
   deciding: GroupCommit<Question, Decision>;
 }
 

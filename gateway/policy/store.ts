@@ -16,6 +16,16 @@ export interface Binding {
   askSeconds: number;
 }
 
+/** A judgement, and what was in use when it was made. */
+export interface Judged extends Judgement {
+  binding: Binding;
+}
+
+/** The rules are not those that a call was judged by; it has to be decided anew. */
+export class RulesChanged extends Error {
+  override name = 'RulesChanged';
+}
+
 interface StoredRow {
   message_id: string;
   step: string;

@@ -5,8 +5,9 @@ import {
   destinationsOf,
   exceededBudget,
   missedItsRow,
+  RulesChanged,
   type Decision,
-  type Judgement,
+  type Judged,
   type Presented,
   type RunContext,
 } from '../policy/index.ts';
@@ -30,7 +31,7 @@ export interface Ready {
   /** Digest of what its approval holds for now; null where none was needed. */
   binding: string | null;
   /** Its judgement, where it is on its way. */
-  judging?: Promise<Judgement>;
+  judging?: Promise<Judged>;
 }
 
 /** How calls are carried out, each in as few transactions as its effect allows. */
@@ -125,7 +126,7 @@ export function createPerform(deps: ToolsDeps): Perform {
   const runWithin = async (tx: Transaction, call: Ready, attempt: Attempt): Promise<Execution> =>
     finishAttempt(tx, deps.leases, attempt, await reach(call, attempt));
   /** Stores the judgement of a call and starts it, in a transaction that fails where it was decided before. */
-  const storeAndStart = (tx: Transaction, call: Ready, judgement: Judgement, grant: string): Attempt => {
+  const storeAndStart = (tx: Transaction, call: Ready, judgement: Judged, grant: string): Attempt => {
     policy.storeSpent(tx, judgement);
     return start(tx, call, grant, judgement.id);
   };
@@ -151,8 +152,8 @@ export function createPerform(deps: ToolsDeps): Perform {
         return { done: await (waits ? alone : together)(begin) };
       }
     } catch (error) {
-      // Decided before, or a budget was used up since the facts were read: the decision says which.
-      if (!missedItsRow(error) && !exceededBudget(error)) throw error;
+      // Decided before, or a budget was used up or the rules changed since: the decision says what holds now.
+      if (!missedItsRow(error) && !exceededBudget(error) && !(error instanceof RulesChanged)) throw error;
     }
     const decision = await policy.decide(call.run, call.request);
     return decision.grant === null ? { not: decision } : started(call, decision.grant, work);

@@ -196,31 +196,32 @@ type Before = { before: Recorded | null; unused: string | null };
  * @returns one entry a call, in their order
  */
 async function lookUp(pool: Pool, asked: readonly Asked[]): Promise<Before[]> {
-  // One look-up a call: a join would be planned as a reading of the table while that is small, and stay so.
+  // One look-up a call: a join would be planned as a reading of the table while that is small, and stay so. As JSON, because
+  // of arrays the length is known, and a statement whose best plan hangs on it is planned anew each time.
   const { rows } = await pool.query<RecordedRow & { at: number; grants: string[] | null }>({
     name: 'look-up-calls',
-    text: `select asked.at::int, ${recordedFields}, (
+    text: `select asked.at, ${recordedFields}, (
         select array_agg(id) from (
           select id from grants g where g.message_id = asked.message_id and g.consumed_at is null
             and g.session_key = asked.session_key and g.tool = asked.tool and g.digest = asked.digest
             and g.expires_at > now() limit 2
         ) as live) as grants
-      from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[]) with ordinality
-        as asked (message_id, step, digest, session_key, tool, at)
+      from json_to_recordset($1) as asked (at int, message_id text, step text, digest text, session_key text, tool text)
       left join lateral (
         select * from attempts where message_id = asked.message_id and step = asked.step and digest = asked.digest limit 1
       ) a on true`,
     values: [
-      asked.map((call) => call.messageId),
-      asked.map((call) => call.step),
-      asked.map((call) => call.digest),
-      asked.map((call) => call.sessionKey),
-      asked.map((call) => call.tool),
+      JSON.stringify(
+        asked.map(({ messageId, step, digest, sessionKey, tool }, at) => ({
+          ...{ at, message_id: messageId, step, digest },
+          ...{ session_key: sessionKey, tool },
+        })),
+      ),
     ],
   });
   const found = new Map(rows.map((row) => [row.at, row]));
   return asked.map((_call, index) => {
-    const row = found.get(index + 1);
+    const row = found.get(index);
     const grants = row?.grants ?? [];
     return { before: row ? recordedOf(row) : null, unused: grants.length === 1 ? (grants[0] ?? null) : null };
   });

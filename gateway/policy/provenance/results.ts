@@ -23,15 +23,15 @@ export async function readResults(db: Queryable, runs: readonly RunContext[]): P
   const { rows } = await db.query<Row>({
     name: 'results-of-sessions',
     // Session by session, and its arguments one by one: a join would read all there are while the tables are small, and that
-    // plan is kept.
-    text: `select asked::int, found.* from unnest($1::text[]) with ordinality as run (session_key, asked)
+    // plan is kept. As JSON, because with arrays, whose length is known, it would be planned anew each time.
+    text: `select asked::int, found.* from json_array_elements_text($1) with ordinality as run (session_key, asked)
       cross join lateral (
         select id as attempt, tool, message_id as message, result -> 'result' as result,
           ${milliseconds('started_at')} as since, ${milliseconds('finished_at')} as at,
           (select args from decisions d where d.id = decision_id) as args
         from attempts where session_key = run.session_key and state = 'succeeded' order by finished_at desc limit ${most}
       ) as found order by asked, at desc`,
-    values: [runs.map(({ sessionKey }) => sessionKey)],
+    values: [JSON.stringify(runs.map(({ sessionKey }) => sessionKey))],
   });
   const found = Map.groupBy(rows, ({ asked }) => asked - 1);
   return runs.map(({ messageId }, index) =>

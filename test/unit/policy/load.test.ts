@@ -3,6 +3,7 @@ import { appendFile, cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
+import { transaction } from '../../../gateway/db/index.ts';
 import { findOpa, openEpoch, type Policy } from '../../../gateway/policy/index.ts';
 import { hashSources, sha256 } from '../../../gateway/policy/sources.ts';
 import { policyBench, type PolicyBench } from './bench.ts';
@@ -143,6 +144,20 @@ test('a reload that fails keeps rules and tools until one works', async () => {
   await policy.reload();
   assert.notEqual(policy.version, version);
   assert.equal((await policy.judge(at.db.pool, runOf(), call)).verdict.effect, 'approve');
+});
+
+test('what was judged before a reload is not stored after it', async () => {
+  const policy = await open();
+  const call = { tool: 'ledger.balance', args: {}, step: 's' };
+  const before = await policy.judge(at.db.pool, runOf(), call);
+  assert.equal(before.binding.version, policy.version);
+  const tool = join(folder, 'tools', 'ledger.balance.yaml');
+  await writeFile(tool, (await readFile(tool, 'utf8')).replace('risk: read', 'risk: delete'));
+  await policy.reload();
+  const store = transaction(at.db.pool, (tx) => policy.storeSpent(tx, before));
+  await assert.rejects(store, { name: 'RulesChanged' });
+  const { rows } = await at.db.pool.query('select from decisions where id = $1', [before.id]);
+  assert.equal(rows.length, 0);
 });
 
 test('the epoch outlives a restart, and a lost counter is a bump', async () => {
