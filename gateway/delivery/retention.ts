@@ -1,6 +1,6 @@
 import type { DeliveryDeps } from './types.ts';
 
-/** How long an id is remembered, whatever became of its message: vendors retry for up to seven days. */
+/** How long an id is remembered at least, whatever became of its message: vendors retry for up to seven days. */
 const dedupeDays = 8;
 const finished = `('done', 'dead', 'handled', 'refused')`;
 
@@ -67,7 +67,8 @@ export async function sweepRetention(
        where s.run_id = a.run_id and s.number = a.step and s.content is not null)`,
   );
   const messages = await pool.query(
-    `delete from messages where state in ${finished} and received_at < now() - ${dedupeDays} * interval '1 day'`,
+    `delete from messages where state in ${finished} and envelope is null
+     and received_at < now() - ${dedupeDays} * interval '1 day'`,
   );
   await pool.query(
     `delete from runs r where r.finished_at < now() - ${dedupeDays} * interval '1 day'
