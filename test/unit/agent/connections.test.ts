@@ -16,7 +16,7 @@ async function asking(
   const at = { url: model.url, api, local: true, networks: ['127.0.0.0/8'], highest: 'personal' as const };
   const one: Model = {
     ...{ name: 'one', endpoint: 'here', class: 'large', price: { in: '0', out: '0' }, at },
-    ...{ context: 1000, output: 100, timeoutSeconds: 10 },
+    ...{ context: 1000, output: 100, timeoutSeconds: 600 },
   };
   const question = { turns: [{ role: 'user' as const, text: 'Hello' }], tools: [], schema: null };
   return {
