@@ -4,7 +4,7 @@ import { after, before, test } from 'node:test';
 import Docker from 'dockerode';
 import { createLogger } from '../../../gateway/config/index.ts';
 import { createSandbox, defaultImages, startRunner, type Runner } from '../../../gateway/sandbox/index.ts';
-import { hashToken } from '../../../gateway/envelope/index.ts';
+import { labels } from '../../../gateway/sandbox/identity.ts';
 import { until } from '../approvals/support.ts';
 import { asked, openRun, type House } from './house.ts';
 import { calls, runIn, says, site, type Site } from './support.ts';
@@ -50,7 +50,8 @@ const inTime = async (what: string, done: () => boolean | Promise<boolean>): Pro
 
 test('stopping a run whose code is running kills the container, and what it did is kept', async (context) => {
   if (!runner) return context.skip('NOT TESTED: no Docker engine with the sandbox images');
-  const label = `dev.gatehouse.runner=${hashToken(token).toString('hex').slice(0, 16)}`;
+  const health = (await (await fetch(`${runner.url}/healthz`)).json()) as { runner: string };
+  const label = `${labels.runner}=${health.runner}`;
   const containers = async (): Promise<number> =>
     (await docker.listContainers({ all: true, filters: { label: [label] } })).length;
   at.model.script = says(calls(['code.run', { language: 'shell', code: 'sleep 300' }]));
