@@ -249,7 +249,7 @@ export async function createPolicy(deps: {
       judging: new GroupCommit(judged),
       deciding: new GroupCommit(async (batch) => {
         const judgements = await judged(batch);
-        const decisions = await storeDecisions(pool, judgements, bindingOf(judgements));
+        const decisions = await storeDecisions(pool, judgements);
         deps.shadow?.observe(judgements.filter((judgement, index) => judgement.id === decisions[index]?.id));
         return decisions;
       }),
@@ -267,7 +267,7 @@ export async function createPolicy(deps: {
       if (standing === null) return null;
       const [judgement] = await ask(tx, loaded, [question], (facts) => ({ ...facts, standing }));
       const lifted = judgement && ['allow', 'confirm'].includes(judgement.verdict.effect);
-      const [decision] = lifted ? await storeDecisions(tx, [judgement], judgement.binding) : [];
+      const [decision] = lifted ? await storeDecisions(tx, [judgement]) : [];
       if (decision && decision.id === judgement?.id) {
         deps.shadow?.observe([judgement]);
         return decision;
@@ -306,7 +306,7 @@ export async function createPolicy(deps: {
         judgement.verdict = { effect: 'confirm', reasons: [mustConfirm], approvers: null };
         judgement.grant = null;
       }
-      const [decision] = await storeDecisions(tx, [judgement], judgement.binding);
+      const [decision] = await storeDecisions(tx, [judgement]);
       return decision as Decision;
     },
     standing: {
@@ -320,7 +320,7 @@ export async function createPolicy(deps: {
       const now = binding();
       const { version: judgedUnder, epoch: judgedIn } = judgement.binding;
       if (judgedUnder !== now.version || judgedIn !== now.epoch) throw new RulesChanged();
-      storeSpent(tx, judgement, judgement.binding);
+      storeSpent(tx, judgement);
       deps.shadow?.observe([judgement]);
     },
     issueGrant: (tx, decisionId) => issueGrant(tx, decisionId, binding(), settings.decisionSeconds),
@@ -366,12 +366,6 @@ export async function createPolicy(deps: {
     },
     stop: async () => current.engine.close?.(),
   };
-}
-
-/** What is judged together is judged under the same rules. */
-function bindingOf([first]: readonly Judged[]): Binding {
-  if (!first) throw new Error('no question, no judgement');
-  return first.binding;
 }
 
 /** Calls that come together, on their way through one version of the rules. */

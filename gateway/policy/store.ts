@@ -44,13 +44,13 @@ interface StoredRow {
  * Stores many judgements with their grants and receipts, in one statement where all are fresh. A call that was decided before, by message,
  * step and digest, gets its stored decision instead: a redispatched message asks the same question and gets the same
  * answer, unless that answer was never used and is void by now.
+ * @param batch judged together, so under the same rules
  * @returns one decision a judgement, in their order
  */
-export async function storeDecisions(
-  db: Queryable,
-  batch: Judgement[],
-  binding: Binding,
-): Promise<Decision[]> {
+export async function storeDecisions(db: Queryable, batch: Judged[]): Promise<Decision[]> {
+  const [first] = batch;
+  if (!first) return [];
+  const { binding } = first;
   const decisions = new Map<Judgement, Decision>();
   await insert(db, batch, binding, decisions);
   const repeated = batch.filter((judgement) => !decisions.has(judgement));
@@ -71,7 +71,8 @@ export async function storeDecisions(
  * That fails where the call was decided before, a budget has not enough left, or a kill switch stops it; it holds their row
  * until its end.
  */
-export function storeSpent(tx: Transaction, judgement: Judgement, binding: Binding): void {
+export function storeSpent(tx: Transaction, judgement: Judged): void {
+  const { binding } = judgement;
   tx.gather(
     { ...insertSpent, values: [binding.version, binding.epoch, true] },
     {
