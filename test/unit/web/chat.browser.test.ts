@@ -17,9 +17,11 @@ describe('the chat page in a browser', { skip }, () => {
     const file = (name: string): { name: string; mimeType: string; buffer: Buffer } => ({
       ...{ name, mimeType: 'text/csv', buffer: Buffer.from('a,b') },
     });
+    const chooser = page.waitForEvent('filechooser');
     await page.getByLabel('Message').focus();
     await page.keyboard.press('Tab');
-    const chooser = page.waitForEvent('filechooser');
+    // Also gives the browser the time to hear that somebody waits for its chooser.
+    await page.locator('#files:focus').waitFor({ state: 'attached' });
     await page.keyboard.press('Enter');
     await (await chooser).setFiles([file('one.csv'), file('two.csv')]);
     await page.getByText('one.csv, two.csv').waitFor();
