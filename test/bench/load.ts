@@ -8,10 +8,11 @@ export interface Load {
   answered: number;
 }
 
-const warmUpSeconds = 2;
+/** So long takes a gateway under load, with a processor shared, until its time per message falls no more. */
+const warmUpSeconds = 8;
 
 /**
- * Loads a server for some seconds, after two that are not counted: a fresh process compiles what it runs often.
+ * Loads a server for some seconds, after some that are not counted: a fresh process compiles what it runs often.
  * @param body makes a body; called for each request
  * @param headers makes the headers of a body
  * @throws when any answer was not 2xx: a rate of errors is no rate
