@@ -26,6 +26,8 @@ export interface Entry {
   says: Outgoing | null;
   /** What came with it; kept where the text is. */
   attachments: readonly InboundAttachment[];
+  /** Its row of `messages` as JSON, where that was made ahead: see {@link rowOf}. */
+  row?: string;
 }
 
 /**
@@ -102,12 +104,15 @@ function insertion(name: string, entries: readonly Entry[], ending = ''): QueryC
      from jsonb_to_recordset($1) as m (id text, channel text, session_key text, principal text, event text, state text,
        envelope jsonb, raw text, reply_route jsonb, problem jsonb, received_at timestamptz)
      ${ending}`,
-    values: [`[${entries.map(rowOf).join(',')}]`],
+    values: [`[${entries.map((entry) => entry.row ?? rowOf(entry)).join(',')}]`],
   };
 }
 
-/** An entry as a JSON object. The envelope is JSON already. */
-function rowOf(entry: Entry): string {
+/**
+ * An entry as a row of `messages`, in JSON. Made as soon as nothing of it changes any more, while the batch before it is
+ * stored, it costs the batch no time of Postgres's. The envelope is JSON already.
+ */
+export function rowOf(entry: Entry): string {
   const row = JSON.stringify({
     id: entry.id,
     channel: entry.channel,

@@ -4,7 +4,7 @@ import { GroupCommit, sqlState } from '../db/index.ts';
 import { digestOfText, sessionKey } from '../envelope/index.ts';
 import { cancelCommand } from './actions.ts';
 import { idOf, toEnvelope } from './envelope.ts';
-import { storeEntries, type Entry } from './inbox-store.ts';
+import { rowOf, storeEntries, type Entry } from './inbox-store.ts';
 import type { Queue } from './queue.ts';
 import { texts } from './texts.ts';
 import type { DeliveryDeps, Ingested, Unusable } from './types.ts';
@@ -117,6 +117,7 @@ export class Inbox {
   }
 
   async #add(entry: Entry): Promise<Ingested> {
+    entry.row = rowOf(entry);
     const fresh = await this.#group.add(entry);
     if (this.#trouble) this.#deps.log.info('messages are stored again');
     this.#trouble = undefined;
@@ -270,7 +271,7 @@ export class Inbox {
       if (entry.state === 'dead') throw error;
       this.#deps.log.warn({ message: entry.id, code: state }, 'a message cannot be stored as it is');
       close(entry, 'dead', 'GH-DELIVERY-002', `Postgres refused a value (${state}).`);
-      Object.assign(entry, { envelope: null, raw: null, route: null, job: null });
+      Object.assign(entry, { envelope: null, raw: null, route: null, job: null, row: undefined });
       return storeEntries(this.#deps.pool, this.#queue, [entry]);
     }
   }
