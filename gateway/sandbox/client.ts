@@ -1,7 +1,8 @@
-import type { Hmac, KeyObject } from 'node:crypto';
-import { Readable } from 'node:stream';
+import type { KeyObject } from 'node:crypto';
+import type { Readable } from 'node:stream';
 import type { Pool } from 'undici';
 import type { z } from 'zod';
+import { GatehouseError } from '../config/index.ts';
 import {
   LimitsSchema,
   EventSchema,
@@ -15,7 +16,7 @@ import type { EgressSchema } from './egress/contract.ts';
 import { seal } from './egress/sealed.ts';
 import { packFiles } from './files.ts';
 import { connect } from './identity.ts';
-import { orderKey, sealBytes, sealOf, signOrder } from './order.ts';
+import { orderKey, Seal, sealBytes, signOrder } from './order.ts';
 import { asText, type OutputName } from './output.ts';
 
 /** The gateway's side of the sandbox. */
@@ -34,7 +35,9 @@ export interface Sandbox {
 /** What Docker may need besides the run itself: a queue of others, a container to make and to remove. */
 const overheadMs = 60_000;
 /** What is sealed and sent at once. */
-const pieceBytes = 65_536;
+const pieceBytes = 262_144;
+/** What is shorter is sent together with what comes next. */
+const smallBytes = 16_384;
 /** Nothing that a runner sends is larger: output and artefacts, in base64. */
 const mostBytes = 16 * 1024 * 1024;
 
@@ -83,7 +86,7 @@ async function call(
   }
   const limit = AbortSignal.timeout(limits.data.timeoutMs + overheadMs);
   try {
-    const files = await packFiles(job.files ?? []);
+    const files = packFiles(job.files ?? []);
     const parts = [files, [Buffer.from(job.stdin ?? '')], [Buffer.from(job.code)]];
     const [filesBytes = 0, stdinBytes = 0, codeBytes = 0] = parts.map((some) =>
       some.reduce((sum, { byteLength }) => sum + byteLength, 0),
@@ -103,7 +106,8 @@ async function call(
         'content-type': 'application/octet-stream',
         'content-length': String(filesBytes + stdinBytes + codeBytes + sealBytes),
       },
-      body: Readable.from(withSeal(parts.flat(), sealOf(key, order)), { objectMode: false }),
+      // Undici takes what can be iterated; its types do not say so.
+      body: withSeal(parts.flat(), new Seal(key, order)) as unknown as Readable,
       signal: signal ? AbortSignal.any([signal, limit]) : limit,
     });
     if (answer.statusCode !== 200) return refusal(answer.statusCode, await answer.body.json());
@@ -114,21 +118,25 @@ async function call(
       else onOutput('stderr', Buffer.from(event.stderr, 'base64'));
     }
     return unavailable('runner_unreachable', 'The sandbox runner broke off its answer.');
-  } catch {
+  } catch (error) {
+    if (error instanceof GatehouseError) return refused(error.code, error.message);
     return unavailable('runner_unreachable', 'The sandbox runner does not answer.');
   }
 }
 
-/** The body as it is sent, and sealed meanwhile. */
-function* withSeal(parts: readonly Uint8Array[], seal: Hmac): Generator<Uint8Array> {
+/** The body as it is sent, small parts together, and sealed meanwhile. */
+function* withSeal(parts: readonly Uint8Array[], seal: Seal): Generator<Uint8Array> {
+  const small: Uint8Array[] = [];
   for (const part of parts) {
     for (let at = 0; at < part.byteLength; at += pieceBytes) {
       const piece = part.subarray(at, at + pieceBytes);
       seal.update(piece);
-      yield piece;
+      small.push(piece);
+      if (piece.byteLength < smallBytes) continue;
+      yield* small.splice(0);
     }
   }
-  yield seal.digest();
+  yield Buffer.concat([...small, seal.digest()]);
 }
 
 /** The rules as they travel: with their secrets closed. */

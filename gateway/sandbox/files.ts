@@ -1,4 +1,4 @@
-import { createTarPacker, unpackTar } from 'modern-tar';
+import { unpackTar } from 'modern-tar';
 import { GatehouseError } from '../config/index.ts';
 import { bounds, WorkPath, type Artefact } from './contract.ts';
 
@@ -7,59 +7,109 @@ const tarBytes = (content: number, entries: number): number => content + entries
 export const mostTarBytes = tarBytes(bounds.filesBytes, bounds.files);
 export const mostArtefactTarBytes = tarBytes(bounds.artefactsBytes, bounds.artefacts);
 
-/** The files as the parts of one tar, their content not copied; nothing at all where there are none. */
-export async function packFiles(files: { path: string; content: Uint8Array }[]): Promise<Uint8Array[]> {
-  if (files.length === 0) return [];
-  const { readable, controller } = createTarPacker();
-  const parts: Uint8Array[] = [];
-  const packed = (async () => {
-    for await (const part of readable) parts.push(part);
-  })();
-  for (const { path, content } of files) {
-    const header = { type: 'file', mode: 0o644, mtime: new Date(0) } as const;
-    const entry = controller.add({ name: path, size: content.byteLength, ...header }).getWriter();
-    if (content.byteLength > 0) await entry.write(content);
-    await entry.close();
-  }
-  controller.finalize();
-  await packed;
-  return parts;
+const blockBytes = 512;
+const noBytes = Buffer.alloc(2 * blockBytes);
+/** What each header of ours has after name, mode, user, group, size, time, checksum and type: no link, the format. */
+const magic = 'ustar\u000000';
+
+/**
+ * The header of a plain file (POSIX.1-1988, ustar): the only one that is written, and the only one that is taken.
+ * @throws GatehouseError `GH-SANDBOX-010` where the name has no room
+ */
+function headerOf(name: string, size: number): Buffer {
+  if (Buffer.byteLength(name) > 100) throw tooLong();
+  const block = Buffer.alloc(blockBytes);
+  const octal = (value: number, digits: number): string => value.toString(8).padStart(digits, '0');
+  block.write(name);
+  block.write(
+    `0000644\u00000000000\u00000000000\u0000${octal(size, 11)}\u0000${octal(0, 11)}\u0000        0`,
+    100,
+    'latin1',
+  );
+  block.write(magic, 257, 'latin1');
+  let sum = 0;
+  for (const byte of block) sum += byte;
+  block.write(`${octal(sum, 6)}\u0000 `, 148, 'latin1');
+  return block;
 }
 
 /**
- * Looks through a tar of files for a work folder.
- * @throws GatehouseError `GH-SANDBOX-010` a path that leaves the folder, `-011` no plain file, `-012` too many, `-013` too
- * large, `-014` no tar
+ * The files as the parts of one tar, their content not copied; nothing at all where there are none.
+ * @throws GatehouseError `GH-SANDBOX-010` for a path of more than 100 bytes
  */
-export async function checkFiles(tar: Uint8Array): Promise<void> {
-  if (tar.byteLength === 0) return;
-  let [count, bytes] = [0, 0];
-  const check = (name: string, type: string | undefined, size: number): void => {
-    count += 1;
-    bytes += size;
-    if (count > bounds.files) throw refusal('012', `There are more than ${bounds.files} files.`);
-    if (bytes > bounds.filesBytes)
-      throw refusal('013', `The files have more than ${bounds.filesBytes} bytes.`);
-    if (type !== 'file')
-      throw refusal('011', 'An entry is no plain file: links, devices and folders are refused.');
+export function packFiles(files: { path: string; content: Uint8Array }[]): Uint8Array[] {
+  if (files.length === 0) return [];
+  const parts = files.flatMap(({ path, content }) => [
+    headerOf(path, content.byteLength),
+    content,
+    noBytes.subarray(0, -content.byteLength & (blockBytes - 1)),
+  ]);
+  return [...parts, noBytes];
+}
+
+/** Looks through a tar of files for a work folder while it comes. Only what `packFiles` makes is taken. */
+export class FilesCheck {
+  readonly #block = Buffer.alloc(blockBytes);
+  /** How much of the block is there, and how much content comes before the next one. */
+  #have = 0;
+  #skip = 0;
+  #count = 0;
+  #bytes = 0;
+  #ended = false;
+  #problem: GatehouseError | undefined;
+
+  write(chunk: Buffer): void {
+    for (let at = 0; at < chunk.length && !this.#problem;) {
+      const skipped = Math.min(this.#skip, chunk.length - at);
+      this.#skip -= skipped;
+      at += skipped;
+      const copied = chunk.copy(this.#block, this.#have, at);
+      this.#have += copied;
+      at += copied;
+      if (this.#have < blockBytes) continue;
+      this.#have = 0;
+      this.#problem = this.#next();
+    }
+  }
+
+  /**
+   * Says what is wrong, once all was written.
+   * @throws GatehouseError `GH-SANDBOX-010` a path that leaves the folder, `-011` no plain file, `-012` too many, `-013` too
+   * large, `-014` no tar
+   */
+  end(): void {
+    const whole = this.#ended || this.#count + this.#have === 0;
+    if (this.#problem) throw this.#problem;
+    if (!whole || this.#have > 0 || this.#skip > 0) throw noTar();
+  }
+
+  /** Looks at one block that is a header, or at the end nothing. */
+  #next(): GatehouseError | undefined {
+    const block = this.#block;
+    this.#ended ||= block[0] === 0;
+    if (this.#ended) return block.equals(noBytes.subarray(blockBytes)) ? undefined : noTar();
+    if (block.toString('latin1', 257, 265) !== magic) return noTar();
+    const [name = ''] = block.toString('utf8', 0, 100).split('\0', 1);
+    const size = parseInt(block.toString('latin1', 124, 135), 8);
+    const type = block.toString('latin1', 156, 157);
+    this.#count += 1;
+    this.#bytes += size;
+    this.#skip = Math.ceil(size / blockBytes) * blockBytes;
+    if (this.#count > bounds.files) return refusal('012', `There are more than ${bounds.files} files.`);
+    if (type === 'x') return tooLong();
+    if (type !== '0')
+      return refusal('011', 'An entry is no plain file: links, devices and folders are refused.');
     const path = WorkPath.safeParse(name);
     if (!path.success)
-      throw refusal('010', `The path of a file is refused: ${path.error.issues[0]?.message ?? ''}.`);
-  };
-  try {
-    await unpackTar(tar, {
-      strict: true,
-      filter: ({ name, type, size, pax }) => {
-        if (pax !== undefined) throw refusal('010', 'The path of a file is refused: longer than 100 bytes.');
-        check(name, type, size);
-        return false;
-      },
-    });
-  } catch (error) {
-    if (error instanceof GatehouseError) throw error;
-    throw refusal('014', 'The files are not a readable tar.');
+      return refusal('010', `The path of a file is refused: ${path.error.issues[0]?.message ?? ''}.`);
+    if (this.#bytes > bounds.filesBytes)
+      return refusal('013', `The files have more than ${bounds.filesBytes} bytes.`);
+    return block.equals(headerOf(name, size)) ? undefined : noTar();
   }
 }
+
+const noTar = (): GatehouseError => refusal('014', 'The files are not a readable tar.');
+const tooLong = (): GatehouseError => refusal('010', 'The path of a file is refused: longer than 100 bytes.');
 
 function refusal(number: string, text: string): GatehouseError {
   const next = 'Send plain files by short relative paths; docs/sandbox.md has the bounds.';

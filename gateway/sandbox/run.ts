@@ -14,12 +14,16 @@ export interface Job {
   /** What it may reach. */
   egress?: EgressRules | undefined;
   bytes: { files: number; stdin: number; code: number };
-  /** A tar of files, stdin and the code, one after the other; what cannot be run throws before the code comes. */
-  body: AsyncIterable<Uint8Array>;
+  /** Passes a tar of files, stdin and the code, one after the other; throws for what cannot be run, before the code comes. */
+  body: (pass: (part: Buffer) => void) => Promise<void>;
 }
 
 /** How long Docker may take to hand over the last output after the process ended. */
 const drainMs = 2000;
+/** For how long Docker is left alone once the code is in: until its first output it has better to do. */
+const quietMs = 50;
+/** How long Docker may take to say how a container ended that was killed, or that is over. */
+const tellMs = 10_000;
 
 /**
  * Hands a job to a container that waits and follows it to its end, which the deadline, a limit or `signal` may bring.
@@ -36,9 +40,15 @@ export async function runIn(
   signal: AbortSignal,
 ): Promise<Ending> {
   let stopped: 'timeout' | 'cancelled' | undefined;
+  const late = new AbortController();
+  let telling: NodeJS.Timeout | undefined;
+  const end = (): void => {
+    kill();
+    telling ??= setTimeout(() => late.abort(), tellMs);
+  };
   const cancel = (): void => {
     stopped ??= 'cancelled';
-    kill();
+    end();
   };
   const marker = `\x1e${randomBytes(16).toString('hex')}`;
   const output = new Output({
@@ -46,38 +56,45 @@ export async function runIn(
     tarLimit: mostArtefactTarBytes,
     marker: artefacts.length > 0 ? `${marker}\n` : undefined,
     emit,
-    stop: kill,
+    stop: end,
   });
   const wanted = Buffer.from(artefacts.map((path) => `${path}\n`).join(''));
   const head = `${wanted.length} ${setup.length} ${bytes.files} ${bytes.stdin} ${bytes.code} ${marker}\n`;
 
   open((name, chunk) => output.write(name, chunk));
   write(Buffer.concat([Buffer.from(head), wanted, setup]));
-  for await (const part of body) write(part);
+  await body(write);
   const began = performance.now();
   signal.addEventListener('abort', cancel, { once: true });
   if (signal.aborted) cancel();
   const timer = setTimeout(() => {
     stopped ??= 'timeout';
-    kill();
+    end();
   }, limits.timeoutMs);
-  let exitCode: number;
+  let state: { exitCode: number; oom: boolean; durationMs: number } | undefined;
   try {
-    ({ StatusCode: exitCode } = (await container.wait()) as { StatusCode: number });
+    await Promise.race([ended, sleep(quietMs)]);
+    const { StatusCode } = (await container.wait({ abortSignal: late.signal })) as { StatusCode: number };
+    const durationMs = Math.round(performance.now() - began);
+    await Promise.race([ended, sleep(drainMs)]);
+    const { State } = await container.inspect({ abortSignal: AbortSignal.timeout(tellMs) });
+    state = { exitCode: StatusCode, oom: State.OOMKilled, durationMs };
+  } catch (error) {
+    if (!['AbortError', 'TimeoutError'].includes((error as Error).name)) throw error;
   } finally {
     clearTimeout(timer);
+    clearTimeout(telling);
     signal.removeEventListener('abort', cancel);
   }
-  const durationMs = Math.round(performance.now() - began);
-  await Promise.race([ended, sleep(drainMs)]);
   output.end();
-  const { OOMKilled } = (await container.inspect()).State;
+  if (!state) return unavailable('docker_silent', 'Docker did not say how the run ended; it was ended.');
+  const { exitCode, oom, durationMs } = state;
 
   if (stopped === 'cancelled') return { ...unavailable('cancelled', 'The run was cancelled.'), durationMs };
   if (output.full)
     return limited('output_limit', `more than ${limits.outputBytes} bytes of output`, durationMs);
   if (stopped === 'timeout') return limited('timeout', `more than ${limits.timeoutMs} ms`, durationMs);
-  if (OOMKilled) return limited('oom', `more than ${limits.memoryMb} MB of memory`, durationMs);
+  if (oom) return limited('oom', `more than ${limits.memoryMb} MB of memory`, durationMs);
   return {
     status: exitCode === 0 ? 'ok' : 'error',
     exitCode,

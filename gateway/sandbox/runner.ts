@@ -13,7 +13,7 @@ import { canReach } from './egress/setup.ts';
 import { Engine, type Warmth } from './engine.ts';
 import { Images } from './images.ts';
 import { open, type Listen } from './listen.ts';
-import { orderKey, Orders, sealOf, type RunOrder } from './order.ts';
+import { orderKey, Orders, Seal, type RunOrder } from './order.ts';
 import type { OutputName } from './output.ts';
 import { Turns } from './turns.ts';
 import { defaultUids, type UidRange } from './uids.ts';
@@ -106,7 +106,9 @@ export async function startRunner(options: RunnerOptions): Promise<Runner> {
     const send = (event: z.input<typeof EventSchema>): void =>
       void response.write(`${JSON.stringify(event)}\n`);
     response.type('application/x-ndjson');
-    const job = { ...order, body: receive(request, order, sealOf(key, signed)) };
+    const body = (pass: (part: Buffer) => void): Promise<void> =>
+      receive(request, order, new Seal(key, signed), pass);
+    const job = { ...order, body };
     const pass = (name: OutputName, chunk: Buffer): void => {
       const data = chunk.toString('base64');
       send(name === 'stdout' ? { stdout: data } : { stderr: data });

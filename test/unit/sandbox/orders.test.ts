@@ -3,13 +3,13 @@ import { Readable } from 'node:stream';
 import { after, before, test } from 'node:test';
 import Docker from 'dockerode';
 import { SignJWT, UnsecuredJWT } from 'jose';
-import { packTar, type TarHeader } from 'modern-tar';
+import { packTar, unpackTar, type TarHeader } from 'modern-tar';
 import { createLogger } from '../../../gateway/config/index.ts';
 import { receive } from '../../../gateway/sandbox/body.ts';
 import { defaultLimits } from '../../../gateway/sandbox/container.ts';
-import { checkFiles, packFiles } from '../../../gateway/sandbox/files.ts';
+import { FilesCheck, packFiles } from '../../../gateway/sandbox/files.ts';
 import { defaultImages, startRunner, type Runner } from '../../../gateway/sandbox/index.ts';
-import { orderKey, Orders, sealOf, signOrder } from '../../../gateway/sandbox/order.ts';
+import { orderKey, Orders, Seal, signOrder } from '../../../gateway/sandbox/order.ts';
 import { WarmPool } from '../../../gateway/sandbox/pool.ts';
 import type { Waiting } from '../../../gateway/sandbox/launch.ts';
 
@@ -39,7 +39,7 @@ after(() => runner.stop());
 /** What the runner answers: the code of its problem, or of the ending. */
 async function answerTo(order: string): Promise<[number, string]> {
   const headers = { 'gatehouse-order': order };
-  const body = Buffer.concat([Buffer.from(code), sealOf(key, order).update(code).digest()]);
+  const body = Buffer.concat([Buffer.from(code), new Seal(key, order).update(Buffer.from(code)).digest()]);
   const response = await fetch(`${runner.url}/runs`, { method: 'POST', headers, body });
   const answer = (await response.json()) as { code?: string; ending?: { reason: { code: string } } };
   return [response.status, answer.code ?? answer.ending?.reason.code ?? ''];
@@ -116,9 +116,9 @@ test('attack: an order is not forgotten as used while it is still good', async (
 });
 
 test('attack: of another body than was signed, no code reaches a container', async () => {
-  const signed = Buffer.concat(await packFiles([{ path: 'a', content: Buffer.from('hello') }]));
+  const signed = Buffer.concat(packFiles([{ path: 'a', content: Buffer.from('hello') }]));
   const stdin = 'given';
-  const seal = (body: Buffer, order = 'order', by = key): Buffer => sealOf(by, order).update(body).digest();
+  const seal = (body: Buffer, order = 'order', by = key): Buffer => new Seal(by, order).update(body).digest();
   const bodyOf = (files: Uint8Array, run: string, given = stdin): Buffer =>
     Buffer.concat([files, Buffer.from(given + run)]);
   const passed = async (
@@ -135,8 +135,8 @@ test('attack: of another body than was signed, no code reaches a container', asy
     );
     const bytes = { files: files.length, stdin: stdin.length, code: code.length };
     try {
-      for await (const part of receive(Readable.from(sent), { bytes }, sealOf(key, 'order')))
-        parts.push(part);
+      const pass = (part: Buffer): void => void parts.push(Buffer.from(part));
+      await receive(Readable.from(sent), { bytes }, new Seal(key, 'order'), pass);
     } catch (error) {
       assert.doesNotMatch(Buffer.concat(parts).toString(), /CODE/);
       return (error as { code: string }).code;
@@ -165,7 +165,7 @@ test('attack: of another body than was signed, no code reaches a container', asy
   for (const forged of [
     seal(good, 'another order'),
     seal(good, 'order', another),
-    Buffer.alloc(32),
+    Buffer.alloc(16),
     Buffer.alloc(0),
   ])
     assert.equal(await passed(good, forged), 'GH-SANDBOX-015');
@@ -200,8 +200,13 @@ test('attack: an image, network, mount or capability that the runner does not li
 const entry = (header: Partial<TarHeader>, body = ''): Promise<Uint8Array> =>
   packTar([{ header: { name: 'a', size: body.length, type: 'file', ...header }, body }]);
 
-const packed = async (files: Parameters<typeof packFiles>[0]): Promise<Buffer> =>
-  Buffer.concat(await packFiles(files));
+const packed = (files: Parameters<typeof packFiles>[0]): Buffer => Buffer.concat(packFiles(files));
+/** Looks through a tar that comes in pieces. */
+function checked(tar: Uint8Array, pieces = tar.length): void {
+  const check = new FilesCheck();
+  for (let at = 0; at < tar.length; at += pieces) check.write(Buffer.from(tar.subarray(at, at + pieces)));
+  check.end();
+}
 
 test('attack: files that leave the work folder, that are no files, or too much are refused, each by its code', async () => {
   const bad: [Uint8Array, string][] = [
@@ -219,18 +224,40 @@ test('attack: files that leave the work folder, that are no files, or too much a
     [await entry({ type: 'block-device' }), '011'],
     [await entry({ type: 'fifo' }), '011'],
     [await entry({ name: 'a/', type: 'directory' }), '011'],
-    [
-      await packed(Array.from({ length: 257 }, (_, at) => ({ path: `f${at}`, content: new Uint8Array() }))),
-      '012',
-    ],
-    [await packed([{ path: 'a', content: new Uint8Array(4_194_305) }]), '013'],
+    [packed(Array.from({ length: 257 }, (_, at) => ({ path: `f${at}`, content: new Uint8Array() }))), '012'],
+    [packed([{ path: 'a', content: new Uint8Array(4_194_305) }]), '013'],
     [new Uint8Array(700).fill(65), '014'],
     [(await entry({}, 'hello')).subarray(0, 515), '014'],
   ];
   for (const [tar, number] of bad) {
-    await assert.rejects(checkFiles(tar), { code: `GH-SANDBOX-${number}` });
+    for (const pieces of [tar.length, 7])
+      assert.throws(() => checked(tar, pieces), { code: `GH-SANDBOX-${number}` }, number);
   }
-  await checkFiles(await packed([{ path: 'folder/é.csv', content: Buffer.from('a,b') }]));
+  const good = packed([
+    { path: 'folder/é.csv', content: Buffer.from('a,b') },
+    { path: 'empty', content: new Uint8Array() },
+    { path: 'full', content: Buffer.alloc(1024, 'x') },
+  ]);
+  for (const pieces of [1, 7, 512, 700, good.length]) checked(good, pieces);
+  assert.deepEqual(
+    (await unpackTar(good)).map(({ header, data }) => [header.name, header.type, data?.length]),
+    [
+      ['folder/é.csv', 'file', 3],
+      ['empty', 'file', 0],
+      ['full', 'file', 1024],
+    ],
+  );
+  checked(Buffer.alloc(0));
+  assert.throws(() => packed([{ path: 'é'.repeat(51), content: new Uint8Array() }]), {
+    code: 'GH-SANDBOX-010',
+  });
+  // What the code of a launcher could read otherwise than the check does.
+  for (const at of [99, 124, 140, 148, 156, 157, 263, 345, 500, good.length - 1]) {
+    const odd = Uint8Array.from(good, (byte, place) => (place === at ? byte + 1 : byte));
+    assert.throws(() => checked(odd), { name: 'GatehouseError' }, String(at));
+  }
+  for (const bytes of [300, 512, 514, 1024, good.length - 1024])
+    assert.throws(() => checked(good.subarray(0, bytes)), { code: 'GH-SANDBOX-014' }, String(bytes));
 });
 
 test('the pool grows by what it could not give, never above its maximum, and shrinks when idle', async () => {
