@@ -55,7 +55,7 @@ async function eachOf(stream: Readable, take: (chunk: Buffer) => void): Promise<
       try {
         take(chunk);
       } catch (error) {
-        reject(error as Error);
+        reject(error);
       }
     });
   });
