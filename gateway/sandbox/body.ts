@@ -49,16 +49,15 @@ export async function receive(
 
 /** Takes a stream as it comes, which costs less than to iterate over it. @throws its error, and what `take` throws first */
 async function eachOf(stream: Readable, take: (chunk: Buffer) => void): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    finished(stream, { writable: false }).then(resolve, reject);
-    stream.on('data', (chunk: Buffer) => {
-      try {
-        take(chunk);
-      } catch (error) {
-        reject(error);
-      }
-    });
+  const { promise: refused, reject } = Promise.withResolvers<never>();
+  stream.on('data', (chunk: Buffer) => {
+    try {
+      take(chunk);
+    } catch (error) {
+      reject(error);
+    }
   });
+  await Promise.race([finished(stream, { writable: false }), refused]);
 }
 
 function changed(): GatehouseError {
