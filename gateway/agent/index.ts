@@ -1,7 +1,7 @@
 export { createAgent, type Agent, type Steerer } from './agent.ts';
 export { createWaits, type Waits, type WaitsDeps } from './waits/index.ts';
 export { costGroups, countWays, sumCosts, type CostGroup, type Costs, type Ways } from './costs.ts';
-export { Allowance, createModels, inWords, modelKeys, tasks } from './models/index.ts';
+export { Allowance, createModels, inWords, lackInWords, modelKeys, tasks } from './models/index.ts';
 export { createProgress } from './progress.ts';
 export { cancelled } from './progress-words.ts';
 export { createPrompts } from './prompts/index.ts';

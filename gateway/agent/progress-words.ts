@@ -1,5 +1,5 @@
 import type { Outgoing } from '../channels/index.ts';
-import { inWords } from './models/index.ts';
+import { inWords, lackInWords, type Lack } from './models/index.ts';
 import type { EndedBy, RunState } from './types.ts';
 
 /** How far a run is that goes on. */
@@ -15,6 +15,8 @@ export interface Progressing {
   thinking: boolean;
   /** Catalogue names of the calls under way; null for one that is none. */
   tools: (string | null)[];
+  /** The key that it waits for. */
+  lacks: Lack | null;
 }
 
 const counted = (count: number, one: string): string => `${count} ${one}${count === 1 ? '' : 's'}`;
@@ -23,8 +25,13 @@ const soFar = ({ questions, calls }: Pick<Progressing, 'questions' | 'calls'>): 
 
 /** Says how far a run is. @param titles of the tools under way, from the catalogue */
 export function progressOf(run: Progressing, titles: readonly string[]): string {
+  // Without counts: what stays as it is said is shown once.
+  if (run.state === 'waiting' && run.lacks) return lacking(run.lacks);
   return `${nowOf(run, titles)}\nSo far: ${soFar(run)}. /cancel stops it.`;
 }
+
+const lacking = (lacks: Lack): string =>
+  `The agent waits. ${lackInWords(lacks)}\nIt goes on by itself once the key is there; /cancel stops it. (${lacks.code})`;
 
 function nowOf({ state, thinking }: Progressing, titles: readonly string[]): string {
   if (state === 'paused') return 'The agent is paused.';

@@ -100,7 +100,7 @@ const titlesOf = (catalogue: Pick<Catalogue, 'get'>, tools: readonly (string | n
 /** How far a run is that goes on; its row is locked so that it does not end meanwhile. */
 async function readProgress(tx: Queryable, run: string): Promise<Progressing | null> {
   const { rows } = await tx.query<Progressing>(
-    `select r.run_id as "runId", r.state, r.last_step as "lastStep", r.model_steps as questions, r.calls,
+    `select r.run_id as "runId", r.state, r.last_step as "lastStep", r.model_steps as questions, r.calls, r.lacks,
        exists (select from approvals a where a.run_id = r.run_id and a.state = 'pending') as asking,
        (select s.kind from agent_steps s where s.run_id = r.id order by number desc limit 1) = 'prompt' as thinking,
        array(select c.facts->>'tool' from agent_steps c where c.run_id = r.id and c.kind = 'call' and not exists

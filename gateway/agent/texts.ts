@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pool, Signals } from '../db/index.ts';
 import { runsSignal } from './journal/index.ts';
-import { inWords } from './models/index.ts';
+import { inWords, lackInWords, type Lack } from './models/index.ts';
 import type { ShownRun } from './shown.ts';
 import type { AgentRequest } from './types.ts';
 
@@ -71,10 +71,10 @@ export async function answerOf(
   { pool, signals }: { pool: Pool; signals: Pick<Signals, 'on'> },
   { id }: Pick<ShownRun, 'id'>,
   show: () => Promise<ShownRun>,
+  atMostMs = waitMs,
 ): Promise<TextAnswer> {
-  const run = await ended(signals, id, show);
-  if (run.finishedAt === null)
-    return failed('text_pending', 'The answer takes longer. Ask again with the same step: it is paid once.');
+  const run = await ended(signals, id, show, atMostMs);
+  if (run.finishedAt === null) return pending(run.lacks);
   const { result, endedBy, used, steps, currency } = run;
   if (run.state !== 'done' || result === null)
     return failed(endedBy ?? 'forgotten', result?.text ?? 'The text of this task was deleted.');
@@ -88,6 +88,17 @@ export async function answerOf(
     spend: inWords(used.cost, currency),
     receipt: await receiptOf(pool, id),
   };
+}
+
+/** What is missing comes first; the code for asking again is there in any case. */
+function pending(lacks: Lack | null): TextAnswer {
+  const text = lacks
+    ? 'It goes on by itself once the key is there. Ask again with the same step: it is paid once.'
+    : 'The answer takes longer. Ask again with the same step: it is paid once.';
+  const again = { code: 'text_pending', text };
+  if (lacks === null) return failed(again.code, text);
+  const missing = { code: lacks.code, text: lackInWords(lacks) };
+  return { status: 'failed', reasons: [missing, again], text: `${missing.text} ${text}` };
 }
 
 const failed = (code: string, text: string): TextAnswer => ({
@@ -104,8 +115,9 @@ async function ended(
   signals: Pick<Signals, 'on'>,
   id: string,
   show: () => Promise<ShownRun>,
+  atMostMs: number,
 ): Promise<ShownRun> {
-  const until = Date.now() + waitMs;
+  const until = Date.now() + atMostMs;
   let wake = new AbortController();
   const stop = signals.on(runsSignal, (changed) => {
     if (changed === id) wake.abort();

@@ -6,7 +6,7 @@ import type { EgressClient } from '../egress/index.ts';
 import type { Policy, RunContext } from '../policy/index.ts';
 import type { Tools } from '../tools/index.ts';
 import type { Leases } from '../vault/index.ts';
-import type { Allowance, Models, Task } from './models/index.ts';
+import type { Allowance, Lack, Models, Task } from './models/index.ts';
 import type { Prompts } from './prompts/index.ts';
 
 export type RunState = 'queued' | 'running' | 'waiting' | 'paused' | 'done' | 'failed' | 'stopped';
@@ -110,6 +110,8 @@ export interface Claimed {
   request: AgentRequest | null;
   opening: Opening | null;
   lastStep: number;
+  /** The key that it waited for. */
+  lacks: Lack | null;
 }
 
 /** The one message in chat that says how far a run is. */

@@ -118,7 +118,7 @@ async function readList(
   { open, after }: { open: boolean; after: string | null },
 ): Promise<ListedRun[]> {
   const { rows } = await db.query<ListedRun>(
-    `select id, state, task, principal, ended_by as "endedBy", created_at as "createdAt", finished_at as "finishedAt",
+    `select id, state, task, principal, ended_by as "endedBy", lacks, created_at as "createdAt", finished_at as "finishedAt",
        json_build_object('steps', model_steps, 'calls', calls, 'tokensIn', tokens_in, 'tokensOut', tokens_out,
          'cost', cost, 'seconds', active_ms / 1000) as used,
        (select s.model from agent_steps s where s.run_id = r.id and s.model is not null order by number desc limit 1) as model,

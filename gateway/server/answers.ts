@@ -49,6 +49,10 @@ export const AgentRunAnswer = z.strictObject({
     .nullable()
     .describe('what it came to, or what was achieved before it ended'),
   waitsFor: z.array(z.string()).describe('decisions that people are asked for'),
+  lacks: z
+    .strictObject({ code: z.string(), text: z.string(), next: z.string() })
+    .nullable()
+    .describe('the key of a model that it waits for, and what an administrator does about it'),
   used: z.strictObject({
     steps: z.number(),
     calls: z.number(),

@@ -1,4 +1,4 @@
-import { inWords, type ListedRun, type WatchedRun } from '../agent/index.ts';
+import { inWords, lackInWords, type ListedRun, type WatchedRun } from '../agent/index.ts';
 import { toProblem } from '../config/index.ts';
 import type { ApprovalCard, WebDeps } from './deps.ts';
 import type { Status } from './format.ts';
@@ -23,6 +23,8 @@ interface Head extends Pick<
   status: Status;
   by: string;
   waitsFor: Wait[];
+  /** The key that it waits for, in words. */
+  lacks: string | null;
   /** Why it ended, in words. */
   ended: string | null;
   meters: { label: string; used: number; most: number; text: string }[];
@@ -72,6 +74,7 @@ export async function partsOf(deps: WebDeps, viewer: Viewer, run: WatchedRun): P
     status: statusOf(run),
     by: nameOf(deps, run.principal),
     waitsFor: await waitsOf(deps, viewer, run.asks),
+    lacks: run.lacks && lackInWords(run.lacks),
     ended: endedBy && endings[endedBy],
     meters: metersOf(run, deps.runs.currency),
   };

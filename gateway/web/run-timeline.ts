@@ -24,6 +24,7 @@ const whyPassed: Record<string, string> = {
   context: 'has no room for the conversation',
   resting: 'rests after failures in a row',
   budget: 'costs more than the budgets have left',
+  key: 'has no key that can be read',
   failed: 'did not answer',
 };
 

@@ -40,7 +40,7 @@ const MOST_ASKS = 6;
 async function askUntilDone(context: IExecuteFunctions, body: IDataObject): Promise<Answer<TextAnswer>> {
   for (let asks = 1; ; asks++) {
     const answer = await callGateway<TextAnswer>(context, 'POST', '/v1/agent/texts', body);
-    const pending = answer.ok && answer.value.reasons?.[0]?.code === 'text_pending';
+    const pending = answer.ok && (answer.value.reasons ?? []).some(({ code }) => code === 'text_pending');
     if (!pending || asks === MOST_ASKS) return answer;
   }
 }

@@ -1,4 +1,5 @@
 import type { Pool } from '../../db/index.ts';
+import type { Lack } from '../models/index.ts';
 import type { Claimed } from '../types.ts';
 
 /** Without a sign of life for so long, a run is anybody's. */
@@ -27,7 +28,7 @@ export async function claimNext(pool: Pool): Promise<Claimed | null> {
         wake_at = null, waits_for = '{}', lease_until = now() + make_interval(secs => ${leaseSeconds})
       from due where r.id = due.id
       returning r.id, claim, run_id as "runId", message_id as "messageId", session_key as "sessionKey", principal, task,
-        request, opening, last_step as "lastStep"`,
+        request, opening, last_step as "lastStep", lacks`,
   });
   return rows[0] ?? null;
 }
@@ -59,13 +60,20 @@ export async function areOver(pool: Pool, ids: readonly string[]): Promise<strin
 export async function letGo(
   pool: Pool,
   { id, claim }: Pick<Claimed, 'id' | 'claim'>,
-  until: { waitsFor: readonly string[]; wakeSeconds: number | null } | null,
+  until: { waitsFor: readonly string[]; wakeSeconds: number | null; lacks?: Lack | null } | null,
 ): Promise<void> {
   await pool.query(
     `update agent_runs set owner = null, lease_until = null, waits_for = $4,
-       wake_at = now() + make_interval(secs => $5),
+       wake_at = now() + make_interval(secs => $5), lacks = $6,
        state = case when state = 'running' then $3 else state end
      where id = $1 and claim = $2 and finished_at is null`,
-    [id, claim, until ? 'waiting' : 'queued', until?.waitsFor ?? [], until?.wakeSeconds ?? null],
+    [
+      id,
+      claim,
+      until ? 'waiting' : 'queued',
+      until?.waitsFor ?? [],
+      until?.wakeSeconds ?? null,
+      until?.lacks ?? null,
+    ],
   );
 }

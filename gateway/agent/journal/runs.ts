@@ -1,6 +1,7 @@
 import { recordReceipts } from '../../audit/index.ts';
 import { transaction, type Pool, type Queryable, type Transaction } from '../../db/index.ts';
 import type { RunContext } from '../../policy/index.ts';
+import type { Lack } from '../models/index.ts';
 import type { AgentRequest, AgentResult, Claimed, EndedBy, Opening, RunState, Used } from '../types.ts';
 
 /** Wakes the agent of any gateway once the transaction is committed. */
@@ -17,6 +18,8 @@ export interface RunRow {
   endedBy: EndedBy | null;
   result: AgentResult | null;
   waitsFor: string[];
+  /** The key that it waits for. */
+  lacks: Lack | null;
   used: Used;
   createdAt: Date;
   finishedAt: Date | null;
@@ -68,7 +71,7 @@ export const notify = (tx: Transaction, id: string): void =>
 export async function readRun(db: Queryable, id: string, lock = false): Promise<RunRow | null> {
   const { rows } = await db.query<RunRow>(
     `select id, state, task, session_key as "sessionKey", principal, message_id as "messageId", ended_by as "endedBy", result,
-       waits_for as "waitsFor", created_at as "createdAt", finished_at as "finishedAt",
+       waits_for as "waitsFor", lacks, created_at as "createdAt", finished_at as "finishedAt",
        json_build_object('steps', model_steps, 'calls', calls, 'tokensIn', tokens_in, 'tokensOut', tokens_out,
          'cost', cost, 'seconds', active_ms / 1000) as used
      from agent_runs where id = $1 ${lock ? 'for update' : ''}`,
@@ -114,7 +117,7 @@ export async function end(tx: Transaction, id: string, { state, by, result }: En
   const run = await readRun(tx, id);
   await tx.query(
     `update agent_runs set state = $2, ended_by = $3, result = $4, finished_at = now(), owner = null, lease_until = null,
-       waits_for = '{}', wake_at = null where id = $1`,
+       waits_for = '{}', wake_at = null, lacks = null where id = $1`,
     [id, state, by, JSON.stringify(result)],
   );
   // What a single run may use is its own, and all that it took is settled.

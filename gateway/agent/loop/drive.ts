@@ -2,7 +2,7 @@ import type { Transaction } from '../../db/index.ts';
 import { toolsHeard } from '../../policy/index.ts';
 import { endLeasesOf } from '../../vault/index.ts';
 import { endHeld, letGo, MovedOn, readSteps, type Ending } from '../journal/index.ts';
-import { createScrub, type Breakers } from '../models/index.ts';
+import { createScrub, type Breakers, type Lack } from '../models/index.ts';
 import { offerOf } from '../offered.ts';
 import { createFence } from '../prompts/index.ts';
 import type { AgentDeps, Claimed, EndedBy } from '../types.ts';
@@ -20,7 +20,7 @@ const mostUnanswered = 12;
 const awaySeconds = (unanswered: number): number => Math.min(300, 5 * 2 ** (unanswered / 2));
 
 /** What a turn of the loop comes to: another one, a wait, or the end. */
-type Turn = 'go on' | { waitsFor: string[]; wakeSeconds: number | null } | Ending;
+type Turn = 'go on' | { waitsFor: string[]; wakeSeconds: number | null; lacks?: Lack | null } | Ending;
 
 /**
  * Works on a run that was claimed, from its last journaled step, until it ends, waits, or is somebody else's. Nothing is held
@@ -141,7 +141,9 @@ async function oneTurn(held: Held, view: View): Promise<Turn> {
   if (asked.kind === 'answered') return 'go on';
   if (asked.kind === 'spent') return stopped('budget', asked.text);
   if (asked.kind === 'away')
-    return held.signal.aborted ? 'go on' : { waitsFor: [], wakeSeconds: awaySeconds(view.unanswered) };
+    return held.signal.aborted
+      ? 'go on'
+      : { waitsFor: [], wakeSeconds: awaySeconds(view.unanswered), lacks: asked.lacks };
   const why =
     asked.passed.map(({ model, why: cause }) => `${model} (${cause})`).join(', ') || 'there is none';
   return ended('failed', 'no_model_fits', `No model of this task may be asked: ${why}.`, view);

@@ -9,10 +9,13 @@ import {
   costOf,
   estimateTokens,
   highestOf,
+  lackOf,
   languageOf,
   ModelFailed,
+  stillLacks,
   targetOf,
   type Answer,
+  type Lack,
   type Model,
   type PassedOver,
   type Question,
@@ -49,8 +52,8 @@ export interface Asking {
 /** What became of one question. */
 export type Asked =
   | { kind: 'answered' }
-  /** No model answers now. */
-  | { kind: 'away' }
+  /** No model answers now; the first key that could not be had is among why. */
+  | { kind: 'away'; lacks: Lack | null }
   /** None of the task's models may be asked this. */
   | { kind: 'unfit'; passed: PassedOver[] }
   | { kind: 'spent'; text: string };
@@ -70,19 +73,30 @@ export async function askPaid(held: Held, paid: Paid): Promise<Asked> {
   const asking = { tokens, dataClass, digest: digestOfText(paid.text) };
   const passed = [...choice.passed];
   let spent: string | null = null;
+  let lacks: Lack | null = null;
   for (const model of choice.models) {
     if (await paid.before(model, asking)) return { kind: 'answered' };
+    // A question for which there is no key yet is not begun again and again.
+    const lacking = run.lacks && (await stillLacks(deps.leases, model));
+    if (lacking) {
+      lacks ??= lacking;
+      passed.push({ model: model.name, why: 'key' });
+      continue;
+    }
     const begun = await begin(held, model, paid, { ...asking, passed });
     if ('spent' in begun) {
       spent = begun.spent;
       passed.push({ model: model.name, why: 'budget' });
       continue;
     }
-    if (await answered(held, model, paid, begun)) return { kind: 'answered' };
-    passed.push({ model: model.name, why: 'failed' });
-    if (held.signal.aborted) return { kind: 'away' };
+    const answer = await answered(held, model, paid, begun);
+    if (answer.given) return { kind: 'answered' };
+    lacks ??= answer.lacks;
+    passed.push({ model: model.name, why: answer.lacks ? 'key' : 'failed' });
+    if (held.signal.aborted) return { kind: 'away', lacks };
   }
-  if (passed.some(({ why }) => why === 'failed' || why === 'resting')) return { kind: 'away' };
+  if (passed.some(({ why }) => why === 'failed' || why === 'resting' || why === 'key'))
+    return { kind: 'away', lacks };
   return spent === null ? { kind: 'unfit', passed } : { kind: 'spent', text: spent };
 }
 
@@ -116,6 +130,8 @@ async function begin(
       live: true,
       use: { steps: 1 },
       with(tx) {
+        if (run.lacks)
+          tx.send({ text: 'update agent_runs set lacks = null where id = $1', values: [run.id] });
         // Its model was chosen by what the session has heard.
         noOtherHeard(tx, run.sessionKey, [...held.heard]);
         reserve(tx, reservation, charges);
@@ -143,17 +159,24 @@ async function begin(
   return { number, reservation, lease };
 }
 
-/** @returns whether there is an answer, which is journaled then */
-async function answered(held: Held, model: Model, paid: Paid, begun: Begun): Promise<boolean> {
+/** @returns whether there is an answer, which is journaled then; where its key kept it from being asked, why */
+async function answered(
+  held: Held,
+  model: Model,
+  paid: Paid,
+  begun: Begun,
+): Promise<{ given: boolean; lacks: Lack | null }> {
   const { deps, run } = held;
   const { reservation, lease } = begun;
   const since = performance.now();
   let answer: Answer | null = null;
   let unpaid = false;
+  let lacks: Lack | null = null;
   try {
     answer = await held.breakers.guard(model, () => lent(held, model, paid.question, lease));
   } catch (error) {
     unpaid = !(error instanceof ModelFailed) || error.unpaid;
+    lacks = lackOf(error);
     // Its text could quote what was sent; the fault says enough.
     const fault = error instanceof ModelFailed ? error.fault : 'key';
     deps.log.warn({ agentRun: run.id, model: model.name, fault }, 'a model did not answer');
@@ -168,10 +191,10 @@ async function answered(held: Held, model: Model, paid: Paid, begun: Begun): Pro
         if (lease !== null) deps.leases.end(tx, lease);
       },
     });
-    return false;
+    return { given: false, lacks };
   }
   await keep(held, model, paid, begun, { ...answer, ms });
-  return true;
+  return { given: true, lacks: null };
 }
 
 /** Journals an answer, settles what it cost, and begins the calls that it asks for where their budgets have enough left. */

@@ -25,7 +25,7 @@ export const roomOf = (models: readonly Pick<Model, 'context' | 'output'>[]): nu
 /** Why a model was not asked. */
 export interface PassedOver {
   model: string;
-  why: 'class' | 'data_class' | 'language' | 'length' | 'context' | 'resting' | 'budget' | 'failed';
+  why: 'class' | 'data_class' | 'language' | 'length' | 'context' | 'resting' | 'budget' | 'key' | 'failed';
 }
 
 /** The models that may be asked, in order, and why the others may not. */

@@ -12,6 +12,7 @@ export {
   type ModelsFile,
   type Task,
 } from './file.ts';
+export { lackInWords, lackOf, stillLacks, type Lack } from './lack.ts';
 export { languageOf } from './language.ts';
 export { modelKeys } from './keys.ts';
 export { createScrub } from './scrubbed.ts';

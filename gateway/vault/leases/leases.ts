@@ -45,6 +45,8 @@ export interface Leases {
    *   `GH-VAULT-011` to `-015`, `-022` for a store that cannot answer now
    */
   lend(lease: Lease, target: LeaseTarget): Promise<Borrowed>;
+  /** Whether a secret could be lent now. Nothing is lent. @throws GatehouseError as `lend` does, where it could not */
+  check(secret: string): Promise<void>;
   /** Ends the lease of an attempt, with its outcome. */
   end(tx: Transaction, lease: Lease): void;
 }
@@ -102,10 +104,10 @@ export function createLeases(store: Pick<SecretStore, 'get'> & Partial<Pick<Secr
       if (borrowed) return borrowed;
       const value = await store.get(lease.secret);
       if (value !== undefined) return { value, giveBack: () => Promise.resolve() };
-      throw new GatehouseError('GH-VAULT-008', `The secret ${lease.secret} is not set.`, {
-        status: 409,
-        next: `Run gatehouse secret set ${lease.secret}.`,
-      });
+      throw notSet(lease.secret);
+    },
+    async check(secret) {
+      if ((await store.get(secret)) === undefined) throw notSet(secret);
     },
     end(tx, lease) {
       live.delete(lease);
@@ -113,6 +115,12 @@ export function createLeases(store: Pick<SecretStore, 'get'> & Partial<Pick<Secr
     },
   };
 }
+
+const notSet = (secret: string): GatehouseError =>
+  new GatehouseError('GH-VAULT-008', `The secret ${secret} is not set.`, {
+    status: 409,
+    next: `Run gatehouse secret set ${secret}.`,
+  });
 
 const notLent = (secret: string): GatehouseError =>
   new GatehouseError('GH-VAULT-018', `The secret ${secret} is not on loan for this call.`, {

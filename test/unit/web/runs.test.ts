@@ -20,6 +20,21 @@ const told = (): Record<string, unknown>[] => [
   ...call('c1_0', 'ledger.balance', '{"account":"DE02"}', { status: 'succeeded', receipt }),
 ];
 
+describe('a run whose key is missing', () => {
+  it('says what is missing and what an administrator does about it, for as long as it waits', async () => {
+    const lacks = {
+      code: 'model_key_missing',
+      text: 'The secret models/key is not set.',
+      next: 'Run gatehouse secret set models/key.',
+    };
+    const id = await addRun(web.pool, { state: 'waiting', lacks });
+    const page = (await get(`/runs/${id}`, web.signInAs('requester'))).text;
+    assert.match(page, /its key cannot be had. The secret models\/key is not set.*gatehouse secret set/);
+    await web.pool.query('update agent_runs set lacks = null where id = $1', [id]);
+    assert.doesNotMatch((await get(`/runs/${id}`, web.signInAs('requester'))).text, /its key cannot be had/);
+  });
+});
+
 describe('the list of runs', () => {
   it('shows people their own runs, and all of them to who may read every receipt', async () => {
     const own = await addRun(web.pool, { model_steps: 3, cost: 12_300 }, question('Done.'));
