@@ -14,6 +14,7 @@ export type { Api, ErrorRule, RestConnector, RestRequest } from './rest.ts';
 export {
   dataClasses,
   riskClasses,
+  waitable,
   type ArgumentKind,
   type Connector,
   type DataClass,

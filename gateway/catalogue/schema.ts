@@ -25,6 +25,9 @@ export type RiskClass = (typeof riskClasses)[number];
 export const dataClasses = ['public', 'internal', 'confidential', 'personal'] as const;
 export type DataClass = (typeof dataClasses)[number];
 
+/** Why a call that certainly had no effect may be tried again later. */
+export const waitable = ['unreachable', 'busy', 'secrets'] as const;
+
 const pointer = z.string().regex(/^(\/[^/~]*(~[01][^/~]*)*)+$/, 'is not a JSON Pointer');
 
 const GatehouseConnector = z.strictObject({
@@ -183,10 +186,12 @@ export const ToolSchema = z.strictObject({
     .strictObject({
       seconds: z.number().int().min(0).max(86_400).describe('for how long; 0 for not at all'),
       on: z
-        .array(z.enum(['unreachable', 'busy']))
+        .array(z.enum(waitable))
         .min(1)
-        .default(['unreachable', 'busy'])
-        .describe('`unreachable`: no connection came about; `busy`: it was turned away for its rate'),
+        .default([...waitable])
+        .describe(
+          '`unreachable`: no connection came about; `busy`: it was turned away for its rate; `secrets`: the store of its secret is sealed or does not answer',
+        ),
     })
     .optional()
     .describe(

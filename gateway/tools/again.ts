@@ -9,7 +9,7 @@ import { targetOf } from './loan.ts';
 import { outcomeReply } from './outcome-reply.ts';
 import type { Perform, Ready } from './perform.ts';
 import { lockRoom, roomOf, waitsForRoom } from './room.ts';
-import type { ExecuteRequest } from './types.ts';
+import type { ExecuteRequest, WaitsFor } from './types.ts';
 import { roomSeconds } from './waiting.ts';
 
 interface PlannedRow extends OpenRow {
@@ -17,6 +17,8 @@ interface PlannedRow extends OpenRow {
   due_in: number;
   late: boolean;
   requeued: boolean;
+  /** Why it waited until now. */
+  waits_for: WaitsFor | null;
   follow_up: boolean;
 }
 
@@ -25,6 +27,7 @@ interface Claimed {
   call: Ready;
   attempt: Attempt;
   cause: Cause | null;
+  waitedFor: WaitsFor | null;
 }
 
 /**
@@ -76,22 +79,23 @@ async function claim(deps: ToolsDeps, tx: Transaction, id: string, known?: Cause
     await finishAttempt(tx, deps.leases, attempt, endingFor('forgotten'));
     return null;
   }
-  if (cause !== null) return { call, attempt, cause };
+  const claimed = { call, attempt, cause, waitedFor: row.waits_for };
+  if (cause !== null) return claimed;
   const { tool, args, run } = call;
   if (row.requeued) deps.policy.chargeAgain(tx, row.decision_id, { ...run, tool: tool.name, args });
   const facts = { attempt: id, tool: tool.name, digest: row.digest, try: attempt.tries };
   recordReceipts(tx, [{ kind: 'attempt', messageId: row.message_id, decisionId: row.decision_id, facts }]);
   const connector = deps.connectors[tool.connector.kind];
   const secret = connector.secretFor?.(tool, args);
-  if (secret === undefined) return { call, attempt, cause };
+  if (secret === undefined) return claimed;
   const target = targetOf(connector, tool, args);
   const lease = deps.leases.open(tx, { attemptId: id, messageId: row.message_id, secret, target });
-  return { call, attempt: { ...attempt, lease }, cause };
+  return { ...claimed, attempt: { ...attempt, lease } };
 }
 
 async function locked(tx: Transaction, id: string): Promise<PlannedRow | undefined> {
   const { rows } = await tx.query<PlannedRow>(
-    `${openRows}, a.requeued, a.follow_up, extract(epoch from a.next_try_at - now())::float8 as due_in,
+    `${openRows}, a.requeued, a.waits_for, a.follow_up, extract(epoch from a.next_try_at - now())::float8 as due_in,
        a.deadline_at < now() as late
      ${openRowsFrom} where a.id = $1 and a.state = 'planned' for update of a`,
     [id],
@@ -154,11 +158,15 @@ async function findsRoom(
 }
 
 /** Looks once more at what was approved: while it waited, the world went on. A system that is still away is waited for. */
-async function endingBefore(deps: ToolsDeps, { call, attempt }: Claimed): Promise<Ending | undefined> {
+async function endingBefore(
+  deps: ToolsDeps,
+  { call, attempt, waitedFor }: Claimed,
+): Promise<Ending | undefined> {
   const held = await shownNow(deps, call, attempt.decisionId);
   if (held === null) return undefined;
   if ('unavailable' in held) {
-    const again = { waitsFor: 'unreachable' as const, seconds: undefined };
+    const waitsFor = waitedFor === 'secrets' ? waitedFor : 'unreachable';
+    const again = { waitsFor, seconds: undefined } as const;
     return { status: 'failed', reasons: [held.unavailable], text: held.unavailable.text, again };
   }
   const text = `It would do something else than what was approved, so it was not done. ${held.changed.join(' ')}`;

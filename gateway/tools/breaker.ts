@@ -9,7 +9,7 @@ const restSeconds = 10;
 /** Whether an error says that its system does not answer, rather than that it says no. */
 const isOutage = (error: unknown): boolean =>
   !(error instanceof GatehouseError) ||
-  ['GH-EGRESS-010', 'GH-TOOLS-002', 'GH-TOOLS-043'].includes(error.code);
+  ['GH-EGRESS-010', 'GH-TOOLS-002', 'GH-TOOLS-043', 'GH-TOOLS-076'].includes(error.code);
 
 /**
  * Puts one circuit breaker before each account. After some failures in a row nothing is sent to it for a while; then one call

@@ -24,9 +24,9 @@ export const unwanted = 'unwanted';
 
 /**
  * Why a call is not tried now: its system is `unreachable`, turned it away (`busy`), has as many calls under way as it may
- * (`full`), or an operator lets it rest (`paused`).
+ * (`full`), the store of its secret does not answer (`secrets`), or an operator lets it rest (`paused`).
  */
-export type WaitsFor = 'unreachable' | 'busy' | 'full' | 'paused';
+export type WaitsFor = 'unreachable' | 'busy' | 'secrets' | 'full' | 'paused';
 
 /** What became of a call. */
 export interface Execution {

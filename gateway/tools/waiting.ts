@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Tool } from '../catalogue/index.ts';
+import { waitable, type Tool } from '../catalogue/index.ts';
 import { GatehouseError } from '../config/index.ts';
 import { transaction, type Transaction } from '../db/index.ts';
 import { findAttempt, type Attempt, type Ending } from './attempts.ts';
@@ -19,7 +19,12 @@ const classes: Record<string, WaitsFor> = {
   'GH-EGRESS-010': 'unreachable',
   'GH-TOOLS-002': 'unreachable',
   'GH-TOOLS-047': 'unreachable',
+  'GH-TOOLS-076': 'unreachable',
   'GH-TOOLS-044': 'busy',
+  'GH-TOOLS-077': 'busy',
+  'GH-VAULT-011': 'secrets',
+  'GH-VAULT-012': 'secrets',
+  'GH-VAULT-013': 'secrets',
 };
 
 /** Whether a call that failed so had no effect and may have one later. */
@@ -43,7 +48,7 @@ export async function planAgain(
   { again }: Ending,
 ): Promise<boolean> {
   const seconds = retrySeconds(tool);
-  const on: readonly string[] = tool.retry?.on ?? ['unreachable', 'busy'];
+  const on: readonly string[] = tool.retry?.on ?? waitable;
   if (!again || seconds === 0 || !on.includes(again.waitsFor)) return false;
   const pause = Math.max(again.seconds ?? 0, pauseSeconds(attempt.tries));
   return transaction(deps.pool, async (tx) => {
@@ -139,6 +144,7 @@ interface WaitingRow {
 const causes: Record<WaitsFor, (system: string) => string> = {
   unreachable: (system) => `${system} cannot be reached`,
   busy: (system) => `${system} takes no more calls for now`,
+  secrets: (system) => `The store with the secret for ${system} does not answer`,
   full: (system) => `As many calls of ${system} are under way as there may be`,
   paused: (system) => `An operator paused the calls of ${system}`,
 };

@@ -18,9 +18,13 @@ let ledger: Connector;
 let round = 0;
 /** What the system of record does at each try; the last for all that follow. */
 let weather: ('away' | 'busy' | 'dead' | 'up')[] = ['up'];
+/** How often the store of secrets says that it is sealed, and how often it was asked. */
+let sealed = 0;
 let tries = 0;
 
 const away = (): GatehouseError => new GatehouseError('GH-TOOLS-002', 'The system cannot be reached.');
+const sealedStore = (): GatehouseError =>
+  new GatehouseError('GH-VAULT-011', 'The secret store main is sealed.', { status: 503, next: 'Unseal it.' });
 const busy = (): GatehouseError => new GatehouseError('GH-TOOLS-044', 'Too many.', { retryAfter: 1 });
 const flaky: Connector = {
   secretFor: (tool) => tool.secret,
@@ -53,6 +57,7 @@ beforeEach(async () => {
   round += 1;
   tries = 0;
   weather = ['up'];
+  sealed = 0;
   at.replies.length = 0;
   await storeRun(at, run());
 });
@@ -65,6 +70,13 @@ const made = (patienceMs = 15_000): Tools =>
   createTools({
     ...at.deps,
     connectors: { ...at.deps.connectors, postgres: flaky },
+    leases: {
+      ...at.deps.leases,
+      lend(...of) {
+        sealed -= 1;
+        return sealed >= 0 ? Promise.reject(sealedStore()) : at.deps.leases.lend(...of);
+      },
+    },
     executor,
     patienceMs,
   });
@@ -145,6 +157,27 @@ test('who does not wait so long is told that it is tried again, and then how it 
   );
   const again = await tools.execute(run(), { ...payment(), step: 'x' });
   assert.deepEqual([again.status, again.replayed, await booked()], ['succeeded', true, 1]);
+});
+
+test('a call whose secret is in a sealed store waits for it, says so, and is made once', async () => {
+  sealed = 2;
+  const told = await pay(made(300), true);
+  assert.deepEqual([told.status, told.reasons?.[0]?.code], ['planned', 'waits_secrets']);
+  assert.match(
+    told.text ?? '',
+    /^The store with the secret for its system does not answer, so it is not done yet\./,
+  );
+  assert.equal((await stateOf()).waits_for, 'secrets');
+  assert.equal(await ended(), 'succeeded');
+  assert.deepEqual([await booked(), tries, (await stateOf()).tries], [1, 1, 3]);
+  assert.match(at.replies.at(-1)?.text ?? '', /^Paid 120/);
+});
+
+test('a read whose secret is in a sealed store says so at once', async () => {
+  sealed = 1;
+  const read = await tools.execute(run(), { tool: 'ledger.balance', args: {}, step: 'read' });
+  assert.deepEqual([read.status, read.reasons?.[0]?.code, tries], ['failed', 'GH-VAULT-011', 0]);
+  assert.equal(read.text, 'The secret store main is sealed. Unseal it.');
 });
 
 test('what may have happened is never tried again', async () => {

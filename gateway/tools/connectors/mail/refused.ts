@@ -7,6 +7,8 @@ const codes = {
   login: 'GH-TOOLS-073',
   server: 'GH-TOOLS-074',
   attachments: 'GH-TOOLS-075',
+  unreachable: 'GH-TOOLS-076',
+  busy: 'GH-TOOLS-077',
 } as const;
 
 /** A mail of which nothing was sent. @param rule what stopped it */

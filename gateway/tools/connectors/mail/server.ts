@@ -29,7 +29,8 @@ const connectMs = 10_000;
 /**
  * Connects by TLS to an address that was checked, and signs in.
  * @param names the resolver
- * @throws GatehouseError `GH-TOOLS-073` (login), `GH-TOOLS-074` (server), EgressRefused for an address that is closed
+ * @throws GatehouseError `GH-TOOLS-073` (login), `GH-TOOLS-074` (server); `GH-TOOLS-076` where it cannot be reached and `-077` where it
+ *   takes nothing for now, of which nothing was sent; EgressRefused for an address that is closed
  */
 export async function signIn(
   server: Smtp,
@@ -124,18 +125,31 @@ function resolved(host: string, opened: readonly string[], names?: Names): Promi
       reject(
         'rule' in error
           ? error
-          : refused(
-              'server',
-              `The mail server ${host} is not known.`,
-              'Correct host in the file of the tool.',
-            ),
+          : error.code === 'ENOTFOUND'
+            ? refused(
+                'server',
+                `The mail server ${host} is not known.`,
+                'Correct host in the file of the tool.',
+              )
+            : unreachable(host, 'its name cannot be looked up'),
       );
     });
   });
 }
 
 function notConnected(error: unknown, { host, port }: Smtp): Error {
-  const { code, responseCode } = error as { code?: string; responseCode?: number };
+  const { code, originalCode, responseCode } = error as {
+    code?: string;
+    originalCode?: string;
+    responseCode?: number;
+  };
+  // RFC 5321, 4.2.1: it says no for now, also to a login (RFC 4954, 6).
+  if (responseCode !== undefined && responseCode >= 400 && responseCode < 500)
+    return refused(
+      'busy',
+      `The mail server ${host} takes no mail for now (${responseCode}), so nothing was sent.`,
+      'Try again later.',
+    );
   // Its text may repeat what we sent.
   if (code === 'EAUTH')
     return refused(
@@ -143,13 +157,26 @@ function notConnected(error: unknown, { host, port }: Smtp): Error {
       `The mail server ${host} does not accept the login (${responseCode ?? 'no method'}).`,
       'Set the secret of the tool again.',
     );
-  const why =
-    code === 'ETLS' || /certificate|self-signed|altname/i.test((error as Error).message)
-      ? 'no TLS that can be trusted'
-      : (code ?? 'no answer in time');
+  const untrusted = code === 'ETLS' || /certificate|self-signed|altname/i.test((error as Error).message);
+  if (!untrusted && responseCode === undefined && isAway(code, originalCode))
+    return unreachable(`${host}:${port}`, originalCode ?? code ?? 'no answer in time');
+  const why = untrusted ? 'no TLS that can be trusted' : (code ?? 'no answer in time');
   return refused(
     'server',
     `The mail server ${host}:${port} cannot be used: ${why}.`,
     'Try again later, or check host, port, tls and certificate in the file of the tool.',
   );
 }
+
+const unreachable = (server: string, why: string): Error =>
+  refused(
+    'unreachable',
+    `The mail server ${server} cannot be reached (${why}), so nothing was sent.`,
+    'Try again later, or check host and port in the file of the tool.',
+  );
+
+const lines = ['ECONNREFUSED', 'ECONNRESET', 'EHOSTUNREACH', 'ENETUNREACH', 'ETIMEDOUT', 'EPIPE'];
+
+/** Whether there was no line, or it broke before the server took anything. An error without a code is the end of our own patience. */
+const isAway = (code: string | undefined, system: string | undefined): boolean =>
+  code === undefined || code === 'ETIMEDOUT' || code === 'ECONNECTION' || lines.includes(system ?? code);

@@ -3,6 +3,9 @@ import { createHmac } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { GatehouseError } from '../../../../gateway/config/index.ts';
+import type { Names } from '../../../../gateway/egress/index.ts';
+import { againAfter } from '../../../../gateway/tools/waiting.ts';
 import { createMailDryRun } from '../../../../gateway/tools/connectors/mail/index.ts';
 import { hashOf, shared, shippedTool } from '../files/support.ts';
 import { mailServer, login, type MailServer, type Manner } from './server.ts';
@@ -88,6 +91,31 @@ test('a login that is refused is told without the login or what the server said'
   await assert.rejects(send(toolAt(at), letter, { secret: 'a:b\r\nRCPT TO:<eve@evil.example>' }), {
     code: 'GH-TOOLS-073',
   });
+});
+
+test('a mail server that is away, or busy, before it took anything can be waited for', async () => {
+  const gone = await mailServer();
+  await gone.close();
+  const later = async (tool: ReturnType<typeof toolAt>, names?: Names): Promise<unknown> => {
+    const error: unknown = await send(tool, letter, names ? { names } : {}).catch(
+      (caught: unknown) => caught,
+    );
+    assert.ok(error instanceof GatehouseError);
+    assert.doesNotMatch(`${error.message} ${error.next}`, new RegExp(login.password));
+    return [error.code, againAfter(error)?.waitsFor];
+  };
+  assert.deepEqual(await later(toolAt(gone)), ['GH-TOOLS-076', 'unreachable']);
+  const dies = await server({ before: 'die-at-login' });
+  assert.deepEqual(await later(toolAt(dies)), ['GH-TOOLS-076', 'unreachable']);
+  const busy = await server({ before: 'busy-at-login' });
+  assert.deepEqual(await later(toolAt(busy)), ['GH-TOOLS-077', 'busy']);
+  const nameless = (code: string): Names =>
+    ((_host: string, _options: unknown, done: (error: Error, found: unknown[]) => void) =>
+      done(Object.assign(new Error(code), { code }), [])) as never;
+  assert.deepEqual(await later(toolAt(busy), nameless('EAI_AGAIN')), ['GH-TOOLS-076', 'unreachable']);
+  // Nobody else has such a name, so waiting helps nothing.
+  assert.deepEqual(await later(toolAt(busy), nameless('ENOTFOUND')), ['GH-TOOLS-074', undefined]);
+  assert.deepEqual([dies.taken, busy.taken], [[], []]);
 });
 
 test('a recipient whom the server refuses is named, and where it refuses all nothing was sent', async () => {

@@ -24,7 +24,7 @@ export interface Manner {
   data?: 'take' | 'refuse' | 'busy' | 'die' | 'late';
   /** Dies once it has the mail of this address. */
   diesOf?: string;
-  before?: 'die-at-mail';
+  before?: 'die-at-mail' | 'busy-at-login' | 'die-at-login';
 }
 
 /** A real SMTP server with TLS and a login; it keeps what it gets. */
@@ -91,8 +91,10 @@ export async function mailServer(manner: Manner = {}): Promise<MailServer> {
     ...(tls === 'none' ? { hideSTARTTLS: true, allowInsecureAuth: true } : { key, cert }),
     disableReverseLookup: true,
     logger: false,
-    onAuth(auth, _session, done) {
+    onAuth(auth, session, done) {
       logins.push(`${auth.username}:${auth.password}`);
+      if (manner.before === 'busy-at-login') return void done(fail(454));
+      if (manner.before === 'die-at-login') return void socketOf(session).destroy();
       const good = auth.username === login.user && auth.password === login.password;
       if (good) done(null, { user: login.user });
       else done(fail(535));

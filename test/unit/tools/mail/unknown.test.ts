@@ -84,7 +84,7 @@ test('a server that says no to the mail, or dies before it begins, has nothing',
 test('nobody listens: nothing was sent, and the next step is told', async () => {
   const at = await server();
   await at.close();
-  await assert.rejects(send(toolAt(at), letter), { code: 'GH-TOOLS-074', next: /Try again later/ });
+  await assert.rejects(send(toolAt(at), letter), { code: 'GH-TOOLS-076', next: /Try again later/ });
 });
 
 test('of a list that breaks off, those who have their mail are counted and the rest are not sent to', async () => {
