@@ -1,4 +1,5 @@
 import type { Queryable } from '../db/index.ts';
+import { filesOfMessage, type MessageFile } from '../delivery/index.ts';
 import type { Reason } from '../policy/index.ts';
 import { allowanceOf } from './budgets.ts';
 import { sumCosts, type CostGroup, type Costs } from './costs.ts';
@@ -34,6 +35,8 @@ export interface WatchedDecision {
 export interface WatchedRun extends Omit<ListedRun, 'model'> {
   own: boolean;
   text: string | null;
+  /** What came with its message. */
+  files: MessageFile[];
   prompt: Opening['prompt'] | null;
   /** How many tools were on offer. */
   offered: number | null;
@@ -83,8 +86,12 @@ export function createWatch({
       const row = await readRun(pool, id);
       const own = row !== null && row.principal === watcher.principal;
       if (!row || !(own || watcher.all)) return null;
-      const { sessionKey: _session, messageId: _message, waitsFor, result, ...run } = row;
-      const [steps, begun] = await Promise.all([readSteps(pool, id), readBeginning(pool, id)]);
+      const { sessionKey: _session, messageId, waitsFor, result, ...run } = row;
+      const [steps, begun, files] = await Promise.all([
+        readSteps(pool, id),
+        readBeginning(pool, id),
+        own ? readFiles(pool, messageId) : [],
+      ]);
       const named = steps.flatMap(({ facts }) =>
         typeof facts.decision === 'string' ? [facts.decision] : [],
       );
@@ -100,6 +107,7 @@ export function createWatch({
           return asked?.state === 'pending' ? [asked.id] : [];
         }),
         text: own ? (result?.text ?? null) : null,
+        files,
         prompt: begun.prompt,
         offered: begun.offered,
         allowance: allowanceOf(models.file() ?? { budgets: [] }, begun.budget ?? {}),
@@ -145,6 +153,14 @@ async function readBeginning(
     [id],
   );
   return rows[0] ?? { prompt: null, offered: null, budget: null };
+}
+
+async function readFiles(db: Queryable, messageId: string): Promise<MessageFile[]> {
+  const { rows } = await db.query<{ files: MessageFile[] | null }>(
+    `select ${filesOfMessage} as files from messages m where m.id = $1`,
+    [messageId],
+  );
+  return rows[0]?.files ?? [];
 }
 
 async function readDecisions(db: Queryable, ids: readonly string[]): Promise<Map<string, WatchedDecision>> {

@@ -44,6 +44,8 @@ export interface InboundAttachment {
   ref: string | null;
   /** The bytes, where they came with the message. They are stored beside the envelope, and never in it. */
   content?: Uint8Array;
+  /** What its vendor calls it, the same wherever it is named again, such as in an edited message. */
+  nativeId?: string;
   /** Where they are fetched from, where they did not. */
   source?: FileSource;
   /** Why nobody will have them. */

@@ -79,6 +79,8 @@ export function takeAttachments(files: readonly OfferedFile[]): InboundAttachmen
 
 /** A file as its vendor names it; its bytes are fetched later. */
 export interface ToldFile {
+  /** What the vendor calls it; null where it does not say. */
+  nativeId: string | null;
   name: string | null;
   mime: string | null;
   /** 0 where the vendor does not say. */
@@ -122,6 +124,7 @@ export function nameAttachments(files: readonly ToldFile[]): InboundAttachment[]
       ...(plain && { name: own }),
       mime: kind?.mime ?? (file.mime || 'application/octet-stream'),
       ...{ bytes: file.bytes, sha256: null, ref: null },
+      ...(file.nativeId !== null && { nativeId: file.nativeId }),
       ...(flaw === null ? { source: file.source as FileSource } : { flaw }),
     };
   });

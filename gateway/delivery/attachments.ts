@@ -54,18 +54,33 @@ export function storeAttachments(
   }[],
 ): void {
   for (const { id, session, principal, attachments } of messages)
-    for (const { id: file, name, mime, bytes, sha256, content, source, flaw } of attachments)
+    for (const { id: file, name, mime, bytes, sha256, content, nativeId, source, flaw } of attachments)
       if ((content ?? source ?? flaw) !== undefined && principal !== null)
         tx.send({
           name: 'store-attachment',
-          text: `insert into attachments (id, message_id, session_key, principal, name, mime, bytes, sha256, content, source, flaw, due_at)
-            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, case when $10::jsonb is not null then now() end)`,
+          text: `insert into attachments (id, message_id, session_key, principal, name, mime, bytes, sha256, content, source, flaw, native_id, due_at)
+            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, case when $10::jsonb is not null then now() end)`,
           values: [
             ...[file, id, session, principal, name ?? '', mime, bytes, sha256, content ?? null],
-            ...[source ? JSON.stringify(source) : null, flaw ?? null],
+            ...[source ? JSON.stringify(source) : null, flaw ?? null, nativeId ?? null],
           ],
         });
 }
+
+/** A file of a message, as its envelope names it and as it is kept by now. */
+export interface MessageFile {
+  name: string | null;
+  bytes: number;
+  flaw: AttachmentFlaw | null;
+  /** Whether its bytes are still to come. */
+  pending: boolean;
+}
+
+/** SQL for the files of `messages m`: an array of {@link MessageFile}, null where there are none. */
+export const filesOfMessage = `(select json_agg(json_build_object('name', f->>'name',
+    'bytes', coalesce(a.bytes, (f->>'bytes')::int), 'flaw', a.flaw, 'pending', a.due_at is not null) order by place)
+  from jsonb_array_elements(m.envelope #> '{data,attachments}') with ordinality as named (f, place)
+  left join attachments a on a.message_id = m.id and a.id::text = f->>'id')`;
 
 /** The latest files of a conversation, the newest first. */
 export async function attachedIn(

@@ -42,7 +42,7 @@ export function toEnvelope(
       trust: { ingress: message.ingress, sender: sender.standing, evidence },
       content: message.content,
       attachments: message.attachments.map(
-        ({ content: _bytes, source: _where, flaw: _why, ...named }) => named,
+        ({ content: _bytes, nativeId: _theirs, source: _where, flaw: _why, ...named }) => named,
       ),
       email: null,
       calendar: null,

@@ -19,6 +19,7 @@ interface Claimed {
   name: string;
   bytes: number;
   principal: string;
+  nativeId: string | null;
   source: FileSource;
   attempts: number;
   channel: string;
@@ -59,7 +60,7 @@ export class Fetches {
       text: `update attachments a set attempts = a.attempts + 1, due_at = now() + interval '2 minutes'
         from (select id from attachments where due_at <= now() order by due_at limit $1 for update skip locked) due, messages m
         where a.id = due.id and m.id = a.message_id
-        returning a.id, a.name, a.bytes, a.principal, a.source, a.attempts, m.channel, m.session_key as session,
+        returning a.id, a.name, a.bytes, a.principal, a.native_id as "nativeId", a.source, a.attempts, m.channel, m.session_key as session,
           m.reply_route as route`,
       values: [atOnce],
     });
@@ -69,10 +70,12 @@ export class Fetches {
   async #fetch(file: Claimed): Promise<void> {
     const { adapters, log } = this.#deps;
     try {
-      const got = await adapters
-        .get(file.channel)
-        // What is larger than it was said to be is not taken: the bound of its message counted that.
-        ?.fetchFile?.(file.source, file.bytes || attachmentBounds.bytes);
+      const got =
+        (await this.#known(file)) ??
+        (await adapters
+          .get(file.channel)
+          // What is larger than it was said to be is not taken: the bound of its message counted that.
+          ?.fetchFile?.(file.source, file.bytes || attachmentBounds.bytes));
       if (got === undefined) return await this.#later(file);
       if ('flaw' in got) return await this.#give(file, got.flaw);
       const flaw =
@@ -84,6 +87,19 @@ export class Fetches {
       log.warn({ channel: file.channel, attachment: file.id, code }, 'a file could not be fetched');
       await this.#later(file, retryAfter);
     }
+  }
+
+  /** The same file as it was fetched for an earlier message of the conversation, such as one that was edited since. */
+  async #known({ id, name, bytes, nativeId }: Claimed): Promise<{ content: Buffer } | undefined> {
+    if (nativeId === null) return undefined;
+    const { rows } = await this.#deps.pool.query<{ content: Buffer }>({
+      name: 'known-attachment',
+      text: `select e.content from attachments a join attachments e
+          on e.session_key = a.session_key and e.principal = a.principal and e.native_id = a.native_id
+        where a.id = $1 and e.name = $2 and (e.bytes = $3 or $3 = 0) and e.content is not null limit 1`,
+      values: [id, name, bytes],
+    });
+    return rows[0];
   }
 
   async #isTooMuch({ principal }: Claimed, content: Buffer): Promise<boolean> {

@@ -1,4 +1,11 @@
-export { attachedIn, createAttachments, type Attached, type Attachments } from './attachments.ts';
+export {
+  attachedIn,
+  createAttachments,
+  filesOfMessage,
+  type Attached,
+  type Attachments,
+  type MessageFile,
+} from './attachments.ts';
 export { createDelivery } from './delivery.ts';
 export { Loop, settledWithin } from './loop.ts';
 export type {

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Pool } from '../db/index.ts';
+import { filesOfMessage, type MessageFile } from '../delivery/index.ts';
+import { shownFiles, type ShownFile } from './files.ts';
 import { safeUrl, type Status } from './format.ts';
 
 /** The latest text of a card, as it was given to the outbox. */
@@ -18,7 +20,7 @@ export interface Entry {
   at: Date;
   text: string | null;
   /** Files that came with it. */
-  files: readonly { name: string; bytes: number }[];
+  files: readonly ShownFile[];
   asked: boolean;
   status: Status;
   reply: Reply | null;
@@ -29,7 +31,7 @@ interface Row {
   at: Date;
   asked: boolean;
   text: string | null;
-  files: Entry['files'] | null;
+  files: MessageFile[] | null;
   state: string | null;
   body: (Partial<Pick<Reply, 'text' | 'facts' | 'links'>> & { link?: Reply['link']; tone?: string }) | null;
   replied_at: Date | null;
@@ -43,8 +45,8 @@ export async function loadHistory(pool: Pool, principal: string, limit = 50): Pr
   const { rows } = await pool.query<Row>(
     `with asked as (
        select id, received_at, state, envelope #>> '{data,content,text}' as text,
-         envelope #> '{data,attachments}' as files
-       from messages
+         ${filesOfMessage} as files
+       from messages m
        where channel = 'web' and principal = $1 and event in ('created', 'command', 'edited')
        order by seq desc limit $2
      ), told as (
@@ -72,7 +74,7 @@ function entryOf(row: Row): Entry {
     id: `e-${createHash('sha256').update(row.key).digest('hex').slice(0, 16)}`,
     at: row.at,
     text: row.text,
-    files: row.files ?? [],
+    files: shownFiles(row.files),
     asked: row.asked,
     status: statusOfRow(row),
     reply:

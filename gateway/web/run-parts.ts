@@ -1,6 +1,7 @@
 import { inWords, lackInWords, type ListedRun, type WatchedRun } from '../agent/index.ts';
 import { toProblem } from '../config/index.ts';
 import type { ApprovalCard, WebDeps } from './deps.ts';
+import { shownFiles, type ShownFile } from './files.ts';
 import type { Status } from './format.ts';
 import type { Shown } from './live.ts';
 import { timelineOf, type Moment } from './run-timeline.ts';
@@ -25,6 +26,7 @@ interface Head extends Pick<
   waitsFor: Wait[];
   /** The key that it waits for, in words. */
   lacks: string | null;
+  files: ShownFile[];
   /** Why it ended, in words. */
   ended: string | null;
   meters: { label: string; used: number; most: number; text: string }[];
@@ -75,6 +77,7 @@ export async function partsOf(deps: WebDeps, viewer: Viewer, run: WatchedRun): P
     by: nameOf(deps, run.principal),
     waitsFor: await waitsOf(deps, viewer, run.asks),
     lacks: run.lacks && lackInWords(run.lacks),
+    files: shownFiles(run.files),
     ended: endedBy && endings[endedBy],
     meters: metersOf(run, deps.runs.currency),
   };

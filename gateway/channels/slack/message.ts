@@ -134,10 +134,17 @@ function build(
 }
 
 /** https://docs.slack.dev/reference/objects/file-object */
-function toldFile({ name, mimetype, size, mode, url_private: url }: z.output<typeof FileSchema>): ToldFile {
+function toldFile({
+  id,
+  name,
+  mimetype,
+  size,
+  mode,
+  url_private: url,
+}: z.output<typeof FileSchema>): ToldFile {
   const isGone = mode === 'tombstone' || mode === 'hidden_by_limit';
   const source = isGone ? 'gone' : mode === 'external' || !url ? 'elsewhere' : { url };
-  return { name: name ?? null, mime: mimetype ?? null, bytes: size ?? 0, source };
+  return { nativeId: id, name: name ?? null, mime: mimetype ?? null, bytes: size ?? 0, source };
 }
 
 /** What an envelope cannot hold, named before it is built. */

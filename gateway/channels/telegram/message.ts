@@ -33,6 +33,8 @@ const EntitySchema = z.looseObject({
 const entities = z.array(EntitySchema).max(20_000).optional();
 const FileSchema = z.looseObject({
   file_id: z.string().min(1).max(256),
+  /** The same over time and for every bot, unlike `file_id`. */
+  file_unique_id: z.string().min(1).max(256).optional(),
   file_name: z.string().max(1000).optional(),
   file_size: z.number().int().min(0).optional(),
   mime_type: z.string().max(128).optional(),
@@ -236,9 +238,23 @@ function attachmentsOf(data: Message): InboundAttachment[] {
   return nameAttachments(
     files
       .filter((file) => file !== undefined)
-      .map(({ file_id: file, file_name: name, mime_type: mime, file_size: bytes }) => ({
-        ...{ name: name ?? null, mime: mime ?? null, bytes: bytes ?? 0, source: { file } },
-      })),
+      .map(
+        ({
+          file_id: file,
+          file_unique_id: nativeId,
+          file_name: name,
+          mime_type: mime,
+          file_size: bytes,
+        }) => ({
+          ...{
+            nativeId: nativeId ?? null,
+            name: name ?? null,
+            mime: mime ?? null,
+            bytes: bytes ?? 0,
+            source: { file },
+          },
+        }),
+      ),
   );
 }
 

@@ -14,7 +14,9 @@ const flawOf = async (got: ReturnType<NonNullable<ChannelAdapter['fetchFile']>>)
 };
 
 test('files that a vendor tells of are held to what is uploaded here, each by itself', () => {
-  const told = (name: string | null, bytes = 10) => ({ name, mime: 'x/y', bytes, source: { url: 'u' } });
+  const told = (name: string | null, bytes = 10) => ({
+    ...{ nativeId: null, name, mime: 'x/y', bytes, source: { url: 'u' } },
+  });
   const flaws = (...files: Parameters<typeof nameAttachments>[0]): (string | undefined)[] =>
     nameAttachments(files).map(({ flaw }) => flaw);
   assert.deepEqual(flaws(told('a.csv'), told('../a.csv'), told('a\u202e.csv'), told(null), told('a.exe')), [
@@ -138,10 +140,14 @@ describe('a file in Telegram', () => {
     };
     const common = { sha256: null, ref: null };
     assert.deepEqual(await of({ document }), [
-      { ...common, name: 'a.csv', mime: 'text/csv', bytes: 3, source: { file: 'D1' } },
+      { ...common, nativeId: 'u1', name: 'a.csv', mime: 'text/csv', bytes: 3, source: { file: 'D1' } },
     ]);
     assert.deepEqual(await of({ photo }), [
-      { ...common, name: 'photo.jpg', mime: 'image/jpeg', bytes: 1280, source: { file: 'P1280' } },
+      {
+        ...common,
+        ...{ nativeId: 'u1280', name: 'photo.jpg', mime: 'image/jpeg', bytes: 1280 },
+        source: { file: 'P1280' },
+      },
     ]);
     assert.equal(await fetchOf('D1'), 'a,b');
     assert.equal(await fetchOf('D1', 2), 'too_large');

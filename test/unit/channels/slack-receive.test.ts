@@ -181,7 +181,7 @@ test('files are named with their kind and size, and where they are is for the ga
   const message = only(
     await event(messageEvent({ user: 'U0ANN', text: '', extra: { subtype: 'file_share', files } })),
   );
-  const named = { mime: 'application/pdf', bytes: 1234, sha256: null, ref: null };
+  const named = { mime: 'application/pdf', bytes: 1234, sha256: null, ref: null, nativeId: 'F0FILE' };
   assert.deepEqual(
     message.attachments.map(({ id: _id, ...rest }) => rest),
     [

@@ -26,7 +26,13 @@ describe('files of vendors', () => {
 
   const withFile = (
     change: Parameters<typeof message>[0] = {},
-    file: { source?: { url: string }; flaw?: AttachmentFlaw; name?: string; bytes?: number } = {
+    file: {
+      source?: { url: string };
+      flaw?: AttachmentFlaw;
+      name?: string;
+      bytes?: number;
+      nativeId?: string;
+    } = {
       source: { url },
     },
   ): { one: InboundMessage; id: string; file: string } => {
@@ -127,6 +133,35 @@ describe('files of vendors', () => {
     await stage.delivery.ingest([one]);
     await until('the end', async () => (await rowOf(file))?.flaw === 'type');
     assert.equal((await rowOf(file))?.content, null);
+  });
+
+  it('of a message that was edited are not fetched again where they are the same', async () => {
+    stage.channel.files.set(url, csv());
+    const nativeId = 'F100';
+    const first = withFile({}, { source: { url }, nativeId });
+    await stage.delivery.ingest([first.one]);
+    await until('the file', async () => (await rowOf(first.file))?.content === 'a,b');
+    const edit = (change: object): { one: InboundMessage; file: string } => {
+      const file = uuidv7();
+      const [named] = first.one.attachments;
+      assert.ok(named);
+      const { nativeId: own, revision } = first.one.message;
+      const message = { nativeId: own, replyTo: null, revision: revision + (count += 1) };
+      const attachments = [{ ...named, id: file, ...change }];
+      return { one: { ...first.one, event: 'edited', message, attachments }, file };
+    };
+    const same = edit({});
+    await stage.delivery.ingest([same.one]);
+    await until('the same', async () => (await rowOf(same.file))?.content === 'a,b');
+    assert.equal(stage.channel.fetched.length, 1);
+    // A file that grew is another one, and nothing is known from another conversation.
+    stage.channel.files.set(url, csv('a,b,c'));
+    const grown = edit({ bytes: 5 });
+    const elsewhere = withFile({}, { source: { url }, nativeId, bytes: 5 });
+    await stage.delivery.ingest([grown.one, elsewhere.one]);
+    await until('the other', async () => (await rowOf(grown.file))?.content === 'a,b,c');
+    await until('that of elsewhere', async () => (await rowOf(elsewhere.file))?.content === 'a,b,c');
+    assert.equal(stage.channel.fetched.length, 3);
   });
 
   it('of somebody who is not known are never asked for', async () => {

@@ -115,6 +115,24 @@ describe('the chat page', () => {
       assert.match((await get('/', { cookie })).text, /März 1\.csv<\/span> <span class="muted">6 bytes/);
     });
 
+    it('says why one cannot be had, and that one is on its way', async () => {
+      const { cookie, csrf } = web.signInAs('requester');
+      const other = new File(['c,d'], 'other.csv');
+      await upload({ csrf, text: 'read both' }, [csv, other], { cookie });
+      await web.pool.query(
+        `insert into attachments (id, message_id, session_key, principal, name, mime, bytes, flaw, due_at)
+         select (f->>'id')::uuid, m.id, 's', 'requester', f->>'name', 'text/csv', 3,
+           case when f->>'name' = 'other.csv' then 'quota' end, case when f->>'name' <> 'other.csv' then now() end
+         from (select * from messages order by seq desc limit 1) m, jsonb_array_elements(m.envelope #> '{data,attachments}') f`,
+      );
+      const page = (await get('/', { cookie })).text;
+      assert.match(page, /other\.csv<\/span>[^]*?cannot be had: too many of your files are kept already/);
+      assert.match(
+        page,
+        /März 1\.csv<\/span> <span class="muted">3 bytes<\/span> <span class="muted">is being fetched/,
+      );
+    });
+
     it('takes a message where no file was chosen', async () => {
       const { cookie, csrf } = web.signInAs('requester');
       const none = new File([], '', { type: 'application/octet-stream' });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { GatehouseError } from '../../../gateway/config/index.ts';
+import { uuidv7 } from '../../../gateway/envelope/index.ts';
 import { addRun, addSteps, call, question } from './agent-runs.ts';
 import { startWeb, type WebStandIn } from './stand-in.ts';
 import { asNew, visits } from './visit.ts';
@@ -32,6 +33,37 @@ describe('a run whose key is missing', () => {
     assert.match(page, /its key cannot be had. The secret models\/key is not set.*gatehouse secret set/);
     await web.pool.query('update agent_runs set lacks = null where id = $1', [id]);
     assert.doesNotMatch((await get(`/runs/${id}`, web.signInAs('requester'))).text, /its key cannot be had/);
+  });
+});
+
+describe('a run whose message brought files', () => {
+  it('names each to its own person, with its size and why one cannot be had', async () => {
+    const files = ['a.csv', 'b.csv', 'c.csv'].map((name) => ({ id: uuidv7(), name, bytes: 2048 }));
+    const [kept, gone, pending] = files.map(({ id }) => id);
+    const message = `slack:${uuidv7()}`;
+    await web.pool.query(
+      `insert into messages (id, channel, session_key, principal, event, state, envelope)
+       values ($1, 'slack', 's', 'requester', 'created', 'running', $2)`,
+      [message, JSON.stringify({ data: { content: { text: 'see' }, attachments: files } })],
+    );
+    await web.pool.query(
+      `insert into attachments (id, message_id, session_key, principal, name, mime, bytes, content, flaw, due_at)
+       select id, $1, 's', 'requester', 'x', 'text/csv', 2048, case when flaw is null and due is null then 'ab'::bytea end, flaw, due
+       from (values ($2::uuid, null::text, null::timestamptz), ($3, 'gone', null), ($4, null, now())) as f (id, flaw, due)`,
+      [message, kept, gone, pending],
+    );
+    const id = await addRun(web.pool, { message_id: message });
+    const page = (await get(`/runs/${id}`, web.signInAs('requester'))).text;
+    assert.match(page, /a\.csv<\/span> <span class="muted">2 kB<\/span><\/li>/);
+    assert.match(
+      page,
+      /b\.csv<\/span> <span class="muted">2 kB<\/span> <span class="muted">cannot be had: it was deleted there/,
+    );
+    assert.match(
+      page,
+      /c\.csv<\/span> <span class="muted">2 kB<\/span> <span class="muted">is being fetched/,
+    );
+    assert.doesNotMatch((await get(`/runs/${id}`, web.signInAs('approver-a'))).text, /[abc]\.csv/);
   });
 });
 
