@@ -155,7 +155,8 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
   });
   stops.push(() => policy.stop());
   const web = createWeb();
-  const channels = vendorChannels(settings, (name) => store.get(name), log);
+  const egress = createEgress();
+  const channels = vendorChannels(settings, { secrets: (name) => store.get(name), egress, log });
   const pairing = createPairing({ pool, people });
   const box = createBox(settings);
   const factors = createFactors({ pool, box, publicUrl: settings.publicUrl });
@@ -213,7 +214,6 @@ async function assemble(settings: Settings, log: Logger, stops: Stops): Promise<
   });
   const models = await createModels({ policiesDir });
   const prompts = await createPrompts({ policiesDir });
-  const egress = createEgress();
   const sandbox = createSandbox({ runnerUrl: settings.runnerUrl, token: await store.get('runner/token') });
   const attachments = createAttachments(pool, settings);
   const executor = createPostgresExecutor({ boss, log });

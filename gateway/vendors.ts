@@ -1,22 +1,27 @@
-import { createSlack, createTelegram, type ChannelAdapter, type Inbound } from './channels/index.ts';
-import type { Logger, Settings } from './config/index.ts';
+import {
+  createSlack,
+  createTelegram,
+  type AdapterContext,
+  type ChannelAdapter,
+  type Inbound,
+} from './channels/index.ts';
+import type { Settings } from './config/index.ts';
 import type { Delivery } from './delivery/index.ts';
 import type { VendorWebhook } from './server/index.ts';
 
 /**
  * The channels of vendors that are switched on.
- * @param secrets reads a secret of the vault by its name
+ * @param needs.secrets reads a secret of the vault by its name
  */
 export function vendorChannels(
   settings: Settings,
-  secrets: (name: string) => Promise<string | undefined>,
-  log: Logger,
+  needs: Pick<AdapterContext, 'secrets' | 'egress' | 'log'>,
 ): ChannelAdapter[] {
   const { slackMode, telegramMode } = settings;
   return [
     ...(slackMode === 'off'
       ? []
-      : [createSlack({ mode: slackMode, apiUrl: settings.slackApiUrl, secrets, log })]),
+      : [createSlack({ mode: slackMode, apiUrl: settings.slackApiUrl, ...needs })]),
     ...(telegramMode === 'off'
       ? []
       : [
@@ -24,8 +29,7 @@ export function vendorChannels(
             mode: telegramMode,
             apiRoot: settings.telegramApiRoot,
             publicUrl: settings.publicUrl,
-            secrets,
-            log,
+            ...needs,
           }),
         ]),
   ];

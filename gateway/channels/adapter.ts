@@ -157,7 +157,7 @@ export interface AdapterContext {
   /** Reads the secret store, for example `slack/bot-token`. */
   secrets: (name: string) => Promise<string | undefined>;
   clock?: () => Date;
-  /** How files are fetched; the gateway's own way out where left out. */
-  egress?: Pick<EgressClient, 'send'>;
+  /** How files are fetched. */
+  egress: Pick<EgressClient, 'send'>;
   log: Logger;
 }

@@ -30,44 +30,65 @@ const kinds: Record<string, { mime: string; begins: Buffer | 'text' }> = {
 /** The endings of names that are taken, each with its dot. */
 export const attachmentEndings = Object.keys(kinds).map((ending) => `.${ending}`);
 
+/** A file before anything of it is believed. */
+interface Unchecked {
+  name: string | null;
+  bytes: number;
+  /** Where they are here already. */
+  content?: Uint8Array;
+  /** What is known to be wrong with it. */
+  flaw?: AttachmentFlaw;
+}
+
 /**
- * Looks at the files of one message. A name is taken only where it can lie in a work folder as it is; a type is what the ending
- * says and the bytes do not contradict.
- * @throws GatehouseError `GH-CHANNEL-010` too many, `-011` too large, `-012` empty, `-013` a name that is none, `-014` a type that
- * is not taken, or that the bytes do not have
+ * Holds the files of one message to what it may bring, one after the other; what is not taken takes no room. A name is taken only where
+ * it can lie in a work folder as it is; a type is what the ending says and the bytes do not contradict.
+ * @returns for each file its name, its kind, why it is not taken, and whether an earlier one has its name
+ */
+function createCheck(): (file: Unchecked) => {
+  name: string | undefined;
+  kind: (typeof kinds)[string] | undefined;
+  flaw: AttachmentFlaw | null;
+  repeated: boolean;
+} {
+  const names = new Set<string>();
+  let taken = 0;
+  let size = 0;
+  return ({ name: given, bytes, content, flaw: known }) => {
+    const name = (given ?? '').normalize('NFC');
+    if (!isPlainName(name)) return { name: undefined, kind: undefined, flaw: 'name', repeated: false };
+    const kind = kindOf(name);
+    const repeated = names.has(name);
+    names.add(name);
+    const flawOf = (): AttachmentFlaw | null => {
+      if (!kind) return 'type';
+      if (known) return known;
+      if (taken === attachmentBounds.files) return 'too_many';
+      if (size + bytes > attachmentBounds.bytes) return 'too_large';
+      return content ? contentFlaw(name, content) : null;
+    };
+    const flaw = flawOf();
+    if (flaw === null) {
+      taken += 1;
+      size += bytes;
+    }
+    return { name, kind, flaw, repeated };
+  };
+}
+
+/**
+ * Takes the files of one message that were uploaded, all of them or none.
+ * @throws GatehouseError `GH-CHANNEL-010` too many, `-011` too large, `-012` empty, `-013` a name that is none or stands there twice,
+ * `-014` a type that is not taken, or that the bytes do not have
  */
 export function takeAttachments(files: readonly OfferedFile[]): InboundAttachment[] {
-  const { files: most, bytes } = attachmentBounds;
-  if (files.length > most)
-    throw refusal(
-      '010',
-      `A message can have ${most} files; these are ${files.length}.`,
-      'Send fewer at once.',
-    );
-  const size = files.reduce((sum, { content }) => sum + content.byteLength, 0);
-  if (size > bytes) throw attachmentsTooLarge();
-  const names = new Set<string>();
+  const check = createCheck();
   return files.map(({ name: given, content }, index) => {
-    const name = given.normalize('NFC');
+    const { name, kind, flaw, repeated } = check({ name: given, bytes: content.byteLength, content });
+    if (repeated) throw refusal('013', `Two files are called ${name}.`, 'Rename one of them.');
     // Of a name that is refused for what is in it, nothing is repeated.
-    const place = `File ${index + 1}`;
-    if (!isPlainName(name))
-      throw refusal(
-        '013',
-        `${place} has a name that cannot be used.`,
-        'Give it a short name without slashes and control characters.',
-      );
-    if (names.has(name)) throw refusal('013', `Two files are called ${name}.`, 'Rename one of them.');
-    names.add(name);
-    if (content.byteLength === 0)
-      throw refusal('012', `${name} is empty.`, 'Attach a file that holds something.');
-    const kind = kindOf(name);
-    if (!kind || !isOf(kind.begins, content))
-      throw refusal(
-        '014',
-        kind ? `${name} is not what its name says.` : `Files like ${name} are not taken.`,
-        `These are: ${attachmentEndings.join(' ')}; text has to be UTF-8.`,
-      );
+    if (flaw !== null || !kind)
+      throw notTaken(flaw, name ?? `File ${index + 1}`, kind !== undefined, files.length);
     const sha256 = digestOfText(content);
     const { mime } = kind;
     return {
@@ -75,6 +96,29 @@ export function takeAttachments(files: readonly OfferedFile[]): InboundAttachmen
       content,
     };
   });
+}
+
+/** @param isKnown whether files of its ending are taken @param all how many files the message has */
+function notTaken(flaw: AttachmentFlaw | null, name: string, isKnown: boolean, all: number): GatehouseError {
+  if (flaw === 'too_many')
+    return refusal(
+      '010',
+      `A message can have ${attachmentBounds.files} files; these are ${all}.`,
+      'Send fewer at once.',
+    );
+  if (flaw === 'too_large') return attachmentsTooLarge();
+  if (flaw === 'empty') return refusal('012', `${name} is empty.`, 'Attach a file that holds something.');
+  if (flaw === 'name')
+    return refusal(
+      '013',
+      `${name} has a name that cannot be used.`,
+      'Give it a short name without slashes and control characters.',
+    );
+  return refusal(
+    '014',
+    isKnown ? `${name} is not what its name says.` : `Files like ${name} are not taken.`,
+    `These are: ${attachmentEndings.join(' ')}; text has to be UTF-8.`,
+  );
 }
 
 /** A file as its vendor names it; its bytes are fetched later. */
@@ -94,38 +138,18 @@ export interface ToldFile {
  * says why it cannot be had. The same holds as for files that are uploaded here, first by what the vendor says of them.
  */
 export function nameAttachments(files: readonly ToldFile[]): InboundAttachment[] {
-  const names = new Set<string>();
-  let taken = 0;
-  let size = 0;
-  const flawIn = (
-    plain: boolean,
-    kind: object | undefined,
-    { bytes, source }: ToldFile,
-  ): AttachmentFlaw | null => {
-    if (!plain) return 'name';
-    if (!kind) return 'type';
-    if (typeof source === 'string') return source;
-    if (taken === attachmentBounds.files) return 'too_many';
-    if (size + bytes > attachmentBounds.bytes) return 'too_large';
-    taken += 1;
-    size += bytes;
-    return null;
-  };
-  return files.map((file, index) => {
-    const name = (file.name ?? '').normalize('NFC');
-    const plain = isPlainName(name);
-    const kind = plain ? kindOf(name) : undefined;
-    const flaw = flawIn(plain, kind, file);
-    // Vendors take several of one name, a work folder does not.
-    const own = names.has(name) ? `${index + 1}-${name}` : name;
-    names.add(name);
+  const check = createCheck();
+  return files.map(({ nativeId, name: given, mime, bytes, source }, index) => {
+    const known = typeof source === 'string' ? { flaw: source } : {};
+    const { name, kind, flaw, repeated } = check({ name: given, bytes, ...known });
     return {
       id: uuidv7(),
-      ...(plain && { name: own }),
-      mime: kind?.mime ?? (file.mime || 'application/octet-stream'),
-      ...{ bytes: file.bytes, sha256: null, ref: null },
-      ...(file.nativeId !== null && { nativeId: file.nativeId }),
-      ...(flaw === null ? { source: file.source as FileSource } : { flaw }),
+      // Vendors take several of one name, a work folder does not.
+      ...(name !== undefined && { name: repeated ? `${index + 1}-${name}` : name }),
+      mime: kind?.mime ?? (mime || 'application/octet-stream'),
+      ...{ bytes, sha256: null, ref: null },
+      ...(nativeId !== null && { nativeId }),
+      ...(flaw === null ? { source: source as FileSource } : { flaw }),
     };
   });
 }

@@ -9,12 +9,14 @@ import {
   type Inbound,
 } from '../../gateway/channels/index.ts';
 import { createLogger } from '../../gateway/config/index.ts';
+import { createEgress } from '../../gateway/egress/index.ts';
 import { slackHeaders } from '../fixtures/slack/index.ts';
 import { envelopeOf, only } from './envelope.ts';
 
 /** Payloads that vendors really sent; kept beside the repository because they are not ours to publish. */
 const folder = resolve(import.meta.dirname, '../../../shared/channel-payloads');
 const log = createLogger('silent');
+const egress = createEgress();
 const secret = 'a-signing-secret';
 const secrets = (name: string): Promise<string> =>
   Promise.resolve(name === 'telegram/bot-token' ? '8765336106:AAtoken' : secret);
@@ -26,7 +28,7 @@ function recording(name: string): Recording {
 }
 
 function slack(): ChannelAdapter {
-  return createSlack({ mode: 'events', apiUrl: 'http://127.0.0.1:9/api/', secrets, log });
+  return createSlack({ mode: 'events', apiUrl: 'http://127.0.0.1:9/api/', secrets, egress, log });
 }
 
 function signed(adapter: ChannelAdapter, path: string, body: string): Promise<Inbound> {
@@ -76,7 +78,7 @@ if (!existsSync(folder)) {
   });
 } else {
   test('every recorded payload of Slack and Telegram is a valid envelope or passed over, and no two people share a session', async (t) => {
-    const telegram = createTelegram({ mode: 'webhook', apiRoot: 'http://127.0.0.1:9', secrets, log });
+    const telegram = createTelegram({ mode: 'webhook', apiRoot: 'http://127.0.0.1:9', secrets, egress, log });
     const channels = { slack: slack(), telegram };
     const owners = new Map<string, string>();
     let fed = 0;
@@ -149,7 +151,7 @@ if (!existsSync(folder)) {
 
   test("Telegram's recorded mention and follow-up are messages of one sender", async () => {
     const { mention, followUp } = recording('telegram.json');
-    const adapter = createTelegram({ mode: 'webhook', apiRoot: 'http://127.0.0.1:9', secrets, log });
+    const adapter = createTelegram({ mode: 'webhook', apiRoot: 'http://127.0.0.1:9', secrets, egress, log });
     const envelopes = [];
     for (const update of [mention, followUp]) {
       const inbound = await adapter.receive({

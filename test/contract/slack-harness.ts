@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { createSlack, type ChannelAdapter, type Inbound } from '../../gateway/channels/index.ts';
 import { createLogger } from '../../gateway/config/index.ts';
+import { createEgress } from '../../gateway/egress/index.ts';
 import {
   clickPayload,
   editEvent,
@@ -15,6 +16,7 @@ import type { ChannelHarness, Shown } from './channel-contract.ts';
 import { hostileBodies, type Hostile } from './hostile.ts';
 
 const log = createLogger('silent');
+const egress = createEgress();
 const signingSecret = '8f742231b10e8888abcd99yyyzzz85a5';
 const general = 'C0GENERAL';
 
@@ -40,7 +42,7 @@ function shownBy(fake: FakeSlack): Shown[] {
 /** Slack by its Events API: each delivery is an HTTP call signed over its raw bytes. */
 export async function slackEvents(): Promise<ChannelHarness> {
   const fake = await new FakeSlack().start();
-  const options = { mode: 'events', apiUrl: fake.apiUrl, secrets: secretsOf(fake), log } as const;
+  const options = { mode: 'events', apiUrl: fake.apiUrl, secrets: secretsOf(fake), egress, log } as const;
   const adapter = createSlack(options);
   await adapter.start(() => Promise.resolve());
   const receive = (
@@ -97,7 +99,7 @@ export async function slackEvents(): Promise<ChannelHarness> {
 /** Slack by Socket Mode: each delivery is a frame on the connection that we opened. */
 export async function slackSocket(): Promise<ChannelHarness> {
   const fake = await new FakeSlack().start();
-  const options = { mode: 'socket', apiUrl: fake.apiUrl, secrets: secretsOf(fake), log } as const;
+  const options = { mode: 'socket', apiUrl: fake.apiUrl, secrets: secretsOf(fake), egress, log } as const;
   const adapter = createSlack(options);
   const arrived: Inbound[] = [];
   await adapter.start((inbound) => {

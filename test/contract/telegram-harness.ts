@@ -1,10 +1,12 @@
 import { createTelegram, type ChannelAdapter, type Inbound } from '../../gateway/channels/index.ts';
 import { createLogger } from '../../gateway/config/index.ts';
+import { createEgress } from '../../gateway/egress/index.ts';
 import { bot, clickUpdate, editUpdate, FakeTelegram, messageUpdate } from '../fixtures/telegram/index.ts';
 import type { ChannelHarness } from './channel-contract.ts';
 import { hostileBodies } from './hostile.ts';
 
 const log = createLogger('silent');
+const egress = createEgress();
 const webhookSecret = 'webhook-secret_1';
 const group = { id: -100500, type: 'supergroup', title: 'Team' };
 
@@ -19,6 +21,7 @@ export async function telegramWebhook(): Promise<ChannelHarness> {
     apiRoot: fake.apiRoot,
     publicUrl: 'https://gate.example',
     secrets,
+    egress,
     log,
   } as const;
   const adapter = createTelegram(options);
@@ -69,7 +72,7 @@ export async function telegramWebhook(): Promise<ChannelHarness> {
 /** Telegram by long polling: each delivery is an update that we pulled with the bot's token. */
 export async function telegramPolling(): Promise<ChannelHarness> {
   const fake = await new FakeTelegram().start();
-  const options = { mode: 'polling', apiRoot: fake.apiRoot, secrets, log } as const;
+  const options = { mode: 'polling', apiRoot: fake.apiRoot, secrets, egress, log } as const;
   const adapter = createTelegram(options);
   let take: (inbound: Inbound) => void = () => undefined;
   await adapter.start((inbound) => {

@@ -1,5 +1,6 @@
+import type { DataClass } from '../../catalogue/index.ts';
 import { transaction, type Transaction } from '../../db/index.ts';
-import type { RunContext } from '../../policy/index.ts';
+import { classesOf, noOtherHeard, type RunContext } from '../../policy/index.ts';
 import { append, orMovedOn, readSteps, type Use } from '../journal/index.ts';
 import type { Breakers, ModelsFile, Question } from '../models/index.ts';
 import type { Offer } from '../offered.ts';
@@ -34,6 +35,14 @@ export interface Held {
   /** The last write that was begun: parallel calls end in any order, and their steps follow each other. */
   writing: Promise<unknown>;
 }
+
+/** The classes of what its session has heard. */
+export const classesHeard = ({ deps, heard }: Pick<Held, 'deps' | 'heard'>): DataClass[] =>
+  classesOf(deps.catalogue, [...heard]);
+
+/** Lets a transaction fail where its session has heard from another tool meanwhile. */
+export const unlessMoreHeard = (tx: Transaction, { run, heard }: Pick<Held, 'run' | 'heard'>): void =>
+  noOtherHeard(tx, run.sessionKey, [...heard]);
 
 /** The number of the next step, where nobody else writes one before it. */
 export const nextNumber = ({ steps, results }: Pick<Held, 'steps' | 'results'>): number =>

@@ -1,11 +1,10 @@
 import { recordReceipts } from '../../audit/index.ts';
 import type { Transaction } from '../../db/index.ts';
 import { digest } from '../../envelope/index.ts';
-import { noOtherHeard } from '../../policy/index.ts';
 import { findAnswer, keepAnswer } from '../journal/index.ts';
 import type { Model } from '../models/index.ts';
 import type { NewStep } from '../types.ts';
-import { nextNumber, write, type Held } from './held.ts';
+import { nextNumber, unlessMoreHeard, write, type Held } from './held.ts';
 import type { Asking } from './paid.ts';
 import type { View } from './view.ts';
 
@@ -92,7 +91,7 @@ export async function answerFrom(
     {
       live: true,
       with(tx) {
-        noOtherHeard(tx, run.sessionKey, [...held.heard]);
+        unlessMoreHeard(tx, held);
         recordReceipts(tx, [
           {
             kind: 'agent.model',

@@ -1,6 +1,6 @@
 import { recordReceipts } from '../../audit/index.ts';
 import { digestOfText } from '../../envelope/index.ts';
-import { classesOf, exceededBudget, noOtherHeard, release, reserve, settleUsed } from '../../policy/index.ts';
+import { exceededBudget, release, reserve, settleUsed } from '../../policy/index.ts';
 import type { Lease } from '../../vault/index.ts';
 import { chargesFor, shortInWords } from '../budgets.ts';
 import {
@@ -23,7 +23,7 @@ import {
 } from '../models/index.ts';
 import { storable } from '../text.ts';
 import type { NewStep } from '../types.ts';
-import { nextNumber, write, type Held } from './held.ts';
+import { classesHeard, nextNumber, unlessMoreHeard, write, type Held } from './held.ts';
 
 /** A question that is paid for, whatever it is asked for. */
 export interface Paid {
@@ -66,7 +66,7 @@ export type Asked =
 export async function askPaid(held: Held, paid: Paid): Promise<Asked> {
   const { deps, run, file, breakers } = held;
   const tokens = estimateTokens(paid.text);
-  const dataClass = highestOf([file.messages, ...classesOf(deps.catalogue, [...held.heard])]);
+  const dataClass = highestOf([file.messages, ...classesHeard(held)]);
   const language = languageOf(run.opening.user);
   const need = { modelClass: paid.modelClass, dataClass, tokens, language };
   const choice = choose(deps.models.of(paid.task), need, (model) => breakers.isResting(model));
@@ -133,7 +133,7 @@ async function begin(
         if (run.lacks)
           tx.send({ text: 'update agent_runs set lacks = null where id = $1', values: [run.id] });
         // Its model was chosen by what the session has heard.
-        noOtherHeard(tx, run.sessionKey, [...held.heard]);
+        unlessMoreHeard(tx, held);
         reserve(tx, reservation, charges);
         recordReceipts(tx, [
           {

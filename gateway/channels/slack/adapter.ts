@@ -1,5 +1,4 @@
 import type { WebClient } from '@slack/web-api';
-import { createEgress, type EgressClient } from '../../egress/index.ts';
 import type { AdapterContext, ChannelAdapter, Inbound, RawDelivery } from '../adapter.ts';
 import { boundBody, malformed, refusedSecret, unauthenticated } from '../failures.ts';
 import { fetchVendorFile, readable } from '../files.ts';
@@ -32,7 +31,6 @@ class SlackAdapter implements ChannelAdapter {
   readonly #botToken: () => Promise<string>;
   readonly #appToken: () => Promise<string>;
   readonly #clock: () => Date;
-  readonly #egress: Pick<EgressClient, 'send'>;
   #client: { token: string; client: WebClient } | undefined;
   #socket: SocketMode | undefined;
   #team = '';
@@ -42,7 +40,6 @@ class SlackAdapter implements ChannelAdapter {
   constructor(options: SlackOptions) {
     this.#options = options;
     this.#clock = options.clock ?? (() => new Date());
-    this.#egress = options.egress ?? createEgress();
     this.#signingSecret = requiredSecret(options, 'slack/signing-secret');
     this.#botToken = requiredSecret(options, 'slack/bot-token');
     this.#appToken = requiredSecret(options, 'slack/app-token');
@@ -106,11 +103,11 @@ class SlackAdapter implements ChannelAdapter {
   async fetchFile(
     ...[source, most]: Parameters<NonNullable<ChannelAdapter['fetchFile']>>
   ): ReturnType<NonNullable<ChannelAdapter['fetchFile']>> {
-    const { apiUrl } = this.#options;
+    const { apiUrl, egress } = this.#options;
     const credentials = { authorization: `Bearer ${await this.#botToken()}` };
     // https://docs.slack.dev/reference/objects/file-object: files lie beside the Web API, at files.slack.com.
     const allowed = readable(apiUrl, '/files-pri', `files.${new URL(apiUrl).host}`);
-    return fetchVendorFile(this.#egress, {
+    return fetchVendorFile(egress, {
       vendor: 'Slack',
       url: source.url ?? '',
       credentials,

@@ -1,5 +1,4 @@
 import { Api } from 'grammy';
-import { createEgress, type EgressClient } from '../../egress/index.ts';
 import type { AdapterContext, ChannelAdapter, Inbound, RawDelivery } from '../adapter.ts';
 import { boundBody, refusedSecret, sameSecret, unauthenticated } from '../failures.ts';
 import { fetchVendorFile, readable } from '../files.ts';
@@ -32,7 +31,6 @@ class TelegramAdapter implements ChannelAdapter {
   #client: { token: string; api: Api } | undefined;
   #bot: Bot = { id: '', username: null };
   readonly #clock: () => Date;
-  readonly #egress: Pick<EgressClient, 'send'>;
   readonly #stopping = new AbortController();
   #polling: Polling | undefined;
   #registration: Promise<void> = Promise.resolve();
@@ -40,7 +38,6 @@ class TelegramAdapter implements ChannelAdapter {
   constructor(options: TelegramOptions) {
     this.#options = options;
     this.#clock = options.clock ?? (() => new Date());
-    this.#egress = options.egress ?? createEgress();
     this.#botToken = requiredSecret(options, 'telegram/bot-token');
     this.#webhookSecret = requiredSecret(options, 'telegram/webhook-secret');
   }
@@ -116,11 +113,11 @@ class TelegramAdapter implements ChannelAdapter {
       return /too big/i.test(failure.message) ? ('too_large' as const) : ('gone' as const);
     });
     if (typeof file === 'string') return { flaw: file };
-    const { apiRoot } = this.#options;
+    const { apiRoot, egress } = this.#options;
     // https://core.telegram.org/bots/api#getfile: the token is part of the address.
     const root = `${new URL(apiRoot).pathname.replace(/\/+$/, '')}/file/bot${await this.#botToken()}`;
     const url = new URL(`${root}/${file.file_path ?? ''}`, apiRoot).href;
-    return fetchVendorFile(this.#egress, { vendor: 'Telegram', url, allowed: readable(apiRoot, root), most });
+    return fetchVendorFile(egress, { vendor: 'Telegram', url, allowed: readable(apiRoot, root), most });
   }
 
   directRoute(nativeUserId: string): { chat: string; thread: null; replyTo: null } | null {

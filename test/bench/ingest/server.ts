@@ -5,6 +5,7 @@ import express from 'express';
 import { createSlack } from '../../../gateway/channels/index.ts';
 import { verifySlackSignature } from '../../../gateway/channels/slack/verify.ts';
 import { createLogger, loadSettings } from '../../../gateway/config/index.ts';
+import { createEgress } from '../../../gateway/egress/index.ts';
 import { openPool, Signals } from '../../../gateway/db/index.ts';
 import { createDelivery } from '../../../gateway/delivery/index.ts';
 import { close, listen, publicApp } from '../../../gateway/server/index.ts';
@@ -54,6 +55,7 @@ async function gatehouse(data: Data): Promise<{ app: express.Express; stop: () =
     mode: 'events',
     apiUrl: data.slackApiUrl,
     secrets: (name) => Promise.resolve(secrets[name]),
+    egress: createEgress(),
     log,
   });
   await slack.start(() => Promise.resolve());

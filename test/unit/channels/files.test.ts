@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, it, test } from 'node:test';
-import { nameAttachments } from '../../../gateway/channels/attachments.ts';
+import { nameAttachments, takeAttachments } from '../../../gateway/channels/attachments.ts';
 import { createSlack, createTelegram, type ChannelAdapter } from '../../../gateway/channels/index.ts';
 import { createLogger } from '../../../gateway/config/index.ts';
+import { createEgress } from '../../../gateway/egress/index.ts';
 import { only } from '../../contract/envelope.ts';
 import { FakeSlack } from '../../fixtures/slack/index.ts';
 import { bot, FakeTelegram, messageUpdate } from '../../fixtures/telegram/index.ts';
 
 const log = createLogger('silent');
+const egress = createEgress();
 const flawOf = async (got: ReturnType<NonNullable<ChannelAdapter['fetchFile']>>): Promise<string> => {
   const one = await got;
   return 'flaw' in one ? one.flaw : one.content.toString();
@@ -31,6 +33,34 @@ test('files that a vendor tells of are held to what is uploaded here, each by it
   assert.deepEqual(flaws(film, told('a.csv')), ['too_large', undefined], 'what is not taken takes no room');
 });
 
+test('what is uploaded is held to the same rules, and refuses its message', () => {
+  const csv = (name: string | null, bytes = 2) => ({ name, content: Buffer.alloc(bytes, 'a') });
+  const codes = { name: '013', type: '014', too_many: '010', too_large: '011' } as Record<string, string>;
+  for (const files of [
+    [csv('../a.csv')],
+    [csv('a\u202e.csv')],
+    [csv('a.exe')],
+    [csv('a.csv', 4_194_304), csv('b.csv', 1)],
+    Array.from({ length: 9 }, (_, index) => csv(`${index}.csv`)),
+  ]) {
+    const told = files.map(({ name, content }) => ({
+      ...{ nativeId: null, name, mime: null, bytes: content.length, source: { url: 'u' } },
+    }));
+    const flaws = nameAttachments(told).flatMap(({ flaw }) => flaw ?? []);
+    assert.equal(flaws.length, 1);
+    assert.throws(() => takeAttachments(files.map((file) => ({ ...file, name: file.name ?? '' }))), {
+      code: `GH-CHANNEL-${codes[flaws[0] ?? '']}`,
+    });
+  }
+  assert.throws(() => takeAttachments([{ name: 'a.csv', content: Buffer.alloc(0) }]), {
+    code: 'GH-CHANNEL-012',
+  });
+  assert.throws(() => takeAttachments([{ name: 'a.csv', content: Buffer.from('a\0') }]), {
+    code: 'GH-CHANNEL-014',
+    message: 'a.csv is not what its name says.',
+  });
+});
+
 describe('a file in Slack', () => {
   let fake: FakeSlack;
   let slack: ChannelAdapter;
@@ -38,7 +68,7 @@ describe('a file in Slack', () => {
     fake = await new FakeSlack().start();
     const secrets = (name: string) =>
       Promise.resolve(name === 'slack/bot-token' ? fake.tokens.bot : fake.tokens.app);
-    slack = createSlack({ mode: 'socket', apiUrl: fake.apiUrl, secrets, log });
+    slack = createSlack({ mode: 'socket', apiUrl: fake.apiUrl, secrets, egress, log });
   });
   after(() => fake.stop());
   afterEach(() => assert.deepEqual(fake.problems, []));
@@ -111,7 +141,7 @@ describe('a file in Telegram', () => {
   before(async () => {
     fake = await new FakeTelegram().start();
     const secrets = (name: string) => Promise.resolve(name === 'telegram/bot-token' ? bot.token : 'hook');
-    telegram = createTelegram({ mode: 'webhook', apiRoot: `${fake.apiRoot}/`, secrets, log });
+    telegram = createTelegram({ mode: 'webhook', apiRoot: `${fake.apiRoot}/`, secrets, egress, log });
   });
   after(() => fake.stop());
   afterEach(() => assert.deepEqual(fake.problems, []));

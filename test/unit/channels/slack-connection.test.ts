@@ -3,6 +3,7 @@ import { afterEach, beforeEach, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createSlack, type ChannelAdapter, type Inbound } from '../../../gateway/channels/index.ts';
 import { createLogger } from '../../../gateway/config/index.ts';
+import { createEgress } from '../../../gateway/egress/index.ts';
 import { FakeSlack, messageEvent } from '../../fixtures/slack/index.ts';
 
 let fake: FakeSlack;
@@ -31,6 +32,7 @@ function slack(
     mode,
     apiUrl: fake.apiUrl,
     secrets: (name) => Promise.resolve(secrets[name]),
+    egress: createEgress(),
     log: createLogger('silent'),
   });
   return adapter;

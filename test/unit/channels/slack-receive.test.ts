@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createSlack, type Inbound } from '../../../gateway/channels/index.ts';
 import { createLogger } from '../../../gateway/config/index.ts';
+import { createEgress } from '../../../gateway/egress/index.ts';
 import { only } from '../../contract/envelope.ts';
 import {
   clickPayload,
@@ -18,6 +19,7 @@ const adapter = createSlack({
   mode: 'events',
   apiUrl: 'http://127.0.0.1:9/api/',
   secrets: () => Promise.resolve(secret),
+  egress: createEgress(),
   log: createLogger('silent'),
 });
 
@@ -41,6 +43,7 @@ test("Slack's published example of a signature verifies, and only near its own t
     mode: 'events',
     apiUrl: 'http://127.0.0.1:9/api/',
     secrets: () => Promise.resolve('8f742231b10e8888abcd99yyyzzz85a5'),
+    egress: createEgress(),
     log: createLogger('silent'),
   });
   const at = (seconds: number): Promise<Inbound> =>

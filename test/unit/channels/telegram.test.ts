@@ -3,6 +3,7 @@ import { afterEach, beforeEach, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createTelegram, type ChannelAdapter, type Inbound } from '../../../gateway/channels/index.ts';
 import { createLogger } from '../../../gateway/config/index.ts';
+import { createEgress } from '../../../gateway/egress/index.ts';
 import { only } from '../../contract/envelope.ts';
 import { bot, clickUpdate, editUpdate, FakeTelegram, messageUpdate } from '../../fixtures/telegram/index.ts';
 
@@ -31,6 +32,7 @@ function telegram(
     apiRoot: `${fake.apiRoot}/`,
     publicUrl: options.publicUrl ?? 'https://gate.example',
     secrets: (name) => Promise.resolve(secrets[name]),
+    egress: createEgress(),
     log: createLogger('silent'),
   });
   return adapter;

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { channelSecrets, createSlack, createTelegram } from '../../../gateway/channels/index.ts';
 import { createLogger } from '../../../gateway/config/index.ts';
+import { createEgress } from '../../../gateway/egress/index.ts';
 import { channelsFindings } from '../../../gateway/doctor/channels.ts';
 
 const off = { slackMode: 'off', telegramMode: 'off' } as const;
@@ -53,7 +54,7 @@ describe('channels', () => {
         const secrets = (name: string): Promise<string | undefined> =>
           Promise.resolve(name === missing ? undefined : 'a-value');
         // An address where nobody listens: a channel that went on without its secret would say so.
-        const options = { secrets, log: createLogger('silent') };
+        const options = { secrets, egress: createEgress(), log: createLogger('silent') };
         const adapter = slack
           ? createSlack({ ...options, mode: mode as 'socket', apiUrl: 'http://127.0.0.1:9/' })
           : createTelegram({
