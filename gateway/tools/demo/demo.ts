@@ -23,7 +23,13 @@ export async function prepareDemo(options: {
   const service = await prepareRole(store, roles.service, `${database}_service`);
   const reader = await prepareRole(store, roles.reader, `${database}_reader`);
   await connected(adminUrl, async (client) => {
-    for (const role of [service, reader]) await makeRole(client, role);
+    for (const role of [service, reader]) {
+      await makeRole(client, role);
+      // Its standby role has its turn where the secret was rotated, and is gone where the server was made anew since.
+      const turn = role.known && new URL(role.known).username;
+      if (turn && (await isRole(client, turn))) role.signsInAs = turn;
+      else if (turn) await setPassword(client, role);
+    }
     const { rowCount } = await client.query('select from pg_database where datname = $1', [database]);
     if (rowCount === 0) await client.query(`create database ${database}`);
     await client.query(`revoke all on database ${database} from public`);
@@ -46,10 +52,9 @@ export async function prepareDemo(options: {
       grant select, insert on outbox to ${service.name};
       grant select on ledger, customers, customer_notes, prices, outbox to ${reader.name}`);
   });
-  for (const { name, password, secret, known } of [service, reader]) {
+  for (const { signsInAs, password, secret, known } of [service, reader]) {
     const url = new URL(demoUrl);
-    // Its standby role has its turn where the secret was rotated.
-    url.username = known === undefined ? name : new URL(known).username;
+    url.username = signsInAs;
     url.password = password;
     if (known !== url.href) await store.set(secret, url.href);
   }
@@ -61,19 +66,29 @@ interface Role {
   secret: string;
   /** The URL that the store has. */
   known: string | undefined;
+  /** The role itself, or the one that stands in for it. */
+  signsInAs: string;
 }
 
 async function prepareRole(store: SecretStore, secret: string, name: string): Promise<Role> {
   const known = await store.get(secret);
   const password = known === undefined ? randomBytes(24).toString('base64url') : new URL(known).password;
-  return { name, password, secret, known };
+  return { name, password, secret, known, signsInAs: name };
 }
 
-async function makeRole(client: pg.Client, { name, password, known }: Role): Promise<void> {
+async function makeRole(client: pg.Client, role: Role): Promise<void> {
+  const isNew = !(await isRole(client, role.name));
+  if (isNew) await client.query(`create role ${role.name} login nosuperuser nocreatedb nocreaterole`);
+  if (isNew || role.known === undefined) await setPassword(client, role);
+}
+
+async function setPassword(client: pg.Client, { name, password }: Role): Promise<void> {
+  await client.query(`alter role ${name} password ${client.escapeLiteral(password)}`);
+}
+
+async function isRole(client: pg.Client, name: string): Promise<boolean> {
   const { rowCount } = await client.query('select from pg_roles where rolname = $1', [name]);
-  if (rowCount === 0) await client.query(`create role ${name} login nosuperuser nocreatedb nocreaterole`);
-  if (rowCount === 0 || known === undefined)
-    await client.query(`alter role ${name} password ${client.escapeLiteral(password)}`);
+  return rowCount !== 0;
 }
 
 async function connected(url: string, work: (client: pg.Client) => Promise<unknown>): Promise<void> {

@@ -17,7 +17,10 @@ export function rotatorOf(
       return postgresRotator(async () => {
         const admin = await secrets.get(by.admin);
         if (admin !== undefined) return admin;
-        throw cannotRotate(`The secret ${by.admin} is not set.`, `Run gatehouse secret set ${by.admin}.`);
+        throw cannotRotate(
+          `The secret ${by.admin} is not set.`,
+          `Set it to the URL of a role that may create roles: gatehouse secret set ${by.admin}.`,
+        );
       });
     case 'webhook-signing':
       return webhookSigningRotator(by, name);

@@ -100,6 +100,18 @@ test('a Postgres role is rotated: both passwords are good in the overlap, the fo
   );
 });
 
+test('without its admin secret nothing is rotated, and what to set is told', async () => {
+  const at = await rotating(db, [entry.replace('gateway/postgres-admin', 'gateway/not-set')]);
+  open.push(at);
+  await at.secrets.set(name, db.url);
+  await assert.rejects(at.rotations.rotate(name), {
+    code: 'GH-VAULT-025',
+    message: 'The secret gateway/not-set is not set.',
+    next: /URL of a role that may create roles: gatehouse secret set gateway\/not-set/,
+  });
+  assert.equal(await current(at), db.url);
+});
+
 test('the former one does not end before the last lease that may hold it', async () => {
   const at = await service();
   const former = await current(at);
