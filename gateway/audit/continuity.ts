@@ -79,9 +79,13 @@ async function serverOf(db: Queryable): Promise<Server | null> {
 
 async function checkHead(db: Queryable, head: Head | undefined): Promise<void> {
   if (!head) return;
-  const { rows } = await db.query<{ known: boolean }>(`select to_regclass('receipts') is not null as known`);
+  const { rows } = await db.query<{ known: boolean }>(
+    `select to_regclass('sealed_receipts') is not null as known`,
+  );
   const found = rows[0]?.known
-    ? await db.query<{ hash: string }>('select hash from receipts where position = $1', [head.position])
+    ? await db.query<{ hash: string }>('select hash from sealed_receipts where position = $1', [
+        head.position,
+      ])
     : { rows: [] };
   if (found.rows[0]?.hash === head.hash) return;
   throw refusal(
@@ -152,15 +156,17 @@ async function lastHead(file: string): Promise<Head | undefined> {
 async function dropHeads(db: Queryable, file: string, epoch: number): Promise<number> {
   const heads = await readHeads(file);
   const { rows } = await db.query<{ position: number; hash: string }>(
-    'select position, hash from receipts where position = any($1::bigint[])',
+    'select position, hash from sealed_receipts where position = any($1::bigint[])',
     [heads.map(({ position }) => position)],
   );
   const stored = new Map(rows.map(({ position, hash }) => [position, hash]));
+  const end = await lastSealed(db);
+  // What follows is sealed behind the last receipt that is there.
+  await db.query('delete from receipt_seals where position > $1', [end.position]);
   const wrong = heads.findIndex(({ position, hash }) => stored.get(position) !== hash);
   if (wrong < 0) return 0;
   const kept = heads.slice(0, wrong);
   await rename(file, `${file}.before-epoch-${epoch}`);
   await replace(file, kept.map((head) => `${JSON.stringify(head)}\n`).join(''));
-  const { position } = await lastSealed(db);
-  return Math.max(0, (heads.at(-1)?.position ?? 0) - position);
+  return Math.max(0, (heads.at(-1)?.position ?? 0) - end.position);
 }

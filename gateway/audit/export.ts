@@ -3,6 +3,7 @@ import { transaction, type Pool } from '../db/index.ts';
 import { digest } from '../envelope/index.ts';
 import { receiptColumns, receiptHash, type SealedReceipt, type StoredReceipt } from './chain.ts';
 import { readHeads } from './heads.ts';
+import { withoutSeal } from './unsealed.ts';
 import { lastSealed } from './witness.ts';
 
 /** What an export held, for the person who asked for it. */
@@ -37,7 +38,7 @@ export async function exportReceipts(
     let receipts = 0;
     for (let from = 0; ; from += page) {
       const part = await tx.query<SealedReceipt>(
-        `select ${receiptColumns}, position, previous, hash from receipts
+        `select ${receiptColumns}, position, previous, hash from sealed_receipts
          where position > $1 and position <= $2 order by position`,
         [from, from + page],
       );
@@ -46,7 +47,7 @@ export async function exportReceipts(
       if (part.rows.length === 0 && from >= (await lastSealed(tx)).position) break;
     }
     const tail = await tx.query<StoredReceipt>(
-      `select ${receiptColumns} from receipts where position is null order by arrival`,
+      `select ${receiptColumns} from receipts r where ${withoutSeal} order by arrival`,
     );
     for (const receipt of tail.rows) await writeLine(own({ type: 'unsealed', ...receipt }));
 

@@ -13,7 +13,7 @@ const ownMessages = `select id as about, seq as latest from messages
   where principal = $1 and ($2::text is null or id = $2) order by received_at desc limit $3`;
 const allMessages = `select message_id as about, max(arrival) as latest
   from (select message_id, arrival from receipts where $1::text is null and ($2::text is null or message_id = $2)
-        order by id desc limit 5000) as newest
+        order by arrival desc limit 5000) as newest
   group by message_id order by latest desc limit $3`;
 
 /**
@@ -31,7 +31,7 @@ export async function listReceipts(
   const { rows } = await db.query<ListedReceipt>(
     `with recent as (${'all' in who ? allMessages : ownMessages})
      select ${receiptColumns}, position, hash
-     from recent join receipts on message_id is not distinct from about
+     from recent join receipts on message_id is not distinct from about left join receipt_seals using (arrival)
      order by latest desc, arrival`,
     [principal, options.messageId ?? null, options.limit ?? 50],
   );

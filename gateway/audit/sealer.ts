@@ -2,8 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { PoolClient } from 'pg';
 import { GatehouseError, type Logger } from '../config/index.ts';
 import type { Pool } from '../db/index.ts';
-import { genesis, link, receiptColumns, type StoredReceipt } from './chain.ts';
+import { genesis, link } from './chain.ts';
 import { HeadsFile } from './heads.ts';
+import { Search } from './unsealed.ts';
 import { compareWithHeads, lastSealed, type ChainEnd } from './witness.ts';
 
 /** The running sealer of one gateway. */
@@ -22,8 +23,8 @@ const batch = 1000;
 
 /**
  * Starts linking receipts into the hash chain. One gateway of many does it, by an advisory lock that lives and dies
- * with the connection that also writes the chain. A transaction that took its `arrival` early may commit late, so
- * there is no cursor: each round takes whatever has no place yet, and the order of the chain is the order of sealing.
+ * with the connection that also writes the chain. Each round takes what has no place yet, and the order of the chain is
+ * the order of sealing: a receipt that was written early may be committed late.
  * @param headsFile where heads are kept outside Postgres
  * @param everyMs how often to look; receipts send no signal, because NOTIFY would serialise their commits
  * @throws GatehouseError `GH-AUDIT-001` when the chain is shorter than a head says, `GH-AUDIT-002` when it differs,
@@ -43,6 +44,7 @@ export async function startSealer(options: {
 
   const stopping = new AbortController();
   let connection: PoolClient | undefined;
+  let search: Search;
   let end: ChainEnd = { position: 0, hash: genesis };
   let problem: GatehouseError | undefined;
 
@@ -60,6 +62,7 @@ export async function startSealer(options: {
       await compareWithHeads(client, heads, log);
       end = await lastSealed(client);
       if (end.position > (heads.at(-1)?.position ?? 0)) await append(client, end);
+      search = await Search.start(client);
       client.on('error', drop);
       connection = client;
       keep = true;
@@ -84,11 +87,10 @@ export async function startSealer(options: {
   const round = async (): Promise<number> => {
     const client = await acquire();
     if (!client) return 0;
-    const { rows } = await client.query<StoredReceipt>(
-      `select ${receiptColumns} from receipts where position is null order by arrival limit ${batch}`,
-    );
-    if (rows.length === 0) return 0;
+    const rows = await search.next(client, batch);
     const sealed = link(end, rows);
+    const last = sealed.at(-1);
+    if (!last) return 0;
     await client.query('begin');
     const now = await lastSealed(client);
     if (now.position !== end.position || now.hash !== end.hash) {
@@ -101,20 +103,20 @@ export async function startSealer(options: {
         },
       );
     }
-    await client.query(
-      `update receipts set position = link.position, previous = link.previous, hash = link.hash
-       from unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[]) as link (id, position, previous, hash)
-       where receipts.id = link.id`,
-      [
-        sealed.map((receipt) => receipt.id),
-        sealed.map((receipt) => receipt.position),
-        sealed.map((receipt) => receipt.previous),
-        sealed.map((receipt) => receipt.hash),
+    await client.query({
+      name: 'seal-receipts',
+      text: `insert into receipt_seals (position, arrival, previous, hash)
+       select $1 + at, arrival, previous, hash
+       from unnest($2::bigint[], $3::text[], $4::text[]) with ordinality as link (arrival, previous, hash, at)`,
+      values: [
+        end.position,
+        rows.map(({ arrival }) => arrival),
+        sealed.map(({ previous }) => previous),
+        sealed.map(({ hash }) => hash),
       ],
-    );
+    });
     await client.query('commit');
-    const last = sealed.at(-1);
-    if (last) end = { position: last.position, hash: last.hash };
+    end = { position: last.position, hash: last.hash };
     // After the commit: a head must never attest what Postgres may still lose.
     await append(client, end);
     return sealed.length;
@@ -126,7 +128,7 @@ export async function startSealer(options: {
       if (problem) throw problem;
       let total = 0;
       try {
-        for (let count = batch; count === batch; total += count) count = await round();
+        for (let count = batch; count >= batch; total += count) count = await round();
       } catch (error) {
         drop();
         if (error instanceof GatehouseError) problem = error;

@@ -1,5 +1,6 @@
 import type { Queryable } from '../db/index.ts';
 import { readHeads } from './heads.ts';
+import { withoutSeal } from './unsealed.ts';
 import { compareWithHeads, lastSealed } from './witness.ts';
 
 /** How the receipts stand at this moment. */
@@ -24,7 +25,7 @@ export async function chainState(db: Queryable, headsFile: string): Promise<Chai
   const { rows } = await db.query<{ unsealed: number; oldestSeconds: number }>(
     `select count(*) as unsealed,
        coalesce(extract(epoch from clock_timestamp() - min(created_at)), 0)::float8 as "oldestSeconds"
-     from receipts where position is null`,
+     from receipts r where ${withoutSeal}`,
   );
   const { unsealed = 0, oldestSeconds = 0 } = rows[0] ?? {};
   return { sealed: (await lastSealed(db)).position, heads: heads.length, unsealed, oldestSeconds };

@@ -11,9 +11,17 @@ export interface ChainEnd {
 /** The last sealed receipt in Postgres, or the start of an empty chain. */
 export async function lastSealed(db: Queryable): Promise<ChainEnd> {
   const { rows } = await db.query<ChainEnd>(
-    'select position, hash from receipts where position is not null order by position desc limit 1',
+    'select position, hash from sealed_receipts order by position desc limit 1',
   );
   return rows[0] ?? { position: 0, hash: genesis };
+}
+
+/** The last place that was given away, also where its receipt is gone. */
+async function lastSeal(db: Queryable): Promise<number> {
+  const { rows } = await db.query<{ last: number }>(
+    'select coalesce(max(position), 0) as last from receipt_seals',
+  );
+  return rows[0]?.last ?? 0;
 }
 
 const chunk = 5000;
@@ -34,10 +42,11 @@ export async function compareWithHeads(db: Queryable, heads: readonly Head[], lo
       'no earlier heads are known here; the chain is witnessed from now on',
     );
   }
-  if (last && last.position > end.position) {
+  const sealed = Math.max(last?.position ?? 0, await lastSeal(db));
+  if (sealed > end.position) {
     throw new GatehouseError(
       'GH-AUDIT-001',
-      `The receipt chain was cut: ${last.position} receipts were sealed, Postgres holds ${end.position}.`,
+      `The receipt chain was cut: ${sealed} receipts were sealed, Postgres holds ${end.position}.`,
       {
         status: 500,
         next: 'Put back the database that belongs to this heads file, or say that it is meant: npx gatehouse epoch bump --reason "…"',
@@ -51,7 +60,7 @@ export async function compareWithHeads(db: Queryable, heads: readonly Head[], lo
 
 async function compareChunk(db: Queryable, heads: readonly Head[]): Promise<void> {
   const { rows } = await db.query<ChainEnd>(
-    'select position, hash from receipts where position = any($1::bigint[])',
+    'select position, hash from sealed_receipts where position = any($1::bigint[])',
     [heads.map((head) => head.position)],
   );
   const stored = new Map(rows.map((row) => [row.position, row.hash]));
@@ -63,7 +72,7 @@ async function compareChunk(db: Queryable, heads: readonly Head[]): Promise<void
 
 async function rehash(db: Queryable, end: ChainEnd): Promise<void> {
   const { rows } = await db.query<SealedReceipt>(
-    `select ${receiptColumns}, position, previous, hash from receipts where position > $1 order by position`,
+    `select ${receiptColumns}, position, previous, hash from sealed_receipts where position > $1 order by position`,
     [end.position - rehashed],
   );
   let before: SealedReceipt | undefined;

@@ -126,8 +126,11 @@ test('attack: a promoted replica is not used until somebody says that it is mean
 
 test('attack: a database that was put back without a word is noticed by the heads', async () => {
   const pool = first.pool();
-  const { rows } = await pool.query('select max(position) as last from receipts');
-  await pool.query('delete from receipts where position = $1', [rows[0]?.last]);
+  const { rows } = await pool.query('select max(position) as last from receipt_seals');
+  await pool.query(
+    'delete from receipts where arrival = (select arrival from receipt_seals where position = $1)',
+    [rows[0]?.last],
+  );
   await assert.rejects(first.pool(true).query('select 1'), refusal('GH-AUDIT-009'));
   assert.deepEqual(await createContinuity(dataDir).accept(pool, 7), { lost: 1 });
   await first.pool(true).query('select 1');
@@ -139,7 +142,7 @@ test('attack: a receipt that is another one at its place is noticed as well', as
   const pool = openPool(first.url, 2);
   await sealed(pool, 2);
   await pool.query(
-    `update receipts set hash = 'sha256:0' where position = (select max(position) from receipts)`,
+    `update receipt_seals set hash = 'sha256:0' where position = (select max(position) from receipt_seals)`,
   );
   await pool.end();
   await assert.rejects(first.pool(true).query('select 1'), refusal('GH-AUDIT-009'));

@@ -11,6 +11,9 @@ import { testDatabase, type TestDatabase } from '../../support/postgres.ts';
 
 const log = createLogger('silent');
 const never = 3_600_000;
+/** Of receipts: the one at a place of the chain. */
+const at = (position: number): string =>
+  `where arrival = (select arrival from receipt_seals where position = ${position})`;
 let database: TestDatabase;
 let folder: string;
 let headsFile: string;
@@ -21,7 +24,7 @@ before(async () => {
 });
 after(() => database.drop());
 beforeEach(async () => {
-  await database.pool.query('truncate receipts restart identity');
+  await database.pool.query('truncate receipts, receipt_seals restart identity');
   folder = await mkdtemp(join(tmpdir(), 'gatehouse-audit-'));
   headsFile = join(folder, 'heads.jsonl');
   sealers = [];
@@ -44,11 +47,8 @@ const write = (count: number): Promise<string[]> =>
     ),
   );
 const chain = async (): Promise<{ id: string; position: number; previous: string; hash: string }[]> =>
-  (
-    await database.pool.query(
-      'select id, position, previous, hash from receipts where position is not null order by position',
-    )
-  ).rows;
+  (await database.pool.query('select id, position, previous, hash from sealed_receipts order by position'))
+    .rows;
 
 test('receipts are linked in order, and the head reaches the file', async () => {
   const ids = await write(3);
@@ -180,18 +180,53 @@ async function sealedAndStopped(count: number): Promise<void> {
 
 test('attack: the end of the chain was cut off while the gateway was down', async () => {
   await sealedAndStopped(3);
-  await database.pool.query('delete from receipts where position = 3');
+  await database.pool.query(`delete from receipts ${at(3)}`);
   await assert.rejects(start(), {
     code: 'GH-AUDIT-001',
     message: /3 receipts were sealed, Postgres holds 2/,
   });
 });
 
+test('attack: the last receipt is deleted, and so is the file of heads', async () => {
+  await sealedAndStopped(3);
+  await database.pool.query(`delete from receipts ${at(3)}`);
+  await assert.rejects(start(join(folder, 'none.jsonl')), { code: 'GH-AUDIT-001' });
+});
+
+test('attack: a receipt whose seal is taken away and made anew leaves a gap that is found', async () => {
+  await sealedAndStopped(3);
+  await database.pool.query('delete from receipt_seals where position = 2');
+  await assert.rejects(start(), { code: 'GH-AUDIT-002' });
+});
+
+test('receipts that were passed over are sealed, whoever wrote after them, also after a change of the sealer', async () => {
+  const first = await start();
+  const slow = await database.pool.connect();
+  await slow.query('begin');
+  const insert = `insert into receipts (id, kind, facts) values (gen_random_uuid(), 'outcome', '{}')`;
+  await slow.query(insert);
+  await write(2);
+  await first.seal();
+  await slow.query(insert);
+  await write(2);
+  await first.stop();
+  const second = await start();
+  await write(1);
+  await second.seal();
+  await write(1);
+  await second.seal();
+  assert.equal((await chain()).length, 6);
+  await slow.query('commit');
+  slow.release();
+  await second.seal();
+  await second.seal();
+  assert.equal((await chain()).length, 8);
+});
+
 test('attack: the chain was rewritten from its first receipt, with hashes that agree', async () => {
   await sealedAndStopped(3);
-  await database.pool.query(
-    `update receipts set facts = '{"index": 9}', position = null, previous = null, hash = null`,
-  );
+  await database.pool.query(`update receipts set facts = '{"index": 9}'`);
+  await database.pool.query('truncate receipt_seals');
   const forger = await start(join(folder, 'forged.jsonl'));
   await forger.seal();
   await forger.stop();
@@ -201,7 +236,7 @@ test('attack: the chain was rewritten from its first receipt, with hashes that a
 
 test('attack: one fact of a sealed receipt was changed', async () => {
   await sealedAndStopped(3);
-  await database.pool.query(`update receipts set facts = '{"index": 9}' where position = 2`);
+  await database.pool.query(`update receipts set facts = '{"index": 9}' ${at(2)}`);
   await assert.rejects(start(), { code: 'GH-AUDIT-002', message: /receipt 2 .* was changed/ });
 });
 
@@ -209,7 +244,7 @@ test('attack: the end of the chain is cut off while the sealer runs', async () =
   const sealer = await start();
   await write(2);
   await sealer.seal();
-  await database.pool.query('delete from receipts where position = 2');
+  await database.pool.query(`delete from receipts ${at(2)}`);
   await write(1);
   await assert.rejects(sealer.seal(), { code: 'GH-AUDIT-002' });
   assert.equal(sealer.problem()?.code, 'GH-AUDIT-002');

@@ -179,7 +179,7 @@ describe('a database that is put back', { timeout: 500_000 }, () => {
   it('attack: put back by other means it is refused, until a bump says that it is meant', async () => {
     await gateway?.stop();
     gateway = undefined;
-    const sealed = await one<{ last: number }>('select max(position) as last from receipts');
+    const sealed = await one<{ last: number }>('select max(position) as last from receipt_seals');
     appendFileSync(
       join(folder.dataDir, 'receipt-heads.jsonl'),
       `${JSON.stringify({ position: (sealed?.last ?? 0) + 5, hash: `sha256:${'a'.repeat(64)}`, sealedAt: new Date().toISOString() })}\n`,
