@@ -80,11 +80,23 @@ interface Gathering {
 }
 
 /**
+ * Begins a transaction whose statements keep one plan. In tables that grow, Postgres would plan them anew each time for
+ * thousands of times: it compares with what they cost when the tables were small. A statement in it is named, and its
+ * best plan does not hang on its values.
+ */
+const beginKeepingPlans = 'begin; set local plan_cache_mode = force_generic_plan';
+
+/**
  * Runs `work` in one transaction: committed when it returns, rolled back when it throws or when a statement failed.
  * What nobody waits for travels together with what is waited for next, the last of it with the commit.
+ * @param options.keepPlans see `beginKeepingPlans`
  * @throws what `work` throws, or the first error of what was sent, or of the commit
  */
-export async function transaction<T>(pool: Pool, work: (tx: Transaction) => T | Promise<T>): Promise<T> {
+export async function transaction<T>(
+  pool: Pool,
+  work: (tx: Transaction) => T | Promise<T>,
+  { keepPlans = false } = {},
+): Promise<T> {
   const client = await pool.connect();
   const sent: Promise<unknown>[] = [];
   const lasts: (() => void)[] = [];
@@ -120,7 +132,7 @@ export async function transaction<T>(pool: Pool, work: (tx: Transaction) => T | 
   };
   let broken = false;
   try {
-    send({ text: 'begin' });
+    send({ text: keepPlans ? beginKeepingPlans : 'begin' });
     const result = await work({ query, send, gather, beforeCommit: (last) => lasts.push(last) });
     for (const last of lasts) last();
     const committing = query('commit');
@@ -142,14 +154,26 @@ export async function transaction<T>(pool: Pool, work: (tx: Transaction) => T | 
 /**
  * Runs reads that do not wait for each other over one connection: they leave in one packet, and one process of the
  * server answers them, where each over its own connection would wake another one.
+ * @param options.keepPlans see `beginKeepingPlans`
  */
-export async function inOneGo<T>(pool: Pool, reads: (db: Queryable) => Promise<T>): Promise<T> {
+export async function inOneGo<T>(
+  pool: Pool,
+  reads: (db: Queryable) => Promise<T>,
+  { keepPlans = false } = {},
+): Promise<T> {
   const client = await pool.connect();
+  let ended: Promise<unknown> = Promise.resolve();
   try {
     together(client);
+    if (keepPlans) client.query(beginKeepingPlans).catch(() => undefined);
     return await reads(client);
   } finally {
-    client.release();
+    // Nobody waits for the end of what only reads.
+    if (keepPlans) ended = client.query('commit');
+    ended.then(
+      () => client.release(),
+      () => client.release(true),
+    );
   }
 }
 

@@ -17,12 +17,13 @@ export function shareTransactions(pool: Pool): <T>(work: Work<T>) => Promise<T> 
   const group = new GroupCommit<Work<unknown>, Settled>(async (works) => {
     if (works.length === 1) return apart(works);
     try {
-      return await transaction(pool, async (tx) => {
+      const all = async (tx: Transaction): Promise<Settled[]> => {
         // All of them have ended before the transaction does, however they end.
         const settled = await Promise.allSettled(works.map(async (work) => work(tx)));
         for (const result of settled) if (result.status === 'rejected') throw result.reason;
         return settled;
-      });
+      };
+      return await transaction(pool, all, { keepPlans: true });
     } catch (error) {
       if (isOutage(error)) throw error;
       return apart(works);

@@ -244,7 +244,8 @@ export async function createPolicy(deps: {
   });
   // Lanes of their own for each version, so that a batch never mixes the rules before and after a reload.
   const openLanes = (loaded: Loaded): Lanes => {
-    const judged = (batch: Question[]): Promise<Judged[]> => inOneGo(pool, (db) => ask(db, loaded, batch));
+    const judged = (batch: Question[]): Promise<Judged[]> =>
+      inOneGo(pool, (db) => ask(db, loaded, batch), { keepPlans: true });
     return {
       judging: new GroupCommit(judged),
       deciding: new GroupCommit(async (batch) => {

@@ -83,8 +83,8 @@ export function createPerform(deps: ToolsDeps): Perform {
   const { pool, policy } = deps;
   const running = new Map<string, Promise<Execution>>();
   const alone = <T>(work: (tx: Transaction) => T | Promise<T>): Promise<T> => transaction(pool, work);
-  const sharedStart = shareTransactions(pool);
-  const sharedEnd = shareTransactions(pool);
+  // Starts and ends together: two at a time would each be half as large, and cost Postgres more than one.
+  const shared = shareTransactions(pool);
 
   const start = (tx: Transaction, call: Ready, grant: string, decisionId: string): Attempt => {
     const { tool, args, request } = call;
@@ -182,7 +182,7 @@ export function createPerform(deps: ToolsDeps): Perform {
     const finish = (tx: Transaction): Promise<Execution> => finishAttempt(tx, deps.leases, attempt, ending);
     // One that gives budgets back, or has an effect of its own, does not let others wait for it.
     const shares = ending.status !== 'failed' && ending.tokens == null && !ending.commit;
-    return (shares ? sharedEnd : alone)(finish);
+    return (shares ? shared : alone)(finish);
   };
 
   const goOn: Perform['goOn'] = async (call, attempt, known) => {
@@ -196,7 +196,7 @@ export function createPerform(deps: ToolsDeps): Perform {
   return {
     running,
     async outside(call, grant) {
-      const begun = await started(call, grant, (_tx, attempt) => attempt, sharedStart);
+      const begun = await started(call, grant, (_tx, attempt) => attempt, shared);
       if ('not' in begun) return withheld(begun.not);
       const attempt = begun.done;
       const begin = async (): Promise<Execution> => {

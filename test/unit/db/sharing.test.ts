@@ -107,3 +107,14 @@ describe('shared transactions', () => {
     assert.deepEqual(await ids(), [1]);
   });
 });
+
+describe('plans', () => {
+  it('are kept by statements of a shared transaction, and by those of no other', async () => {
+    const shared = shareTransactions(database.pool);
+    const mode = async (tx: Transaction): Promise<unknown> =>
+      (await tx.query<{ mode: string }>(`select current_setting('plan_cache_mode') as mode`)).rows[0]?.mode;
+    const [, ...together] = await Promise.all([shared(mode), shared(mode), shared(mode)]);
+    assert.deepEqual(together, ['force_generic_plan', 'force_generic_plan']);
+    assert.equal(await transaction(database.pool, mode), 'auto');
+  });
+});
