@@ -10,6 +10,9 @@ export interface Unsealed extends StoredReceipt {
 /** Of `receipts r`: those that have no place yet. It is found out by reading both tables, once a second for a million or two. */
 export const withoutSeal = 'not exists (select from receipt_seals s where s.arrival = r.arrival)';
 
+/** A transaction takes its `arrival` a moment before its number, and may be held up between the two. */
+const graceMs = 60_000;
+
 /**
  * Finds the receipts that have no place yet without reading those that have one. A transaction that took its `arrival`
  * early may commit late: one that was passed over is looked for until every transaction has ended that could write it.
@@ -17,8 +20,8 @@ export const withoutSeal = 'not exists (select from receipt_seals s where s.arri
 export class Search {
   /** What has a higher arrival was not looked at. */
   #through: number;
-  /** Arrivals that were passed over, each with the first transaction that is too young to write it. */
-  readonly #passed = new Map<number, number>();
+  /** Arrivals that were passed over, each with the first transaction that is too young to write it, and when that was. */
+  readonly #passed = new Map<number, { young: number; at: number }>();
   /** Both tables are read once all transactions before this one have ended: at once, and when those of the start have. */
   readonly #readings: number[];
   /** All transactions before this one had ended before the latest look. */
@@ -52,12 +55,14 @@ export class Search {
       }),
       transactions(db),
     ]);
+    const at = performance.now();
     for (const { arrival } of rows) {
       if (this.#passed.delete(arrival)) continue;
-      while (++this.#through < arrival) this.#passed.set(this.#through, next);
+      while (++this.#through < arrival) this.#passed.set(this.#through, { young: next, at });
     }
     if (rows.length < limit)
-      for (const [arrival, young] of this.#passed) if (young <= this.#ended) this.#passed.delete(arrival);
+      for (const [arrival, passed] of this.#passed)
+        if (passed.young <= this.#ended && at - passed.at > graceMs) this.#passed.delete(arrival);
     this.#ended = ended;
     return rows;
   }
@@ -68,7 +73,7 @@ export class Search {
       `select json_agg(arrival) as arrivals from receipts r where arrival <= $1 and ${withoutSeal}`,
       [this.#through],
     );
-    for (const arrival of rows[0]?.arrivals ?? []) this.#passed.set(arrival, Infinity);
+    for (const arrival of rows[0]?.arrivals ?? []) this.#passed.set(arrival, { young: Infinity, at: 0 });
   }
 }
 
