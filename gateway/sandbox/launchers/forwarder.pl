@@ -56,7 +56,9 @@ while (1) {
             out(frame('o', $one->{id}));
         } else {
             my $one = $by{fileno $handle} or next;
-            my $got = sysread $handle, my $data, 32768;
+            # One byte more than the window allows ends the whole tunnel.
+            my $room = $window - $one->{sent};
+            my $got = sysread $handle, my $data, $room < 32768 ? $room : 32768;
             if ($got) {
                 $one->{sent} += $got;
                 out(frame('d', $one->{id}, $got), $data);

@@ -65,7 +65,7 @@ test('one that is refused is tried again a minute later, not at once, and holds 
 });
 
 test('one that is overdue all the same is not asked for without a pause', async () => {
-  assert.deepEqual((await watched([[entry('written', 1)], [entry('kept', -1)]])).pauses, [1, 60]);
+  assert.deepEqual((await watched([[entry('written', 900)], [entry('kept', -1)]])).pauses, [1, 60]);
 });
 
 test('a look that fails, such as for n8n or the database, is told, and the next is a minute later', async () => {
