@@ -120,7 +120,7 @@ async function runAll(request: Request): Promise<Totals> {
     const totals = await runSuite(files, {
       // Suites that start a whole stack share the machine with nobody.
       concurrency: suite === 'unit' || suite === 'contract' ? 2 : 1,
-      timeoutMs: suite === 'unit' || suite === 'contract' ? 180_000 : 40 * 60_000,
+      timeoutMs: suite === 'unit' || suite === 'contract' ? 300_000 : 40 * 60_000,
       verbose: suite === 'e2e' || suite === 'crash',
     });
     all.passed += totals.passed;

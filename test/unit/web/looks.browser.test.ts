@@ -8,16 +8,14 @@ import { runsForLooks } from './runs-for-looks.ts';
 
 describe('the looks of the pages', { skip }, () => {
   let pages: Pages;
+  /** Name, who looks, and where. */
+  let visits: [string, string, string][];
   before(async () => {
     pages = await openPages();
-  });
-  after(() => pages?.stop());
-
-  it('passes axe, and fits a phone, on every page in light and dark', async () => {
     await fillForLooks(pages.web);
     diagnoseForLooks(pages.web);
     const { waiting, over } = await runsForLooks(pages.web);
-    const visits: [string, string, string][] = [
+    visits = [
       ['chat', 'requester', '/'],
       ['chat-approver', 'approver-a', '/'],
       ['approvals', 'approver-a', '/approvals'],
@@ -44,8 +42,12 @@ describe('the looks of the pages', { skip }, () => {
       ['login', 'requester', '/login'],
       ['missing', 'requester', '/nowhere'],
     ];
-    for (const width of [360, 1280]) {
-      for (const dark of [false, true]) {
+  });
+  after(() => pages?.stop());
+
+  for (const width of [360, 1280]) {
+    for (const dark of [false, true]) {
+      it(`pass axe and fit, ${width} wide and ${dark ? 'dark' : 'light'}`, async () => {
         for (const principal of ['requester', 'approver-a', 'admin']) {
           const { context, page, problems } = await pages.open(principal, { width, dark });
           for (const [name, , path] of visits.filter((visit) => visit[1] === principal)) {
@@ -79,9 +81,9 @@ describe('the looks of the pages', { skip }, () => {
         await page.goto(`${pages.web.base}/`);
         await look(page, `stranger-${width}-${dark ? 'dark' : 'light'}`, width);
         await context.close();
-      }
+      });
     }
-  });
+  }
 
   async function look(page: Page, name: string, width: number): Promise<void> {
     // Scrolled, the head of the page would cover what stands under it.
